@@ -1,0 +1,1 @@
+"""What may happen to a lead: rules and events, free of databases and the web."""

@@ -1,0 +1,580 @@
+"""A lead (项目): followed from its first tip to groundbreaking, or to its closure.
+
+Every public command checks its rules and then records one event, whose class stands directly
+beneath it. An event only assigns when it is applied, so that a rule made stricter later never
+makes old history unreadable. The tables that the rules read are in `domain.stage`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+from uuid import UUID
+
+from eventsourcing.domain import Aggregate
+
+from domain.actor import current_actor
+from domain.aggregate import Recorded, check_day
+from domain.errors import Forbidden, Invalid, Refused
+from domain.money import parse_money
+from domain.stage import (
+    CLOSED,
+    LABELS,
+    NEGOTIATING,
+    OUTCOMES,
+    SIGNED,
+    STEPS,
+    TIP,
+    VERDICT_OUTCOME,
+    missing_facts,
+)
+from domain.values import check_text, district_fault, parse_day
+
+Facts = Mapping[str, Any]
+
+TITLE_LENGTH = 200
+MOST_MEMBERS = 20
+# What a revision may change; of each the fact dated last is the one that stands.
+REVISABLE = ("title", "summary", "investor", "industry", "investment", "contact")
+
+
+class Lead(Recorded):
+    """One lead. Keeps what its own rules ask for; what people look at is a projection's."""
+
+    @classmethod
+    def tip(
+        cls,
+        *,
+        members: Sequence[str],
+        district: str,
+        occurred_on: str,
+        note: str | None = None,
+        id: UUID | None = None,
+        source: Mapping[str, str] | None = None,
+        **facts: Any,
+    ) -> Self:
+        """A member's tip. ``members`` are ids in order of first report; ``facts`` as in REVISABLE.
+
+        ``source`` says which row of an imported ledger it came from, if it did.
+        """
+        check_day(occurred_on)
+        if not 1 <= len(members) <= MOST_MEMBERS:
+            raise Invalid({"members": [f"{len(members)} were named; 1 to {MOST_MEMBERS} may be."]})
+        if len(set(members)) < len(members):
+            raise Invalid({"members": ["One member is named twice."]})
+        fault = district_fault(district)
+        if fault:
+            raise Invalid({"district": [fault]})
+        known = {name: facts.get(name) for name in REVISABLE}
+        _check_facts(known)
+        return cls._create(
+            cls.Tipped,
+            id=id,
+            members=list(members),
+            district=district,
+            occurred_on=occurred_on,
+            note=note,
+            source=dict(source) if source else None,
+            **known,
+        )
+
+    class Tipped(Recorded.Event, Aggregate.Created):
+        """A member reported the lead."""
+
+        TOPIC = "lead.tipped"
+        members: list[str]
+        district: str
+        title: str
+        summary: str | None
+        investor: dict[str, str | None] | None
+        industry: str | None
+        investment: dict[str, str] | None
+        contact: dict[str, str | None] | None
+        source: dict[str, str] | None
+
+        def apply(self, aggregate: Any) -> None:
+            """Begin the lead."""
+            aggregate._begin(self.occurred_on, {name: getattr(self, name) for name in REVISABLE})
+
+    def screen(
+        self,
+        *,
+        verdict: str,
+        occurred_on: str,
+        reason: str | None = None,
+        duplicate_of: str | None = None,
+        note: str | None = None,
+    ) -> None:
+        """The office's verdict on a tip (研判): pursue, decline, or a duplicate of another."""
+        if self.stage != TIP:
+            raise Refused(f"Only a tip is screened; this lead is {self._standing}.")
+        if verdict == "pursue" and self.screened == verdict:
+            return
+        self._check_after_entry(occurred_on)
+        if verdict != "pursue" and not reason:
+            raise Invalid({"reason": [f"A verdict of {verdict} needs its reason."]})
+        if (verdict == "duplicate") != bool(duplicate_of):
+            raise Invalid(
+                {"duplicate_of": ["It names the surviving lead, with verdict duplicate only."]}
+            )
+        if duplicate_of == str(self.id):
+            raise Invalid({"duplicate_of": ["A lead is no duplicate of itself."]})
+        self.trigger_event(
+            self.Screened,
+            verdict=verdict,
+            reason=reason,
+            duplicate_of=duplicate_of,
+            occurred_on=occurred_on,
+            note=note,
+        )
+
+    class Screened(Recorded.Event):
+        """The tip was judged; unless pursued it is closed."""
+
+        TOPIC = "lead.screened"
+        verdict: str
+        reason: str | None
+        duplicate_of: str | None
+
+        def apply(self, aggregate: Any) -> None:
+            """Keep the verdict."""
+            aggregate.screened = self.verdict
+            if self.verdict in VERDICT_OUTCOME:
+                aggregate._enter(CLOSED, self.occurred_on)
+
+    def open_negotiation(
+        self,
+        *,
+        occurred_on: str,
+        responsible_unit: str | None = None,
+        manager: str | None = None,
+        waivers: Sequence[Mapping[str, str]] = (),
+        note: str | None = None,
+    ) -> None:
+        """The office is in talks (洽谈). A tip not screened counts as pursued on that day."""
+        waived = self._check_step(
+            "negotiation", occurred_on, {"responsible_unit": responsible_unit}, waivers
+        )
+        self.trigger_event(
+            self.NegotiationOpened,
+            responsible_unit=responsible_unit,
+            manager=manager,
+            waived=waived,
+            occurred_on=occurred_on,
+            note=note,
+        )
+
+    class NegotiationOpened(Recorded.Event):
+        """Talks began."""
+
+        TOPIC = "lead.negotiation_opened"
+        responsible_unit: str | None
+        manager: str | None
+        waived: list[dict[str, str]]
+
+        def apply(self, aggregate: Any) -> None:
+            """Move on."""
+            aggregate.screened = "pursue"
+            aggregate._enter(NEGOTIATING, self.occurred_on)
+
+    def follow_up(
+        self,
+        *,
+        form: str,
+        occurred_on: str,
+        result: str | None = None,
+        reason: str | None = None,
+        next_on: str | None = None,
+        note: str | None = None,
+    ) -> None:
+        """A dated contact with its result, or no progress (``none``) with a reason (跟进)."""
+        self._check_open()
+        check_day(occurred_on, not_before=self.tipped_on, since="the lead was tipped")
+        needed, given, other = (
+            ("reason", reason, result) if form == "none" else ("result", result, reason)
+        )
+        if not given:
+            raise Invalid({needed: [f"A follow-up of form {form} needs it."]})
+        if other:
+            unwanted = "result" if needed == "reason" else "reason"
+            raise Invalid({unwanted: [f"A follow-up of form {form} has none."]})
+        if next_on and parse_day("next_on", next_on).isoformat() < occurred_on:
+            raise Invalid({"next_on": [f"{next_on} is before the follow-up on {occurred_on}."]})
+        self.trigger_event(
+            self.FollowedUp,
+            form=form,
+            result=result,
+            reason=reason,
+            next_on=next_on,
+            occurred_on=occurred_on,
+            note=note,
+        )
+
+    class FollowedUp(Recorded.Event):
+        """Somebody was in touch, or said why not."""
+
+        TOPIC = "lead.followed_up"
+        form: str
+        result: str | None
+        reason: str | None
+        next_on: str | None
+
+    def plan_signing(
+        self, *, expected_on: str | None, occurred_on: str, note: str | None = None
+    ) -> None:
+        """Terms are agreed and a day is expected (即将签约); None withdraws the plan."""
+        self._check_moving("signing plan", NEGOTIATING)
+        if expected_on == self.expected_on:
+            return
+        self._check_after_entry(occurred_on)
+        if self.planned_on:
+            check_day(occurred_on, not_before=self.planned_on, since="the last plan was made")
+        if expected_on and parse_day("expected_on", expected_on).isoformat() < occurred_on:
+            raise Invalid(
+                {"expected_on": [f"{expected_on} is before the plan of {occurred_on} itself."]}
+            )
+        self.trigger_event(
+            self.SigningPlanned, expected_on=expected_on, occurred_on=occurred_on, note=note
+        )
+
+    class SigningPlanned(Recorded.Event):
+        """A signing is expected, or (None) no longer."""
+
+        TOPIC = "lead.signing_planned"
+        expected_on: str | None
+
+        def apply(self, aggregate: Any) -> None:
+            """Keep the expected day."""
+            aggregate.expected_on = self.expected_on
+            aggregate.planned_on = self.occurred_on
+
+    def agree_framework(
+        self,
+        *,
+        occurred_on: str,
+        number: str | None = None,
+        investment: Facts | None = None,
+        document_sha256: str | None = None,
+        note: str | None = None,
+    ) -> None:
+        """A framework agreement (框架协议): recorded, and the lead stays in negotiation."""
+        self._check_moving("framework agreement", NEGOTIATING)
+        self._check_after_entry(occurred_on)
+        _check_facts({"investment": investment})
+        self.trigger_event(
+            self.FrameworkAgreed,
+            number=number,
+            investment=dict(investment) if investment else None,
+            document_sha256=document_sha256,
+            occurred_on=occurred_on,
+            note=note,
+        )
+
+    class FrameworkAgreed(Recorded.Event):
+        """A framework agreement was made; it moves nothing and changes no amount."""
+
+        TOPIC = "lead.framework_agreed"
+        number: str | None
+        investment: dict[str, str] | None
+        document_sha256: str | None
+
+    def sign(
+        self,
+        *,
+        occurred_on: str,
+        number: str | None = None,
+        investment: Facts | None = None,
+        document_sha256: str | None = None,
+        waivers: Sequence[Mapping[str, str]] = (),
+        note: str | None = None,
+    ) -> None:
+        """The investment contract (投资合同), at the agreed amount: only it makes a lead signed."""
+        given = {"contract": True, "investment": investment}
+        waived = self._check_step("signing", occurred_on, given, waivers)
+        _check_facts({"investment": investment})
+        self.trigger_event(
+            self.Signed,
+            number=number,
+            investment=dict(investment) if investment else None,
+            document_sha256=document_sha256,
+            waived=waived,
+            occurred_on=occurred_on,
+            note=note,
+        )
+
+    class Signed(Recorded.Event):
+        """The contract was signed."""
+
+        TOPIC = "lead.signed"
+        number: str | None
+        investment: dict[str, str] | None
+        document_sha256: str | None
+        waived: list[dict[str, str]]
+
+        def apply(self, aggregate: Any) -> None:
+            """Move on, at the agreed amount."""
+            aggregate._enter(SIGNED, self.occurred_on)
+            if self.investment:
+                aggregate._learn("investment", self.investment, self.occurred_on)
+
+    def break_ground(
+        self,
+        *,
+        occurred_on: str,
+        start: str | None = None,
+        evidence: Sequence[Mapping[str, str]] = (),
+        waivers: Sequence[Mapping[str, str]] = (),
+        note: str | None = None,
+    ) -> None:
+        """Main works started, equipment delivered or business opened (开工), with evidence."""
+        given = {"start": start, "evidence": evidence}
+        waived = self._check_step("groundbreaking", occurred_on, given, waivers)
+        self.trigger_event(
+            self.Groundbroken,
+            start=start,
+            evidence=[dict(piece) for piece in evidence],
+            waived=waived,
+            occurred_on=occurred_on,
+            note=note,
+        )
+
+    class Groundbroken(Recorded.Event):
+        """Ground was broken."""
+
+        TOPIC = "lead.groundbroken"
+        start: str | None
+        evidence: list[dict[str, str]]
+        waived: list[dict[str, str]]
+
+        def apply(self, aggregate: Any) -> None:
+            """Move on."""
+            aggregate._enter("groundbroken", self.occurred_on)
+
+    def suspend(
+        self, *, reason: str, review_on: str, occurred_on: str, note: str | None = None
+    ) -> None:
+        """Put on hold (暂缓) until a review; said again it moves the review date or the reason."""
+        self._check_open()
+        if self.suspension == (reason, review_on):
+            return
+        self._check_flag_day(occurred_on)
+        if parse_day("review_on", review_on).isoformat() < occurred_on:
+            raise Invalid({"review_on": [f"{review_on} is before the suspension, {occurred_on}."]})
+        self.trigger_event(
+            self.Suspended, reason=reason, review_on=review_on, occurred_on=occurred_on, note=note
+        )
+
+    class Suspended(Recorded.Event):
+        """The lead was put on hold."""
+
+        TOPIC = "lead.suspended"
+        reason: str
+        review_on: str
+
+        def apply(self, aggregate: Any) -> None:
+            """Raise the flag."""
+            aggregate.suspension = (self.reason, self.review_on)
+            aggregate.flagged_on = self.occurred_on
+
+    def resume(
+        self, *, occurred_on: str, reason: str | None = None, note: str | None = None
+    ) -> None:
+        """Take up again what was on hold."""
+        self._check_open()
+        if not self.suspension:
+            raise Refused("The lead is not suspended, so there is nothing to resume.")
+        self._check_flag_day(occurred_on)
+        self.trigger_event(self.Resumed, reason=reason, occurred_on=occurred_on, note=note)
+
+    class Resumed(Recorded.Event):
+        """The lead is followed again."""
+
+        TOPIC = "lead.resumed"
+        reason: str | None
+
+        def apply(self, aggregate: Any) -> None:
+            """Lower the flag."""
+            aggregate.suspension = None
+            aggregate.flagged_on = self.occurred_on
+
+    def close(
+        self,
+        *,
+        outcome: str,
+        reason: str,
+        occurred_on: str,
+        lost_to: str | None = None,
+        note: str | None = None,
+    ) -> None:
+        """Close it (终止) with an outcome that its stage allows."""
+        self._check_open()
+        label, stages = OUTCOMES[outcome]
+        if self.stage not in stages:
+            raise Refused(
+                f"'{outcome}' ({label}) closes a lead that is {' or '.join(stages)}; "
+                f"this lead is {self._standing}."
+            )
+        if lost_to and outcome != "lost":
+            raise Invalid({"lost_to": [f"It goes with outcome lost, not {outcome}."]})
+        self._check_after_entry(occurred_on)
+        self.trigger_event(
+            self.Closed,
+            outcome=outcome,
+            reason=reason,
+            lost_to=lost_to,
+            occurred_on=occurred_on,
+            note=note,
+        )
+
+    class Closed(Recorded.Event):
+        """The lead came to an end without groundbreaking."""
+
+        TOPIC = "lead.closed"
+        outcome: str
+        reason: str
+        lost_to: str | None
+
+        def apply(self, aggregate: Any) -> None:
+            """Leave the stage."""
+            aggregate._enter(CLOSED, self.occurred_on)
+
+    def reopen(self, *, reason: str, occurred_on: str, note: str | None = None) -> None:
+        """Bring a closed lead back into the stage it left."""
+        if self.stage != CLOSED:
+            raise Refused(f"Only a closed lead is reopened; this lead is {self._standing}.")
+        self._check_after_entry(occurred_on)
+        self.trigger_event(self.Reopened, reason=reason, occurred_on=occurred_on, note=note)
+
+    class Reopened(Recorded.Event):
+        """The lead is back."""
+
+        TOPIC = "lead.reopened"
+        reason: str
+
+        def apply(self, aggregate: Any) -> None:
+            """Return to the stage it left; a tip is to be screened again."""
+            aggregate._enter(aggregate.left, self.occurred_on)
+            if aggregate.stage == TIP:
+                aggregate.screened = None
+
+    def revise(
+        self,
+        *,
+        occurred_on: str,
+        facts: Facts,
+        reason: str | None = None,
+        note: str | None = None,
+    ) -> None:
+        """Facts changed on that day. ``facts`` holds any of REVISABLE; None says: not known."""
+        changed = {name: value for name, value in facts.items() if value != self.facts[name]}
+        if not changed:
+            return
+        check_day(occurred_on, not_before=self.tipped_on, since="the lead was tipped")
+        if "investment" in changed and not reason:
+            raise Invalid({"reason": ["A change of the investment needs its reason."]})
+        _check_facts(changed)
+        self.trigger_event(
+            self.Revised, facts=changed, reason=reason, occurred_on=occurred_on, note=note
+        )
+
+    class Revised(Recorded.Event):
+        """Some facts are others since that day; ``facts`` holds the changed ones only."""
+
+        TOPIC = "lead.revised"
+        facts: dict[str, Any]
+        reason: str | None
+
+        def apply(self, aggregate: Any) -> None:
+            """Each fact stands unless one of a later day is known."""
+            for name, value in self.facts.items():
+                aggregate._learn(name, value, self.occurred_on)
+
+    @property
+    def _standing(self) -> str:
+        return f"{self.stage} ({LABELS[self.stage]}) since {self.entered_on}"
+
+    def _begin(self, occurred_on: str, facts: dict[str, Any]) -> None:
+        self.stage = TIP
+        self.tipped_on = occurred_on
+        # The day it entered the stage it stands in, and the stage it left when it was closed.
+        self.entered_on = occurred_on
+        self.left: str | None = None
+        self.screened: str | None = None
+        self.expected_on: str | None = None
+        self.planned_on: str | None = None
+        # (reason, review date) while on hold; the day of the last suspension or resumption.
+        self.suspension: tuple[str, str] | None = None
+        self.flagged_on: str | None = None
+        # Revisable fact → its value, and the business date it is from.
+        self.facts = facts
+        self.dated = dict.fromkeys(REVISABLE, occurred_on)
+
+    def _enter(self, stage: str, occurred_on: str) -> None:
+        self.left = self.stage if stage == CLOSED else None
+        self.stage = stage
+        self.entered_on = occurred_on
+        self.expected_on = self.planned_on = None
+        if stage == CLOSED:
+            self.suspension = None
+
+    def _learn(self, name: str, value: Any, occurred_on: str) -> None:
+        if occurred_on >= self.dated[name]:
+            self.facts[name] = value
+            self.dated[name] = occurred_on
+
+    def _check_open(self) -> None:
+        if self.stage == CLOSED:
+            raise Refused(f"The lead is {self._standing}; reopen it first.")
+
+    def _check_moving(self, what: str, stage: str) -> None:
+        """Refused unless the lead stands in ``stage`` and is not on hold."""
+        if self.stage != stage:
+            raise Refused(f"A {what} needs a lead that is {stage}; this one is {self._standing}.")
+        if self.suspension:
+            raise Refused(f"The lead is suspended ({self.suspension[0]}); resume it first.")
+
+    def _check_after_entry(self, occurred_on: str) -> None:
+        since = f"the lead became {self.stage}"
+        check_day(occurred_on, not_before=self.entered_on, since=since)
+
+    def _check_flag_day(self, occurred_on: str) -> None:
+        check_day(occurred_on, not_before=self.tipped_on, since="the lead was tipped")
+        since = "it was last suspended or resumed"
+        check_day(occurred_on, not_before=self.flagged_on, since=since)
+
+    def _check_step(
+        self, command: str, occurred_on: str, given: Facts, waivers: Sequence[Mapping[str, str]]
+    ) -> list[dict[str, str]]:
+        """Check one step of the stage table; the waivers it needs, each with who and why."""
+        step = STEPS[command]
+        self._check_moving(command, step.source)
+        self._check_after_entry(occurred_on)
+        missing = missing_facts(step, given)
+        waived = [_waiver(step.facts, waiver) for waiver in waivers]
+        unneeded = [w["fact"] for w in waived if w["fact"] not in missing]
+        if unneeded:
+            raise Invalid({"waivers": [f"{', '.join(unneeded)} is given, so nothing is waived."]})
+        absent = [fact for fact in missing if fact not in {w["fact"] for w in waived}]
+        if absent:
+            raise Refused(
+                f"To become {step.target} ({step.label}) the lead needs {', '.join(absent)}.",
+                missing=absent,
+            )
+        return waived
+
+
+def _waiver(facts: Sequence[str], waiver: Mapping[str, str]) -> dict[str, str]:
+    """One waiver as it is recorded: which fact, who overrode it, and why."""
+    actor = current_actor()
+    if not actor.may_waive:
+        raise Forbidden("Only an administrator, or an import of old paper, waives a fact.")
+    if waiver["fact"] not in facts:
+        raise Invalid({"waivers": [f"'{waiver['fact']}' is no fact this step requires."]})
+    return {"fact": waiver["fact"], "by": actor.name, "why": waiver["reason"]}
+
+
+def _check_facts(facts: Facts) -> None:
+    """Invalid when a revisable fact that is present cannot be kept."""
+    if "title" in facts:
+        check_text("title", facts["title"] or "", TITLE_LENGTH)
+    money = facts.get("investment")
+    if money:
+        parse_money("investment", money["amount"], money["unit"])

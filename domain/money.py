@@ -1,0 +1,72 @@
+"""Planned amounts, kept as stated (30 亿元) and normalised to whole fen of CNY."""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+from domain.errors import Invalid
+
+# Unit → how many fen of CNY one of it is; None where only a rate could tell.
+UNITS: dict[str, int | None] = {
+    "元": 100,
+    "万元": 10_000 * 100,
+    "亿元": 100_000_000 * 100,
+    "万美元": None,
+    "亿美元": None,
+}
+FOREIGN_UNITS = {"万美元": Decimal(10_000), "亿美元": Decimal(100_000_000)}
+
+SIGNIFICANT_DIGITS = 16
+# No investment project is larger than a trillion; the bound also keeps every sum of a
+# country's leads, in fen, inside the 64-bit integers of the book.
+LARGEST = Decimal(10) ** 12
+
+_AMOUNT = re.compile(r"(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,16})?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Money:
+    """An amount as the office stated it: a decimal string and one of ``UNITS``."""
+
+    amount: str
+    unit: str
+
+    @property
+    def fen(self) -> int | None:
+        """CNY in fen (1/100 元), exact; None for a foreign unit, which has no rate here."""
+        factor = UNITS[self.unit]
+        return None if factor is None else int(Decimal(self.amount) * factor)
+
+
+def parse_money(field: str, amount: str, unit: str) -> Money:
+    """The stated amount, checked; Invalid names ``field.amount`` or ``field.unit``."""
+    if unit not in UNITS:
+        raise Invalid({f"{field}.unit": [f"'{unit[:20]}' is none of {'、'.join(UNITS)}."]})
+    where = f"{field}.amount"
+    if not _AMOUNT.fullmatch(amount):
+        raise Invalid({where: [f"'{amount[:40]}' is no decimal number of 0 or more, like 1.6."]})
+    digits = amount.replace(".", "").lstrip("0")
+    if len(digits) > SIGNIFICANT_DIGITS:
+        raise Invalid({where: [f"{amount} has more than {SIGNIFICANT_DIGITS} significant digits."]})
+    value = Decimal(amount)
+    factor = UNITS[unit]
+    if factor is not None and (value * factor) % 1:
+        raise Invalid({where: [f"{amount} {unit} is finer than one fen."]})
+    if value * (FOREIGN_UNITS.get(unit) or Decimal(factor or 0) / 100) > LARGEST:
+        raise Invalid({where: [f"{amount} {unit} is more than any project: over {LARGEST:,}."]})
+    return Money(amount, unit)
+
+
+def yuan(fen: int) -> str:
+    """Fen as a plain decimal string of 元, without needless zeros: 160 → '1.6'."""
+    sign = "-" if fen < 0 else ""
+    whole, rest = divmod(abs(fen), 100)
+    return f"{sign}{whole}" + (f".{rest:02d}".rstrip("0") if rest else "")
+
+
+def stated(money: Money | None) -> dict[str, str | None] | None:
+    """Money as it is shown: amount, unit and ``cny`` (None without a rate)."""
+    if money is None:
+        return None
+    fen = money.fen
+    return {"amount": money.amount, "unit": money.unit, "cny": None if fen is None else yuan(fen)}

@@ -1,0 +1,72 @@
+"""The stage tables: where a lead can stand, how it moves, and what each step needs.
+
+A lead goes forward one stage at a time. It leaves the way through ``CLOSURES``, and comes
+back only by reopening, into the stage it left.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+TIP, NEGOTIATING, SIGNED, GROUNDBROKEN, CLOSED = STAGES = (
+    "tip",
+    "negotiating",
+    "signed",
+    "groundbroken",
+    "closed",
+)
+LABELS = {
+    TIP: "信息",
+    NEGOTIATING: "在谈",
+    SIGNED: "签约",
+    GROUNDBROKEN: "开工",
+    CLOSED: "终止",
+}
+# 落地 has no fixed meaning elsewhere; in this ledger it is:
+LANDED = (SIGNED, GROUNDBROKEN)
+
+
+class Step(NamedTuple):
+    """One step forward: its Chinese name, whence, whither, and the facts it needs."""
+
+    label: str
+    source: str
+    target: str
+    facts: tuple[str, ...]
+
+
+# command         label     from          to             required facts
+STEPS: Mapping[str, Step] = {
+    "negotiation": Step("洽谈", TIP, NEGOTIATING, ("responsible_unit",)),
+    "signing": Step("签约", NEGOTIATING, SIGNED, ("contract", "investment")),
+    "groundbreaking": Step("开工", SIGNED, GROUNDBROKEN, ("start", "evidence")),
+}
+
+# outcome: the Chinese word, and the stages it can close. `transferred` comes by a transfer,
+# not by a closure.
+OUTCOMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "declined": ("不予跟进", (TIP,)),
+    "duplicate": ("重复", (TIP,)),
+    "lost": ("流失", (NEGOTIATING,)),
+    "withdrawn": ("撤回", (NEGOTIATING,)),
+    "rescinded": ("解约", (SIGNED,)),
+    "transferred": ("流转", (TIP, NEGOTIATING, SIGNED)),
+}
+
+VERDICTS = ("pursue", "decline", "duplicate")
+VERDICT_OUTCOME = {"decline": "declined", "duplicate": "duplicate"}
+FOLLOW_UP_FORMS = ("visit", "call", "meeting", "site", "none")
+AGREEMENTS = ("contract", "framework")
+STARTS = ("construction", "equipment", "opening")
+EVIDENCE_KINDS = ("permit", "filing", "contract", "photo", "acceptance")
+
+NEXT_STEP = {step.source: step for step in STEPS.values()}
+
+
+def missing_facts(step: Step, given: Mapping[str, Any]) -> list[str]:
+    """The facts that ``step`` needs and ``given`` lacks, in the table's order."""
+    return [fact for fact in step.facts if not given.get(fact)]
+
+
+def still_missing(stage: str) -> list[str]:
+    """The facts needed to enter the stage after ``stage``; nothing after the last."""
+    return list(NEXT_STEP[stage].facts) if stage in NEXT_STEP else []

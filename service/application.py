@@ -1,0 +1,312 @@
+"""The application: every command one method. It alone writes to the event log."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+from eventsourcing.application import Application, project_aggregate
+from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Mapper, StoredEvent
+from eventsourcing.utils import Environment, EnvType
+
+from domain.actor import current_actor
+from domain.errors import Invalid, KeyReused, NotFound, NotReady, Refused, Stale
+from domain.lead import Lead
+from domain.member import Member
+from service.log import LedgerMapper, LedgerRecorder
+from service.projections import members as member_rows
+from service.projections.view import view_of
+from service.reads import Reads
+from service.requests import Answered, Call, claim
+from service.settings import Settings
+from service.tokens import Tokens
+
+EVENTS = (
+    Member.Registered,
+    Member.Retired,
+    Lead.Tipped,
+    Lead.Screened,
+    Lead.NegotiationOpened,
+    Lead.FollowedUp,
+    Lead.SigningPlanned,
+    Lead.FrameworkAgreed,
+    Lead.Signed,
+    Lead.Groundbroken,
+    Lead.Suspended,
+    Lead.Resumed,
+    Lead.Closed,
+    Lead.Reopened,
+    Lead.Revised,
+    Answered,
+)
+BEGINNINGS = {"member.registered": Member, "lead.tipped": Lead}
+# Each try loses only to another command on the same lead that was recorded meanwhile.
+ATTEMPTS = 64
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A command's answer: the ``subject`` as it was at ``version``, shown as ``body``.
+
+    ``position`` is the log position it was recorded at; None when nothing was recorded now.
+    """
+
+    subject: UUID
+    version: int
+    status: int
+    body: dict[str, Any]
+    position: int | None = None
+    replayed: bool = False
+
+
+class Ledger(Application[UUID]):
+    """The office's ledger, on the event log that the settings name."""
+
+    name = "ledger"
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        super().__init__()
+        self.reads = Reads(self.log_recorder, self.mapper, settings)
+        self.tokens = Tokens(settings)
+        self._names: dict[str, str] = {}
+
+    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
+        """Only what is set here: no library setting slips in from the process environment."""
+        fixed = {
+            "PERSISTENCE_MODULE": "eventsourcing.sqlite",
+            "SQLITE_DBNAME": str(self.settings.database),
+        }
+        return Environment(name, {**fixed, **(env or {})})
+
+    def construct_mapper(self) -> Mapper[UUID]:
+        """The closed list of events that may be stored and read."""
+        return LedgerMapper(EVENTS, BEGINNINGS)
+
+    def construct_recorder(self) -> ApplicationRecorder:
+        """Our recorder of the log."""
+        return LedgerRecorder(self.settings.database, self.settings.lock_timeout)
+
+    @property
+    def log_recorder(self) -> LedgerRecorder:
+        """The recorder, as what it is."""
+        return cast(LedgerRecorder, self.recorder)
+
+    def create_tables(self) -> None:
+        """Make every table that is missing; safe when several processes start at once."""
+        self.log_recorder.create_table()
+        self.tokens.store.create_tables()
+        self.reads.store.create_tables()
+
+    def close(self) -> None:
+        """Let go of every file."""
+        self.log_recorder.close()
+        self.tokens.store.close()
+        self.reads.store.close()
+        super().close()
+
+    # Members
+
+    def register_member(self, call: Call, facts: Facts) -> Answer:
+        """A new member; Refused when the number is taken in the district."""
+        member_id = Member.create_id(facts["district"], facts["number"])
+
+        def attempt() -> tuple[list[Any], list[Any]]:
+            if self.recorder.select_events(member_id, limit=1):
+                district, number = facts["district"], facts["number"]
+                raise Refused(f"Member number {number} is taken in district {district}.")
+            return [], list(Member.register(**facts).collect_events())
+
+        return self._carry_out(call, member_id, 201, attempt)
+
+    def retire_member(self, member_id: UUID, call: Call, facts: Facts) -> Answer:
+        """The member's term ended."""
+        return self._change(Member, member_id, call, lambda member: member.retire(**facts))
+
+    # Leads
+
+    def tip(self, call: Call, facts: Facts) -> Answer:
+        """A member's tip begins a lead."""
+        lead_id = uuid4()
+
+        def attempt() -> tuple[list[Any], list[Any]]:
+            self._check_members(facts["members"], facts["occurred_on"])
+            return [], list(Lead.tip(id=lead_id, **facts).collect_events())
+
+        return self._carry_out(call, lead_id, 201, attempt)
+
+    def screen(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
+        """The verdict on a tip."""
+
+        def decide(lead: Lead) -> None:
+            if facts.get("duplicate_of"):
+                self._check_lead(facts["duplicate_of"])
+            lead.screen(**facts)
+
+        return self._lead(lead_id, call, decide)
+
+    def open_negotiation(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
+        """Talks began."""
+        return self._lead(lead_id, call, lambda lead: lead.open_negotiation(**facts))
+
+    def follow_up(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
+        """A contact, or no progress."""
+        return self._lead(lead_id, call, lambda lead: lead.follow_up(**facts))
+
+    def plan_signing(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
+        """A signing is expected, or no longer."""
+        return self._lead(lead_id, call, lambda lead: lead.plan_signing(**facts))
+
+    def agree_framework(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
+        """A framework agreement."""
+        return self._lead(lead_id, call, lambda lead: lead.agree_framework(**facts))
+
+    def sign(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
+        """The contract."""
+        return self._lead(lead_id, call, lambda lead: lead.sign(**facts))
+
+    def break_ground(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
+        """Main works started."""
+        return self._lead(lead_id, call, lambda lead: lead.break_ground(**facts))
+
+    def suspend(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
+        """Put on hold."""
+        return self._lead(lead_id, call, lambda lead: lead.suspend(**facts))
+
+    def resume(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
+        """Taken up again."""
+        return self._lead(lead_id, call, lambda lead: lead.resume(**facts))
+
+    def close_lead(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
+        """Closed with an outcome."""
+        return self._lead(lead_id, call, lambda lead: lead.close(**facts))
+
+    def reopen(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
+        """Back in the stage it left."""
+        return self._lead(lead_id, call, lambda lead: lead.reopen(**facts))
+
+    def revise(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
+        """Facts changed."""
+        return self._lead(lead_id, call, lambda lead: lead.revise(**facts))
+
+    def record_all(self, stored: Iterable[StoredEvent]) -> int:
+        """Append an import's events, all or none; how many. Refused when one is there already."""
+        return len(self.recorder.insert_events(stored) or ())  # type: ignore[arg-type]
+
+    # How every command is carried out
+
+    def _lead(self, lead_id: UUID, call: Call, decide: Callable[[Lead], None]) -> Answer:
+        return self._change(Lead, lead_id, call, decide)
+
+    def _change(
+        self, cls: type[Any], subject: UUID, call: Call, decide: Callable[[Any], None]
+    ) -> Answer:
+        """Load ``subject``, check the version the caller knows, and let it decide."""
+
+        def attempt() -> tuple[list[Any], list[Any]]:
+            events = self._stream(cls, subject)
+            aggregate = project_aggregate(None, events)
+            self._check_version(call, subject, aggregate.version)
+            decide(aggregate)
+            return events, list(aggregate.collect_events())
+
+        return self._carry_out(call, subject, 200, attempt)
+
+    def _carry_out(
+        self, call: Call, subject: UUID, status: int, attempt: Callable[[], tuple[Any, Any]]
+    ) -> Answer:
+        """Record what ``attempt`` gives, (the events before, the new ones); again on a conflict.
+
+        Everything is loaded anew for each try. A try whose reply was lost is known by its
+        request id, so that nothing is recorded twice.
+        """
+        for number in range(ATTEMPTS):
+            answer = self._answered_before(call)
+            if answer is None and number:
+                answer = self._recorded_by_this_request(subject, status)
+            if answer is not None:
+                return answer
+            before, new = attempt()
+            stream = [*before, *new]
+            version = stream[-1].originator_version
+            claims = claim(call, subject, version, status)
+            if not new and not claims:
+                return Answer(subject, version, status, self._show(stream))
+            try:
+                recordings = self.events.put([*new, *claims])
+            except IntegrityError:
+                continue
+            position = recordings[-1].notification.id
+            return Answer(subject, version, status, self._show(stream), position)
+        raise NotReady("Too many others wrote at the same moment; nothing was recorded.")
+
+    def _answered_before(self, call: Call) -> Answer | None:
+        """The first answer to this idempotency key; KeyReused if it asked for something else."""
+        claim_id = call.claim_id
+        claimed = list(self.events.get(claim_id)) if claim_id else []
+        if not claimed:
+            return None
+        first = cast(Answered, claimed[0])
+        if first.digest != call.digest:
+            raise KeyReused(f"Idempotency-Key '{call.key}' came before with another request.")
+        subject = UUID(first.subject)
+        body = self._show(list(self.events.get(subject, lte=first.version)))
+        return Answer(subject, first.version, first.status, body, replayed=True)
+
+    def _recorded_by_this_request(self, subject: UUID, status: int) -> Answer | None:
+        events: list[Any] = list(self.events.get(subject))
+        mine = [event for event in events if event.request == current_actor().request]
+        if not mine:
+            return None
+        version = mine[-1].originator_version
+        return Answer(subject, version, status, self._show(events[:version]))
+
+    def _stream(self, cls: type[Any], subject: UUID) -> list[Any]:
+        """All events of ``subject``; NotFound unless it is a ``cls``."""
+        events: list[Any] = list(self.events.get(subject))
+        if not events or BEGINNINGS.get(events[0].TOPIC) is not cls:
+            raise NotFound(f"There is no {cls.__name__.lower()} {subject}.")
+        return events
+
+    def _check_version(self, call: Call, subject: UUID, version: int) -> None:
+        if call.if_match is None or version in call.if_match:
+            return
+        known = max((v for v in call.if_match if v < version), default=0)
+        since = self.reads.history(subject, after=known) if known else []
+        wanted = ", ".join(map(str, sorted(call.if_match))) or "none"
+        raise Stale(f"You know version {wanted}; the present one is {version}.", since)
+
+    def _check_members(self, ids: Iterable[str], occurred_on: str) -> None:
+        """Invalid, naming each, when a member is unknown or had retired before that day."""
+        for member_id in ids:
+            try:
+                events = self._stream(Member, UUID(member_id))
+            except NotFound:
+                raise Invalid({"members": [f"There is no member {member_id}."]}) from None
+            project_aggregate(None, events).may_tip(occurred_on)
+            self._names[member_id] = events[0].name
+
+    def _check_lead(self, lead_id: str) -> None:
+        try:
+            self._stream(Lead, UUID(lead_id))
+        except NotFound:
+            raise Invalid({"duplicate_of": [f"There is no lead {lead_id}."]}) from None
+
+    def _show(self, stream: list[Any]) -> dict[str, Any]:
+        """A lead or member as the API shows it after ``stream``."""
+        if BEGINNINGS[stream[0].TOPIC] is Lead:
+            return view_of(stream, self._names_of(stream[0].members))
+        row: dict[str, Any] = {}
+        for event in stream:
+            member_rows.fold(row, event)
+        return row
+
+    def _names_of(self, ids: Iterable[str]) -> dict[str, str]:
+        """Names by member id. A name never changes, so it is asked for once in a process."""
+        for member_id in ids:
+            if member_id not in self._names:
+                first = next(iter(self.events.get(UUID(member_id), lte=1)))
+                self._names[member_id] = cast(Any, first).name
+        return self._names

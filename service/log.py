@@ -1,0 +1,283 @@
+"""The event log in SQLite, behind the library's recorder interface, and its stored format.
+
+Against the library's own SQLite recorder: one writer connection under an flock instead of a
+pool (no lock that a failed connection leaves behind, no sleeping back-off), BEGIN IMMEDIATE,
+synchronous FULL, and reading that builds its objects faster.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from uuid import UUID
+
+import orjson
+from eventsourcing.application import AggregateNotFoundError as AggregateNotFoundError
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import (
+    DatabaseError,
+    IntegrityError,
+    Mapper,
+    Notification,
+    OperationalError,
+    StoredEvent,
+    Transcoder,
+)
+from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
+
+from service.locks import FileLock
+
+
+class UnreadableEvent(Exception):
+    """A stored event that this version does not know; nothing is guessed about it."""
+
+
+class OrjsonTranscoder(Transcoder):
+    """Plain JSON of plain types. No type tags, so no user's dictionary can pose as one."""
+
+    def encode(self, obj: Any) -> bytes:
+        """``obj`` as JSON in UTF-8; TypeError for anything but plain types and datetimes."""
+        return orjson.dumps(obj, option=orjson.OPT_UTC_Z)
+
+    def decode(self, data: bytes) -> Any:
+        """The JSON value, with everything as it was written."""
+        return orjson.loads(data)
+
+
+class LedgerMapper(Mapper[UUID]):
+    """Between events and their stored form: a short topic from a closed list, and the facts.
+
+    ``aggregates`` maps the topic of each first event to the class it begins. A topic that is
+    not in ``classes``, or a version newer than the class knows, is an UnreadableEvent.
+    """
+
+    def __init__(self, classes: Iterable[type[Any]], aggregates: Mapping[str, type[Any]]) -> None:
+        super().__init__(OrjsonTranscoder())
+        self._classes = {cls.TOPIC: (cls, getattr(cls, "class_version", 1)) for cls in classes}
+        self._origins = {
+            topic: f"{cls.__module__}:{cls.__qualname__}" for topic, cls in aggregates.items()
+        }
+
+    def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
+        """The event as it is kept for ever."""
+        state = dict(vars(domain_event))
+        topic: str = type(domain_event).TOPIC  # type: ignore[attr-defined]
+        cls, version = self._classes[topic]
+        if cls is not type(domain_event):
+            raise UnreadableEvent(f"Topic {topic} belongs to {cls}, not {type(domain_event)}.")
+        state.pop("originator_topic", None)
+        originator_id = state.pop("originator_id")
+        originator_version = state.pop("originator_version")
+        if version > 1:
+            state["class_version"] = version
+        return StoredEvent(originator_id, originator_version, topic, self.transcoder.encode(state))
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Any:
+        """The event again, upcast to what its class is now."""
+        topic = stored_event.topic
+        known = self._classes.get(topic)
+        if known is None:
+            raise UnreadableEvent(f"{_named(stored_event)} has a topic unknown here.")
+        cls, newest = known
+        try:
+            state = orjson.loads(stored_event.state)
+            state["timestamp"] = datetime.fromisoformat(state["timestamp"])
+        except (ValueError, KeyError, TypeError) as why:
+            raise UnreadableEvent(f"{_named(stored_event)} is damaged: {why!r}.") from why
+        version = state.pop("class_version", 1)
+        if version > newest:
+            raise UnreadableEvent(f"{_named(stored_event)} is of a newer version, {version}.")
+        for step in range(version, newest):
+            getattr(cls, f"upcast_v{step}_v{step + 1}")(state)
+        state["originator_id"] = stored_event.originator_id
+        state["originator_version"] = stored_event.originator_version
+        if topic in self._origins:
+            state["originator_topic"] = self._origins[topic]
+        event = object.__new__(cls)
+        object.__setattr__(event, "__dict__", state)
+        return event
+
+
+def _named(stored: StoredEvent) -> str:
+    at = f" at position {stored.id}" if isinstance(stored, Notification) else ""
+    return f"Event {stored.originator_version} of {stored.originator_id} ({stored.topic}){at}"
+
+
+class LedgerRecorder(SQLiteApplicationRecorder):
+    """Keeps the log in one SQLite file; a position is the row id, which only grows."""
+
+    def __init__(self, path: Path, lock_timeout: float) -> None:
+        super().__init__(SQLiteDatastore(str(path)))
+        self.path = path
+        self._timeout = lock_timeout
+        self._lock = FileLock(path.with_suffix(".lock"), lock_timeout)
+        self._reading = Lock()
+        self._writer: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+
+    def create_table(self) -> None:
+        """Make the file and its tables once, under the lock, whoever starts first."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.writing() as connection:
+            for statement in self.create_table_statements:
+                connection.execute(statement)
+
+    def construct_create_table_statements(self) -> list[str]:
+        """The library's table, and the one line that readiness writes."""
+        return [
+            *super().construct_create_table_statements(),
+            "CREATE TABLE IF NOT EXISTS readiness (id INTEGER PRIMARY KEY, tries INTEGER)",
+        ]
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction of the one writer; committed durably at the end, or nothing is."""
+        with self._lock.held(), _library_errors():
+            connection = self._writer = self._writer or self._connect()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def insert_events(self, stored_events: Iterable[StoredEvent], **_: Any) -> Sequence[int]:
+        """Append all or none, in one transaction; their positions.
+
+        IntegrityError when one's version is taken. Takes any iterable, so that an import of
+        a million events needs no list of them.
+        """
+        with self.writing() as connection:
+            insert = self.insert_events_statement
+            return [
+                connection.execute(
+                    insert, (_key(s.originator_id), s.originator_version, s.topic, s.state)
+                ).lastrowid
+                or 0
+                for s in stored_events
+            ]
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> list[StoredEvent]:
+        """One stream, by version."""
+        order = "DESC" if desc else "ASC"
+        rows = self._rows(
+            f"SELECT originator_version, topic, state FROM {self.events_table_name} "
+            "WHERE originator_id = ? AND originator_version > ? AND originator_version <= ? "
+            f"ORDER BY originator_version {order} LIMIT ?",
+            (_key(originator_id), gt or 0, 2**62 if lte is None else lte, _limit(limit)),
+        )
+        return [StoredEvent(originator_id, *row) for row in rows]
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> list[Notification]:
+        """The log in order of position."""
+        lowest = (start or 0) if inclusive_of_start else (start or 0) + 1
+        chosen = f"AND topic IN ({','.join('?' * len(topics))}) " if topics else ""
+        rows = self._rows(
+            f"SELECT rowid, originator_id, originator_version, topic, state "
+            f"FROM {self.events_table_name} WHERE rowid >= ? AND rowid <= ? {chosen}"
+            "ORDER BY rowid LIMIT ?",
+            (lowest, 2**62 if stop is None else stop, *topics, limit),
+        )
+        return _notifications(rows)
+
+    def max_notification_id(self) -> int | None:
+        """The position of the last event; None while there is none."""
+        position: int | None = self._rows(self.select_max_notification_id_statement, ())[0][0]
+        return position
+
+    def data_version(self) -> int:
+        """A number that changes whenever any other connection committed to the file."""
+        version: int = self._rows("PRAGMA data_version", ())[0][0]
+        return version
+
+    def try_write(self) -> None:
+        """Write something durably; raises what a command would meet. For readiness."""
+        with self.writing() as connection:
+            connection.execute(
+                "INSERT INTO readiness VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET tries = 1"
+            )
+
+    def close(self) -> None:
+        """Let go of the file."""
+        for connection in (self._writer, self._reader):
+            if connection is not None:
+                connection.close()
+        self._writer = self._reader = None
+
+    def _rows(self, statement: str, parameters: tuple[Any, ...]) -> list[Any]:
+        with self._reading, _library_errors():
+            connection = self._reader = self._reader or self._connect()
+            return connection.execute(statement, parameters).fetchall()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=self._timeout, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            # A reply is given only after the disk has the event.
+            connection.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _key(originator_id: UUID | str) -> str:
+    return originator_id.hex if isinstance(originator_id, UUID) else originator_id
+
+
+def _limit(limit: int | None) -> int:
+    return -1 if limit is None else limit
+
+
+def _notifications(rows: list[Any]) -> list[Notification]:
+    """Rows as notifications, without the checks that a frozen dataclass makes for each field."""
+    new, put = object.__new__, object.__setattr__
+    found = []
+    for position, originator_id, version, topic, state in rows:
+        notification = new(Notification)
+        fields = {
+            "originator_id": UUID(originator_id),
+            "originator_version": version,
+            "topic": topic,
+            "state": state,
+            "id": position,
+        }
+        put(notification, "__dict__", fields)
+        found.append(notification)
+    return found
+
+
+@contextmanager
+def _library_errors() -> Iterator[None]:
+    """sqlite3's errors under the library's names, which the service knows."""
+    try:
+        yield
+    except sqlite3.IntegrityError as why:
+        raise IntegrityError(why) from why
+    except sqlite3.OperationalError as why:
+        raise OperationalError(why) from why
+    except sqlite3.Error as why:
+        raise DatabaseError(why) from why

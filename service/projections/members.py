@@ -1,0 +1,77 @@
+"""Members as they stand: who they are, and whether they have retired."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.projections.store import metadata, rows_of, upsert
+from service.projections.view import moment_text
+
+members = sa.Table(
+    "members",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    # The position of the first event: the order in which members came.
+    sa.Column("seq", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("number", sa.String(40), nullable=False),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("sector", sa.String(100)),
+    sa.Column("district", sa.String(6), nullable=False),
+    sa.Column("registered_on", sa.String(10), nullable=False),
+    sa.Column("retired_on", sa.String(10)),
+    sa.Column("recorded_at", sa.String(32), nullable=False),
+)
+Row = dict[str, Any]
+
+
+def _registered(row: Row, event: Any) -> None:
+    row["number"] = event.number
+    row["name"] = event.name
+    row["sector"] = event.sector
+    row["district"] = event.district
+    row["registered_on"] = event.occurred_on
+    row["retired_on"] = None
+
+
+def _retired(row: Row, event: Any) -> None:
+    row["retired_on"] = event.occurred_on
+
+
+HANDLERS = {"member.registered": _registered, "member.retired": _retired}
+
+
+def fold(row: Row, event: Any) -> Row:
+    """``row`` (empty before the first event) after ``event``, live or of an old version."""
+    row["id"] = str(event.originator_id)
+    HANDLERS[event.TOPIC](row, event)
+    row["version"] = event.originator_version
+    row["recorded_at"] = moment_text(event.timestamp)
+    return row
+
+
+class Members:
+    """Answers: who are the members?"""
+
+    name = "members"
+    tables: Sequence[sa.Table] = (members,)
+
+    def project(self, connection: sa.Connection, batch: Sequence[tuple[int, Any]]) -> None:
+        """Take in the members' events of a batch."""
+        events = [(position, event) for position, event in batch if event.TOPIC in HANDLERS]
+        ids = sorted({str(event.originator_id) for _, event in events})
+        rows = {
+            row.id: dict(row._mapping)
+            for row in rows_of(connection, sa.select(members), members.c.id, ids)
+        }
+        for position, event in events:
+            row = rows.setdefault(str(event.originator_id), {"seq": position})
+            fold(row, event)
+        upsert(connection, members, list(rows.values()))
+
+
+def names_of(connection: sa.Connection, ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
+    """Name and sector of each of these members, by id."""
+    wanted = sa.select(members.c.id, members.c.name, members.c.sector)
+    return {row.id: row for row in rows_of(connection, wanted, members.c.id, ids)}

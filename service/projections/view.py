@@ -1,0 +1,215 @@
+"""A lead as people look at it, folded from its events: one handler per event.
+
+The live projection, an old version and the answer to a command all come from here, so they
+cannot differ.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from domain.lead import REVISABLE
+from domain.money import Money, stated
+from domain.stage import (
+    CLOSED,
+    GROUNDBROKEN,
+    NEGOTIATING,
+    SIGNED,
+    TIP,
+    VERDICT_OUTCOME,
+    still_missing,
+)
+
+Lead = dict[str, Any]
+Names = Mapping[str, str]
+
+
+class View:
+    """``lead`` is what the API shows; ``private`` is what else the next event needs."""
+
+    __slots__ = ("lead", "private")
+
+    def __init__(self, lead: Lead, private: dict[str, Any]) -> None:
+        self.lead = lead
+        self.private = private
+
+    @classmethod
+    def begin(cls, event: Any, names: Names) -> "View":
+        """The view of a lead whose first event this is."""
+        view = cls(_tipped(event, names), {"left": None})
+        view.private["dated"] = dict.fromkeys(REVISABLE, event.occurred_on)
+        view._stamp(event)
+        return view
+
+    def fold(self, event: Any) -> None:
+        """Take in a later event."""
+        HANDLERS[event.TOPIC](self, event)
+        self._stamp(event)
+
+    def _stamp(self, event: Any) -> None:
+        lead = self.lead
+        lead["version"] = event.originator_version
+        lead["recorded_at"] = moment_text(event.timestamp)
+        if event.occurred_on > lead["last_activity_on"]:
+            lead["last_activity_on"] = event.occurred_on
+
+
+def view_of(events: Iterable[Any], names: Names) -> Lead:
+    """The lead after ``events``: its whole stream up to some version. ``names`` by member id."""
+    stream = iter(events)
+    view = View.begin(next(stream), names)
+    for event in stream:
+        view.fold(event)
+    return view.lead
+
+
+def moment_text(moment: datetime) -> str:
+    """RFC 3339 of a moment in UTC, ending in Z, always with microseconds: it sorts as text."""
+    return moment.isoformat(timespec="microseconds")[:26] + "Z"
+
+
+def _money(facts: Mapping[str, str] | None) -> dict[str, str | None] | None:
+    return stated(Money(facts["amount"], facts["unit"]) if facts else None)
+
+
+def _tipped(event: Any, names: Names) -> Lead:
+    share = "1" if len(event.members) == 1 else f"1/{len(event.members)}"
+    return {
+        "id": str(event.originator_id),
+        "version": 1,
+        "title": event.title,
+        "summary": event.summary,
+        "investor": event.investor,
+        "members": [{"id": m, "name": names[m], "share": share} for m in event.members],
+        "district": event.district,
+        "industry": event.industry,
+        "investment": _money(event.investment),
+        "contact": event.contact,
+        "stage": TIP,
+        "screened": None,
+        "responsible_unit": None,
+        "manager": None,
+        "about_to_sign": False,
+        "expected_signing_on": None,
+        "suspended": False,
+        "review_on": None,
+        "outcome": None,
+        "duplicate_of": None,
+        "dates": {
+            TIP: event.occurred_on,
+            NEGOTIATING: None,
+            SIGNED: None,
+            GROUNDBROKEN: None,
+            CLOSED: None,
+        },
+        "recognised": {SIGNED: None, GROUNDBROKEN: None},
+        "missing": still_missing(TIP),
+        "waivers": [],
+        "possible_duplicates": [],
+        "source": event.source,
+        "last_activity_on": event.occurred_on,
+        "recorded_at": "",
+    }
+
+
+def _enter(view: View, stage: str, day: str) -> None:
+    lead = view.lead
+    view.private["left"] = lead["stage"] if stage == CLOSED else None
+    lead["stage"] = stage
+    lead["missing"] = still_missing(stage)
+    lead["about_to_sign"] = False
+    lead["expected_signing_on"] = None
+    if lead["dates"][stage] is None:
+        lead["dates"][stage] = day
+
+
+def _close(view: View, outcome: str, day: str) -> None:
+    _enter(view, CLOSED, day)
+    view.lead["outcome"] = outcome
+    view.lead["suspended"] = False
+    view.lead["review_on"] = None
+
+
+def _learn(view: View, name: str, value: Any, day: str) -> None:
+    if day >= view.private["dated"][name]:
+        view.private["dated"][name] = day
+        view.lead[name] = _money(value) if name == "investment" else value
+
+
+def _screened(view: View, event: Any) -> None:
+    view.lead["screened"] = event.verdict
+    if event.verdict in VERDICT_OUTCOME:
+        _close(view, VERDICT_OUTCOME[event.verdict], event.occurred_on)
+        view.lead["duplicate_of"] = event.duplicate_of
+
+
+def _negotiation_opened(view: View, event: Any) -> None:
+    _enter(view, NEGOTIATING, event.occurred_on)
+    view.lead["screened"] = "pursue"
+    view.lead["responsible_unit"] = event.responsible_unit
+    view.lead["manager"] = event.manager
+    view.lead["waivers"] += event.waived
+
+
+def _signing_planned(view: View, event: Any) -> None:
+    view.lead["about_to_sign"] = event.expected_on is not None
+    view.lead["expected_signing_on"] = event.expected_on
+
+
+def _signed(view: View, event: Any) -> None:
+    _enter(view, SIGNED, event.occurred_on)
+    if event.investment:
+        _learn(view, "investment", event.investment, event.occurred_on)
+    view.lead["waivers"] += event.waived
+
+
+def _groundbroken(view: View, event: Any) -> None:
+    _enter(view, GROUNDBROKEN, event.occurred_on)
+    view.lead["waivers"] += event.waived
+
+
+def _suspended(view: View, event: Any) -> None:
+    view.lead["suspended"] = True
+    view.lead["review_on"] = event.review_on
+
+
+def _resumed(view: View, _event: Any) -> None:
+    view.lead["suspended"] = False
+    view.lead["review_on"] = None
+
+
+def _closed(view: View, event: Any) -> None:
+    _close(view, event.outcome, event.occurred_on)
+
+
+def _reopened(view: View, event: Any) -> None:
+    _enter(view, view.private["left"], event.occurred_on)
+    lead = view.lead
+    lead["outcome"] = lead["duplicate_of"] = lead["dates"][CLOSED] = None
+    if lead["stage"] == TIP:
+        lead["screened"] = None
+
+
+def _revised(view: View, event: Any) -> None:
+    for name, value in event.facts.items():
+        _learn(view, name, value, event.occurred_on)
+
+
+def _only_stamped(_view: View, _event: Any) -> None:
+    """Recorded in the history; changes nothing that a lead shows but its last activity."""
+
+
+HANDLERS = {
+    "lead.screened": _screened,
+    "lead.negotiation_opened": _negotiation_opened,
+    "lead.followed_up": _only_stamped,
+    "lead.signing_planned": _signing_planned,
+    "lead.framework_agreed": _only_stamped,
+    "lead.signed": _signed,
+    "lead.groundbroken": _groundbroken,
+    "lead.suspended": _suspended,
+    "lead.resumed": _resumed,
+    "lead.closed": _closed,
+    "lead.reopened": _reopened,
+    "lead.revised": _revised,
+}

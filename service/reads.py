@@ -1,0 +1,330 @@
+"""The reads: each first brings the projections to the end of the log, then asks them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from fractions import Fraction
+from threading import Lock
+from typing import Any
+from uuid import UUID
+
+import orjson
+import sqlalchemy as sa
+from eventsourcing.persistence import Mapper
+
+from domain.errors import Invalid, NotFound
+from domain.stage import LANDED
+from service.log import LedgerRecorder
+from service.projections import lead_list
+from service.projections.catch_up import CatchUp
+from service.projections.entries import Entries
+from service.projections.history import History, positions, version_known_at
+from service.projections.leads import Leads, lead_members, leads, row_of
+from service.projections.members import Members, members
+from service.projections.pipeline import (
+    MOST_STEPS,
+    RULE,
+    Book,
+    Selection,
+    movements,
+    pipeline,
+    series,
+    step_ends,
+    times,
+)
+from service.projections.store import Store, bookmarks, metadata
+from service.projections.view import View, moment_text, view_of
+from service.settings import Settings
+
+_LEAD = sa.select(leads.c.body, leads.c.version).where(leads.c.id == sa.bindparam("id"))
+_BOOKMARK = sa.select(sa.func.min(bookmarks.c.position))
+# What every event says besides its facts; the history shows it beside them.
+_ENVELOPE = frozenset(
+    "originator_id originator_version originator_topic timestamp occurred_on actor request".split()
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A lead's JSON at ``version``, and the log position that it reflects."""
+
+    body: bytes
+    version: int
+    position: int
+
+
+@dataclass(frozen=True)
+class LeadPage:
+    """Leads' JSON, the log position of the first page, and where to go on (None: the end)."""
+
+    bodies: list[bytes]
+    position: int
+    last: tuple[Any, int] | None
+    reflects: int
+
+
+class Reads:
+    """Everything that clients ask of the ledger."""
+
+    def __init__(self, recorder: LedgerRecorder, mapper: Mapper[Any], settings: Settings) -> None:
+        self._recorder = recorder
+        self._mapper = mapper
+        self.store = Store(
+            settings.projections, settings.lock_timeout, metadata, durable=False
+        )
+        projections = (Members(), Leads(), History(), Entries())
+        self.catch_up = CatchUp(recorder, mapper, self.store, projections)
+        self._seen = Lock()
+        self._data_version: int | None = None
+        # The last position of the log that this process has seen.
+        self.seen_position = 0
+
+    def data_version(self) -> int:
+        """A number that changes whenever anything in the log's file did; notes the position."""
+        with self._seen:
+            version = self._recorder.data_version()
+            if version != self._data_version:
+                self.seen_position = self._recorder.max_notification_id() or 0
+                self._data_version = version
+        return version
+
+    def position(self) -> int:
+        """The log's last position, to which the projections are brought before it returns."""
+        self.data_version()
+        position = self.seen_position
+        self.catch_up.to(position)
+        return position
+
+    # Leads
+
+    def lead(self, lead_id: UUID) -> Found:
+        """A lead as it stands; NotFound."""
+        position = self.position()
+        with self.store.reading() as connection:
+            row = connection.execute(_LEAD, {"id": str(lead_id)}).one_or_none()
+        if row is None:
+            raise NotFound(f"There is no lead {lead_id}.")
+        return Found(row.body, row.version, position)
+
+    def lead_at(
+        self, lead_id: UUID, version: int | None = None, known_at: int | None = None
+    ) -> Found:
+        """A lead as it was at ``version``, or as the log up to ``known_at`` tells it."""
+        found = self.lead(lead_id)
+        if known_at is not None:
+            with self.store.reading() as connection:
+                known = version_known_at(connection, str(lead_id), known_at)
+            if known is None:
+                raise NotFound(f"Lead {lead_id} was not known at position {known_at}.")
+            version = known if version is None else min(version, known)
+        if version is None or version == found.version:
+            return found
+        if not 1 <= version < found.version:
+            raise NotFound(f"Lead {lead_id} has no version {version}; it is at {found.version}.")
+        names = {m["id"]: m["name"] for m in orjson.loads(found.body)["members"]}
+        lead = view_of(self._events(lead_id, version), names)
+        return Found(orjson.dumps(lead), version, found.position)
+
+    def leads(self, question: lead_list.Question) -> LeadPage:
+        """One page of leads; later pages show them as they were at the first."""
+        self.position()
+        with self.store.snapshot() as connection:
+            reflects = connection.execute(_BOOKMARK).scalar_one()
+            then = self._rows_then(connection, question.position)
+            page = lead_list.page(connection, question, then)
+        position = reflects if question.position is None else question.position
+        return LeadPage(page.bodies, position, page.last, reflects)
+
+    def _rows_then(self, connection: sa.Connection, position: int | None) -> list[dict[str, Any]]:
+        """The rows, as they were at ``position``, of the leads that changed since."""
+        if position is None:
+            return []
+        rows = []
+        for lead_id in lead_list.changed_since(connection, position):
+            known = version_known_at(connection, lead_id, position)
+            row = connection.execute(
+                sa.select(leads.c.body, leads.c.seq).where(leads.c.id == lead_id)
+            ).one()
+            names = {m["id"]: m["name"] for m in orjson.loads(row.body)["members"]}
+            events = self._events(UUID(lead_id), known)
+            view = View.begin(events[0], names)
+            for event in events[1:]:
+                view.fold(event)
+            rows.append(row_of(view, row.seq, position))
+        return rows
+
+    def history(self, lead_id: UUID, after: int = 0) -> list[dict[str, Any]]:
+        """What happened to a lead after version ``after``, oldest first; NotFound."""
+        self.position()
+        with self.store.reading() as connection:
+            at = positions(connection, str(lead_id), after)
+            if not at and not positions(connection, str(lead_id)):
+                raise NotFound(f"There is no lead {lead_id}.")
+        return [
+            _happened(event, at[event.originator_version])
+            for event in self._events(lead_id, max(at, default=0), after)
+        ]
+
+    def is_of_member(self, lead_id: UUID, member_id: str) -> bool:
+        """Whether that member reported the lead."""
+        self.position()
+        mine = sa.select(lead_members.c.place).where(
+            lead_members.c.lead_id == str(lead_id), lead_members.c.member_id == member_id
+        )
+        with self.store.reading() as connection:
+            return connection.execute(mine).first() is not None
+
+    def _events(self, lead_id: UUID, upto: int | None, after: int = 0) -> list[Any]:
+        stored = self._recorder.select_events(lead_id, gt=after, lte=upto)
+        return [self._mapper.to_domain_event(event) for event in stored]
+
+    # Members
+
+    def member(self, member_id: UUID) -> dict[str, Any]:
+        """A member with ``tips``, ``landed`` and ``credit``; NotFound."""
+        self.position()
+        one = sa.select(members).where(members.c.id == str(member_id))
+        with self.store.snapshot() as connection:
+            row = connection.execute(one).one_or_none()
+            if row is None:
+                raise NotFound(f"There is no member {member_id}.")
+            return _with_results(connection, [row])[0]
+
+    def members(
+        self, after: int, limit: int, district: str | None, sector: str | None
+    ) -> tuple[list[dict[str, Any]], int | None]:
+        """Members in the order they were registered, after ``after``; and where to go on."""
+        self.position()
+        wanted = sa.select(members).where(members.c.seq > after).order_by(members.c.seq)
+        if district:
+            wanted = wanted.where(members.c.district.startswith(district))
+        if sector:
+            wanted = wanted.where(members.c.sector == sector)
+        with self.store.snapshot() as connection:
+            rows = connection.execute(wanted.limit(limit + 1)).all()
+            shown = rows[:limit]
+            more = shown[-1].seq if len(rows) > limit else None
+            return _with_results(connection, shown), more
+
+    # The book
+
+    def pipeline(
+        self, selection: Selection, start: date, end: date, known_at: int | None
+    ) -> dict[str, Any]:
+        """The pipeline of a window."""
+        return self._book(selection, start, end, known_at, lambda b: pipeline(b, start, end))
+
+    def movements(
+        self, selection: Selection, start: date, end: date, known_at: int | None
+    ) -> dict[str, Any]:
+        """Opening, in, out and closing of each stage in a window."""
+        return self._book(selection, start, end, known_at, lambda b: movements(b, start, end))
+
+    def series(
+        self, selection: Selection, start: date, end: date, known_at: int | None, step: str
+    ) -> dict[str, Any]:
+        """What stood in each stage at each step's end; Invalid for more than a thousand steps."""
+        days = {"day": 1, "week": 7, "month": 28}[step]
+        if (end - start).days // days >= MOST_STEPS:
+            raise Invalid({"step": [f"More than {MOST_STEPS} steps of a {step}; ask for fewer."]})
+        ends = step_ends(start, end, step)
+
+        def answer(book: Book) -> dict[str, Any]:
+            return {"step": step, "points": list(series(book, start, ends))}
+
+        return self._book(selection, start, end, known_at, answer)
+
+    def times(self, selection: Selection, start: date, end: date) -> dict[str, Any]:
+        """How long leads stay in each stage."""
+        return self._answer(
+            start, end, lambda c: {"stages": times(c, selection, start, end), "known_at": None}
+        )
+
+    def whole_book_balances(self) -> bool:
+        """The trial balance of everything ever posted."""
+        self.position()
+        with self.store.snapshot() as connection:
+            return bool(pipeline(Book(connection, Selection()), date.min.replace(year=1900),
+                                 date(9999, 12, 31))["balanced"])
+
+    def position_known_at(self, moment: datetime) -> int:
+        """The last position recorded up to ``moment`` (positions are in the order of recording)."""
+        low, high = 0, self._recorder.max_notification_id() or 0
+        while low < high:
+            middle = (low + high + 1) // 2
+            found = self._recorder.select_notifications(middle, 1)
+            event = self._mapper.to_domain_event(found[0])
+            if event.timestamp <= moment:
+                low = found[0].id if found[0].id <= high else middle
+            else:
+                high = middle - 1
+        return low
+
+    def _book(
+        self,
+        selection: Selection,
+        start: date,
+        end: date,
+        known_at: int | None,
+        ask: Callable[[Book], Mapping[str, Any]],
+    ) -> dict[str, Any]:
+        return self._answer(
+            start,
+            end,
+            lambda c: {"known_at": known_at, **ask(Book(c, selection, known_at))},
+        )
+
+    def _answer(
+        self, start: date, end: date, ask: Callable[[sa.Connection], Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        self.position()
+        with self.store.snapshot() as connection:
+            position = connection.execute(_BOOKMARK).scalar_one()
+            answer = ask(connection)
+        head = {"from": f"{start}", "to": f"{end}", "position": position, "rule": RULE}
+        return {**head, **answer}
+
+
+def _happened(event: Any, position: int) -> dict[str, Any]:
+    facts = {name: value for name, value in vars(event).items() if name not in _ENVELOPE}
+    return {
+        "version": event.originator_version,
+        "position": position,
+        "event": event.TOPIC.partition(".")[2],
+        "occurred_on": event.occurred_on,
+        "recorded_at": moment_text(event.timestamp),
+        "actor": event.actor,
+        "facts": facts,
+        "corrects": None,
+    }
+
+
+def _with_results(connection: sa.Connection, rows: Any) -> list[dict[str, Any]]:
+    """Members' rows with what came of their tips; a duplicate's share counts with its original."""
+    ids = [row.id for row in rows]
+    counted = (
+        sa.select(
+            lead_members.c.member_id,
+            lead_members.c.share,
+            leads.c.stage,
+            leads.c.outcome,
+            sa.func.count().label("count"),
+        )
+        .join(leads, leads.c.id == lead_members.c.lead_id)
+        .where(lead_members.c.member_id.in_(ids))
+        .group_by(
+            lead_members.c.member_id, lead_members.c.share, leads.c.stage, leads.c.outcome
+        )
+    )
+    results: dict[str, list[Any]] = {id: [0, 0, Fraction(0)] for id in ids}
+    for row in connection.execute(counted):
+        result = results[row.member_id]
+        result[0] += row.count
+        result[1] += row.count if row.stage in LANDED else 0
+        result[2] += Fraction(row.share) * row.count if row.outcome != "duplicate" else 0
+    shown = []
+    for row in rows:
+        member = {k: v for k, v in row._mapping.items() if k != "seq"}
+        tips, landed, credit = results[row.id]
+        shown.append({**member, "tips": tips, "landed": landed, "credit": str(credit)})
+    return shown

@@ -1,0 +1,68 @@
+"""A request and its idempotency key, which is kept in the log beside the events it caused.
+
+The key claims a stream of its own, whose id follows from token and key. Its one event is
+recorded in the transaction of the command's events: whoever comes second, on any worker, at
+any time, finds it and is given the first answer.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid5
+
+from eventsourcing.domain import DomainEvent
+
+from domain.actor import current_actor
+
+_CLAIMS = UUID("b8a4a6c2-9a53-5a3f-8f0e-51a1c7a0d9e4")
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a client asked for, besides the facts.
+
+    ``token`` names the caller, ``key`` is its idempotency key, ``digest`` the SHA-256 of
+    method, path and body, and ``if_match`` the versions it knows (None: any).
+    """
+
+    token: str
+    digest: str
+    key: str | None = None
+    if_match: frozenset[int] | None = None
+
+    @property
+    def claim_id(self) -> UUID | None:
+        """The stream that the key claims; None without a key."""
+        return uuid5(_CLAIMS, f"{self.token}\n{self.key}") if self.key else None
+
+
+class Answered(DomainEvent):
+    """The key's request was carried out: ``subject`` was then at ``version``."""
+
+    TOPIC = "request.answered"
+    actor: str
+    request: str
+    digest: str
+    subject: str
+    version: int
+    status: int
+
+
+def claim(call: Call, subject: UUID, version: int, status: int) -> list[Any]:
+    """The event that claims the call's key; none without a key."""
+    claim_id = call.claim_id
+    if claim_id is None:
+        return []
+    actor = current_actor()
+    return [
+        Answered(
+            originator_id=claim_id,
+            originator_version=1,
+            timestamp=actor.moment,
+            actor=actor.name,
+            request=actor.request,
+            digest=call.digest,
+            subject=str(subject),
+            version=version,
+            status=status,
+        )
+    ]

@@ -1,0 +1,110 @@
+"""Every setting, read from the environment once, checked, and frozen."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+HOME = Path(__file__).resolve().parent.parent
+
+
+class WrongSetting(ValueError):
+    """A setting cannot be used; the text is one line that names it."""
+
+
+def _database(text: str) -> Path:
+    if text.startswith("postgresql:"):
+        raise ValueError("PostgreSQL is not served by this version; give sqlite:///PATH")
+    path = text.removeprefix("sqlite:///")
+    if path == text or not path:
+        raise ValueError(f"'{text}' is not of the form sqlite:///PATH")
+    file = Path(path)
+    return file / "ledger.sqlite" if path.endswith("/") or file.is_dir() else file
+
+
+def _whole(lowest: int, highest: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and lowest <= int(text) <= highest):
+            raise ValueError(f"'{text}' is no whole number from {lowest} to {highest}")
+        return int(text)
+
+    return read
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= 600:
+        raise ValueError(f"'{text}' is no number of seconds over 0 and up to 600")
+    return seconds
+
+
+def _address(text: str) -> str:
+    if not text or any(c.isspace() or c == "/" for c in text):
+        raise ValueError(f"'{text}' is no address to listen on, like 127.0.0.1")
+    return text
+
+
+class Setting(NamedTuple):
+    """One line of the table: the variable, its default, how it is read, what it means."""
+
+    variable: str
+    default: str
+    read: Callable[[str], Any]
+    meaning: str
+
+
+# Field of Settings → where it comes from. The README's table is made from this one.
+TABLE: Mapping[str, Setting] = {
+    "database": Setting(
+        "LEDGER_DATABASE",
+        f"sqlite:///{HOME / 'var'}/",
+        _database,
+        "where the ledger is: `sqlite:///PATH`, a file, or a folder to hold `ledger.sqlite`",
+    ),
+    "bind": Setting("LEDGER_BIND", "127.0.0.1", _address, "the address to listen on"),
+    "port": Setting("PORT", "8000", _whole(1, 65535), "the port to listen on"),
+    "workers": Setting(
+        "LEDGER_WORKERS",
+        str(max(2, os.cpu_count() or 2)),
+        _whole(1, 64),
+        "how many processes answer requests",
+    ),
+    "lock_timeout": Setting(
+        "LEDGER_LOCK_TIMEOUT",
+        "5",
+        _seconds,
+        "how many seconds a request waits for its turn to write before it answers 503",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment asks for; see ``TABLE`` for each field's meaning."""
+
+    database: Path
+    bind: str
+    port: int
+    workers: int
+    lock_timeout: float
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """The settings, with defaults where nothing is set; WrongSetting names a bad one."""
+        values = {}
+        for name, setting in TABLE.items():
+            text = environment.get(setting.variable) or setting.default
+            try:
+                values[name] = setting.read(text)
+            except ValueError as why:
+                raise WrongSetting(f"{setting.variable}: {why}.") from None
+        return cls(**values)
+
+    @property
+    def projections(self) -> Path:
+        """The file of the projections, beside the log; it can be made anew from the log."""
+        return self.database.with_suffix(".projections.sqlite")

@@ -17,6 +17,7 @@ from domain.errors import Forbidden, Invalid, Refused
 from domain.money import parse_money
 from domain.stage import (
     CLOSED,
+    CLOSING_FACTS,
     LABELS,
     NEGOTIATING,
     OUTCOMES,
@@ -24,6 +25,7 @@ from domain.stage import (
     STEPS,
     TIP,
     VERDICT_OUTCOME,
+    VERDICTS,
     missing_facts,
 )
 from domain.values import check_text, district_fault, parse_day
@@ -101,6 +103,7 @@ class Lead(Recorded):
         occurred_on: str,
         reason: str | None = None,
         duplicate_of: str | None = None,
+        waivers: Sequence[Mapping[str, str]] = (),
         note: str | None = None,
     ) -> None:
         """The office's verdict on a tip (研判): pursue, decline, or a duplicate of another."""
@@ -109,12 +112,10 @@ class Lead(Recorded):
         if verdict == "pursue" and self.screened == verdict:
             return
         self._check_after_entry(occurred_on)
-        if verdict != "pursue" and not reason:
-            raise Invalid({"reason": [f"A verdict of {verdict} needs its reason."]})
-        if (verdict == "duplicate") != bool(duplicate_of):
-            raise Invalid(
-                {"duplicate_of": ["It names the surviving lead, with verdict duplicate only."]}
-            )
+        if duplicate_of and verdict != "duplicate":
+            raise Invalid({"duplicate_of": [f"It goes with verdict duplicate, not {verdict}."]})
+        given = {"reason": reason, "duplicate_of": duplicate_of}
+        waived = _check_given(VERDICTS[verdict], given, waivers, f"A verdict of {verdict}")
         if duplicate_of == str(self.id):
             raise Invalid({"duplicate_of": ["A lead is no duplicate of itself."]})
         self.trigger_event(
@@ -122,6 +123,7 @@ class Lead(Recorded):
             verdict=verdict,
             reason=reason,
             duplicate_of=duplicate_of,
+            waived=waived,
             occurred_on=occurred_on,
             note=note,
         )
@@ -133,6 +135,7 @@ class Lead(Recorded):
         verdict: str
         reason: str | None
         duplicate_of: str | None
+        waived: list[dict[str, str]]
 
         def apply(self, aggregate: Any) -> None:
             """Keep the verdict."""
@@ -399,9 +402,10 @@ class Lead(Recorded):
         self,
         *,
         outcome: str,
-        reason: str,
         occurred_on: str,
+        reason: str | None = None,
         lost_to: str | None = None,
+        waivers: Sequence[Mapping[str, str]] = (),
         note: str | None = None,
     ) -> None:
         """Close it (终止) with an outcome that its stage allows."""
@@ -415,11 +419,13 @@ class Lead(Recorded):
         if lost_to and outcome != "lost":
             raise Invalid({"lost_to": [f"It goes with outcome lost, not {outcome}."]})
         self._check_after_entry(occurred_on)
+        waived = _check_given(CLOSING_FACTS, {"reason": reason}, waivers, "A closure")
         self.trigger_event(
             self.Closed,
             outcome=outcome,
             reason=reason,
             lost_to=lost_to,
+            waived=waived,
             occurred_on=occurred_on,
             note=note,
         )
@@ -429,8 +435,9 @@ class Lead(Recorded):
 
         TOPIC = "lead.closed"
         outcome: str
-        reason: str
+        reason: str | None
         lost_to: str | None
+        waived: list[dict[str, str]]
 
         def apply(self, aggregate: Any) -> None:
             """Leave the stage."""
@@ -547,18 +554,22 @@ class Lead(Recorded):
         step = STEPS[command]
         self._check_moving(command, step.source)
         self._check_after_entry(occurred_on)
-        missing = missing_facts(step, given)
-        waived = [_waiver(step.facts, waiver) for waiver in waivers]
-        unneeded = [w["fact"] for w in waived if w["fact"] not in missing]
-        if unneeded:
-            raise Invalid({"waivers": [f"{', '.join(unneeded)} is given, so nothing is waived."]})
-        absent = [fact for fact in missing if fact not in {w["fact"] for w in waived}]
-        if absent:
-            raise Refused(
-                f"To become {step.target} ({step.label}) the lead needs {', '.join(absent)}.",
-                missing=absent,
-            )
-        return waived
+        return _check_given(step.facts, given, waivers, f"To become {step.target} ({step.label})")
+
+
+def _check_given(
+    needed: Sequence[str], given: Facts, waivers: Sequence[Mapping[str, str]], what: str
+) -> list[dict[str, str]]:
+    """The waivers, as recorded, for the ``needed`` facts not ``given``; Refused if one lacks."""
+    missing = missing_facts(needed, given)
+    waived = [_waiver(needed, waiver) for waiver in waivers]
+    unneeded = [waiver["fact"] for waiver in waived if waiver["fact"] not in missing]
+    if unneeded:
+        raise Invalid({"waivers": [f"{', '.join(unneeded)} is given, so nothing is waived."]})
+    absent = [fact for fact in missing if fact not in {w["fact"] for w in waived}]
+    if absent:
+        raise Refused(f"{what} needs {', '.join(absent)}.", missing=absent)
+    return waived
 
 
 def _waiver(facts: Sequence[str], waiver: Mapping[str, str]) -> dict[str, str]:

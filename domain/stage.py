@@ -4,7 +4,7 @@ A lead goes forward one stage at a time. It leaves the way through ``CLOSURES``,
 back only by reopening, into the stage it left.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 TIP, NEGOTIATING, SIGNED, GROUNDBROKEN, CLOSED = STAGES = (
@@ -52,7 +52,13 @@ OUTCOMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "transferred": ("流转", (TIP, NEGOTIATING, SIGNED)),
 }
 
-VERDICTS = ("pursue", "decline", "duplicate")
+# verdict of a screening → the facts it needs
+VERDICTS: Mapping[str, tuple[str, ...]] = {
+    "pursue": (),
+    "decline": ("reason",),
+    "duplicate": ("reason", "duplicate_of"),
+}
+CLOSING_FACTS = ("reason",)
 VERDICT_OUTCOME = {"decline": "declined", "duplicate": "duplicate"}
 FOLLOW_UP_FORMS = ("visit", "call", "meeting", "site", "none")
 AGREEMENTS = ("contract", "framework")
@@ -62,9 +68,9 @@ EVIDENCE_KINDS = ("permit", "filing", "contract", "photo", "acceptance")
 NEXT_STEP = {step.source: step for step in STEPS.values()}
 
 
-def missing_facts(step: Step, given: Mapping[str, Any]) -> list[str]:
-    """The facts that ``step`` needs and ``given`` lacks, in the table's order."""
-    return [fact for fact in step.facts if not given.get(fact)]
+def missing_facts(needed: Sequence[str], given: Mapping[str, Any]) -> list[str]:
+    """The ``needed`` facts that ``given`` lacks, in the table's order."""
+    return [fact for fact in needed if not given.get(fact)]
 
 
 def still_missing(stage: str) -> list[str]:

@@ -74,3 +74,27 @@ def district_prefix_fault(prefix: str) -> str | None:
     if not _DISTRICT_PREFIX.fullmatch(prefix) or prefix[:2] not in PROVINCES:
         return f"'{prefix[:40]}' is no district prefix of two, four or six digits, like 3208."
     return None
+
+
+_INDUSTRY = re.compile(r"[A-T](?:[0-9]{1,4})?")
+_PHONE = re.compile(r"\+?[0-9][0-9 ()-]{4,28}[0-9]")
+_COUNTRY = re.compile(r"[A-Z]{2}")
+
+
+def industry_fault(code: str) -> str | None:
+    """Why ``code`` has not the shape of a GB/T 4754 industry code, or None."""
+    if _INDUSTRY.fullmatch(code):
+        return None
+    return f"'{code[:20]}' is no GB/T 4754 code: a letter A to T and up to four digits, like C397."
+
+
+def phone_fault(number: str) -> str | None:
+    """Why ``number`` is no telephone number, or None."""
+    if _PHONE.fullmatch(number):
+        return None
+    return "It is no telephone number of 6 to 30 digits, spaces, hyphens and brackets."
+
+
+def country_fault(code: str) -> str | None:
+    """Why ``code`` has not the shape of an ISO 3166 country code, or None."""
+    return None if _COUNTRY.fullmatch(code) else f"'{code[:20]}' is no country code, like CN."

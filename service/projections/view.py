@@ -138,6 +138,7 @@ def _learn(view: View, name: str, value: Any, day: str) -> None:
 
 def _screened(view: View, event: Any) -> None:
     view.lead["screened"] = event.verdict
+    view.lead["waivers"] += event.waived
     if event.verdict in VERDICT_OUTCOME:
         _close(view, VERDICT_OUTCOME[event.verdict], event.occurred_on)
         view.lead["duplicate_of"] = event.duplicate_of
@@ -179,6 +180,7 @@ def _resumed(view: View, _event: Any) -> None:
 
 
 def _closed(view: View, event: Any) -> None:
+    view.lead["waivers"] += event.waived
     _close(view, event.outcome, event.occurred_on)
 
 

@@ -1,0 +1,278 @@
+"""What clients get, field by field: the description that the OpenAPI document gives of it."""
+
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from domain.money import UNITS
+from domain.stage import OUTCOMES, STAGES
+
+MAYBE: dict[str, Any] = {"required": True, "allow_none": True}
+ALWAYS: dict[str, Any] = {"required": True}
+
+
+def _day(**more: Any) -> fields.String:
+    return fields.String(metadata={"format": "date"}, **more)
+
+
+def _moment(**more: Any) -> fields.String:
+    return fields.String(metadata={"format": "date-time"}, **more)
+
+
+class ProblemOut(Schema):
+    """RFC 9457, for every refusal."""
+
+    type = fields.String(required=True, metadata={"pattern": "^urn:leadledger:problem:"})
+    title = fields.String(**ALWAYS)
+    status = fields.Integer(**ALWAYS)
+    detail = fields.String(**ALWAYS)
+    instance = fields.String(**ALWAYS)
+    errors = fields.Dict(fields.String(), fields.List(fields.String()))
+    missing = fields.List(fields.String())
+    events = fields.List(fields.Nested("EventOut"))
+
+
+class MoneyOut(Schema):
+    """As stated, and in 元 (null without a rate)."""
+
+    amount = fields.String(**ALWAYS)
+    unit = fields.String(required=True, validate=validate.OneOf(list(UNITS)))
+    cny = fields.String(**MAYBE)
+
+
+class InvestorOut(Schema):
+    """The company that might invest."""
+
+    name = fields.String(**ALWAYS)
+    uscc = fields.String(**MAYBE)
+    country = fields.String(**MAYBE)
+
+
+class ContactOut(Schema):
+    """Whom to call."""
+
+    name = fields.String(**MAYBE)
+    phone = fields.String(**MAYBE)
+
+
+class ShareOut(Schema):
+    """A member of the lead and the share of its credit, a fraction like 1/2."""
+
+    id = fields.UUID(**ALWAYS)
+    name = fields.String(**ALWAYS)
+    share = fields.String(required=True, metadata={"pattern": "^[0-9]+(/[0-9]+)?$"})
+
+
+class DatesOut(Schema):
+    """When it entered each stage."""
+
+    tip = _day(**ALWAYS)
+    negotiating = _day(**MAYBE)
+    signed = _day(**MAYBE)
+    groundbroken = _day(**MAYBE)
+    closed = _day(**MAYBE)
+
+
+class RecognisedOut(Schema):
+    """When a higher office accepted it."""
+
+    signed = _day(**MAYBE)
+    groundbroken = _day(**MAYBE)
+
+
+class WaiverOut(Schema):
+    """A required fact that was overridden."""
+
+    fact = fields.String(**ALWAYS)
+    by = fields.String(**ALWAYS)
+    why = fields.String(**ALWAYS)
+
+
+class LeadOut(Schema):
+    """A lead as it stands."""
+
+    id = fields.UUID(**ALWAYS)
+    version = fields.Integer(**ALWAYS)
+    title = fields.String(**ALWAYS)
+    summary = fields.String(**MAYBE)
+    investor = fields.Nested(InvestorOut, **MAYBE)
+    members = fields.List(fields.Nested(ShareOut), **ALWAYS)
+    district = fields.String(**ALWAYS)
+    industry = fields.String(**MAYBE)
+    investment = fields.Nested(MoneyOut, **MAYBE)
+    contact = fields.Nested(ContactOut, **MAYBE)
+    stage = fields.String(required=True, validate=validate.OneOf(STAGES))
+    screened = fields.String(**MAYBE)
+    responsible_unit = fields.String(**MAYBE)
+    manager = fields.String(**MAYBE)
+    about_to_sign = fields.Boolean(**ALWAYS)
+    expected_signing_on = _day(**MAYBE)
+    suspended = fields.Boolean(**ALWAYS)
+    review_on = _day(**MAYBE)
+    outcome = fields.String(**MAYBE)
+    duplicate_of = fields.UUID(**MAYBE)
+    dates = fields.Nested(DatesOut, **ALWAYS)
+    recognised = fields.Nested(RecognisedOut, **ALWAYS)
+    missing = fields.List(fields.String(), **ALWAYS)
+    waivers = fields.List(fields.Nested(WaiverOut), **ALWAYS)
+    possible_duplicates = fields.List(fields.Dict(), **ALWAYS)
+    source = fields.Dict(fields.String(), fields.String(), **MAYBE)
+    last_activity_on = _day(**ALWAYS)
+    recorded_at = _moment(**ALWAYS)
+
+
+class EventOut(Schema):
+    """One step of a lead's history."""
+
+    version = fields.Integer(**ALWAYS)
+    position = fields.Integer(**ALWAYS)
+    event = fields.String(**ALWAYS)
+    occurred_on = _day(**ALWAYS)
+    recorded_at = _moment(**ALWAYS)
+    actor = fields.String(**ALWAYS)
+    facts = fields.Dict(**ALWAYS)
+    corrects = fields.Integer(**MAYBE)
+
+
+class HistoryOut(Schema):
+    """What happened, oldest first."""
+
+    items = fields.List(fields.Nested(EventOut), **ALWAYS)
+
+
+class MemberOut(Schema):
+    """A member."""
+
+    id = fields.UUID(**ALWAYS)
+    version = fields.Integer(**ALWAYS)
+    number = fields.String(**ALWAYS)
+    name = fields.String(**ALWAYS)
+    sector = fields.String(**MAYBE)
+    district = fields.String(**ALWAYS)
+    registered_on = _day(**ALWAYS)
+    retired_on = _day(**MAYBE)
+    recorded_at = _moment(**ALWAYS)
+
+
+class MemberWithResultsOut(MemberOut):
+    """A member and what came of the tips."""
+
+    tips = fields.Integer(**ALWAYS)
+    landed = fields.Integer(**ALWAYS)
+    credit = fields.String(**ALWAYS)
+
+
+class LeadsOut(Schema):
+    """One page of leads."""
+
+    items = fields.List(fields.Nested(LeadOut), **ALWAYS)
+    next = fields.String(**MAYBE)
+
+
+class MembersOut(Schema):
+    """One page of members."""
+
+    items = fields.List(fields.Nested(MemberWithResultsOut), **ALWAYS)
+    next = fields.String(**MAYBE)
+
+
+class FigureOut(Schema):
+    """How many leads, and their planned amounts in 元."""
+
+    count = fields.Integer(**ALWAYS)
+    cny = fields.String(**ALWAYS)
+
+
+class StageOut(Schema):
+    """One stage, counted by the three rules."""
+
+    stage = fields.String(required=True, validate=validate.OneOf(STAGES))
+    label = fields.String(**ALWAYS)
+    standing = fields.Nested(FigureOut, **ALWAYS)
+    entered = fields.Nested(FigureOut, **ALWAYS)
+    left = fields.Nested(FigureOut, **ALWAYS)
+    reached = fields.Nested(FigureOut, **ALWAYS)
+    outcomes = fields.Dict(
+        fields.String(validate=validate.OneOf(list(OUTCOMES))), fields.Integer()
+    )
+
+
+def _window() -> dict[str, fields.Field[Any]]:
+    return {
+        "from": _day(**ALWAYS),
+        "to": _day(**ALWAYS),
+        "known_at": fields.Integer(**MAYBE),
+        "position": fields.Integer(**ALWAYS),
+        "rule": fields.String(**ALWAYS),
+    }
+
+
+class PipelineOut(Schema.from_dict(_window())):  # type: ignore[misc]
+    """Where every lead stands."""
+
+    tips = fields.Integer(**ALWAYS)
+    landed = fields.Nested(FigureOut, **ALWAYS)
+    about_to_sign = fields.Nested(FigureOut, **ALWAYS)
+    stages = fields.List(fields.Nested(StageOut), **ALWAYS)
+    balanced = fields.Boolean(**ALWAYS)
+
+
+Movement = Schema.from_dict(
+    {
+        "stage": fields.String(**ALWAYS),
+        "label": fields.String(**ALWAYS),
+        "opening": fields.Nested(FigureOut, **ALWAYS),
+        "in": fields.Nested(FigureOut, **ALWAYS),
+        "out": fields.Nested(FigureOut, **ALWAYS),
+        "closing": fields.Nested(FigureOut, **ALWAYS),
+    },
+    name="MovementOut",
+)
+
+
+class MovementsOut(Schema.from_dict(_window())):  # type: ignore[misc]
+    """Opening, in, out and closing of each stage."""
+
+    stages = fields.List(fields.Nested(Movement), **ALWAYS)
+    balanced = fields.Boolean(**ALWAYS)
+
+
+class PointOut(Schema):
+    """What stood in each stage at the end of a day."""
+
+    on = _day(**ALWAYS)
+    stages = fields.Dict(
+        fields.String(validate=validate.OneOf(STAGES)), fields.Nested(FigureOut), **ALWAYS
+    )
+
+
+class SeriesOut(Schema.from_dict(_window())):  # type: ignore[misc]
+    """Standing per stage at each step's end."""
+
+    step = fields.String(**ALWAYS)
+    points = fields.List(fields.Nested(PointOut), **ALWAYS)
+
+
+class TimeOut(Schema):
+    """How long leads stay in a stage (days), and the share that goes on."""
+
+    stage = fields.String(**ALWAYS)
+    label = fields.String(**ALWAYS)
+    leads = fields.Integer(**ALWAYS)
+    median_days = fields.Integer(**MAYBE)
+    p90_days = fields.Integer(**MAYBE)
+    waiting = fields.Integer(**ALWAYS)
+    longest_waiting_days = fields.Integer(**MAYBE)
+    conversion = fields.Float(**MAYBE)
+
+
+class TimesOut(Schema.from_dict(_window())):  # type: ignore[misc]
+    """Times per stage."""
+
+    stages = fields.List(fields.Nested(TimeOut), **ALWAYS)
+
+
+class HealthOut(Schema):
+    """Whether the process answers, or the ledger can be used."""
+
+    status = fields.String(**ALWAYS)

@@ -1,0 +1,65 @@
+"""Who asks, and what that role may do: one table."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import g, request
+
+from api.errors import Unauthenticated
+from domain.actor import Actor, now
+from domain.errors import Forbidden, NotFound
+from service.application import Ledger
+from service.tokens import Holder
+
+# action            → the roles that may. A member does so with their own only.
+MAY: Mapping[str, frozenset[str]] = {
+    "read members": frozenset({"officer", "auditor", "admin"}),
+    "read a member": frozenset({"member", "officer", "auditor", "admin"}),
+    "write members": frozenset({"officer", "admin"}),
+    "tip": frozenset({"member", "officer", "admin"}),
+    "read leads": frozenset({"member", "officer", "auditor", "admin"}),
+    "write leads": frozenset({"officer", "admin"}),
+    "waive facts": frozenset({"admin"}),
+    "read the pipeline": frozenset({"officer", "auditor", "admin"}),
+}
+
+
+def authenticate(ledger: Ledger) -> Holder:
+    """The holder of the request's token; Unauthenticated. Remembered for the request."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("Send a token: 'Authorization: Bearer ll_…'.")
+    holder = ledger.tokens.holder(token.strip(), ledger.reads.data_version())
+    if holder is None:
+        raise Unauthenticated("This token was never issued here.")
+    g.holder = holder
+    return holder
+
+
+def check_may(holder: Holder, action: str) -> None:
+    """Forbidden unless the holder's role may do ``action``."""
+    if holder.role not in MAY[action]:
+        raise Forbidden(f"A token of role {holder.role} may not {action}.")
+
+
+def actor_for(holder: Holder, request_id: str) -> Actor:
+    """The actor that events will name: the token's name and id."""
+    return Actor(
+        name=f"{holder.name} ({holder.id})",
+        moment=now(),
+        request=request_id,
+        may_waive=holder.role in MAY["waive facts"],
+    )
+
+
+def own_member() -> str | None:
+    """The one member whose leads this request may see; None when it may see all."""
+    holder: Holder = g.holder
+    return holder.member_id if holder.role == "member" else None
+
+
+def check_own_member(member_id: Any, kind: str = "member") -> None:
+    """NotFound when the request is limited to another member."""
+    own = own_member()
+    if own is not None and str(member_id) != own:
+        raise NotFound(f"There is no {kind} {member_id}.")

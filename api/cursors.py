@@ -1,0 +1,53 @@
+"""Opaque cursors: where a list goes on, bound to the question it belongs to."""
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+from flask import Response, request
+
+from api.endpoint import shown
+from domain.errors import Invalid
+
+# The parameters that say where in a list to be, not which list it is.
+_PLACE = frozenset({"cursor", "limit"})
+
+
+def write_cursor(*place: Any) -> str:
+    """A cursor for ``place`` (plain JSON values) in the list that this request asks for."""
+    return urlsafe_b64encode(orjson.dumps([_question(), *place])).decode().rstrip("=")
+
+
+def read_cursor(query: dict[str, Any], kinds: tuple[type, ...]) -> list[Any] | None:
+    """The place that the request's cursor names; None without one, Invalid if it fits not."""
+    text = query.get("cursor")
+    if text is None:
+        return None
+    try:
+        found = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (binascii.Error, ValueError):
+        found = None
+    if not isinstance(found, list) or [type(part) for part in found] != [str, *kinds]:
+        raise Invalid({"cursor": ["It is none that this ledger gave."]})
+    if found[0] != _question():
+        raise Invalid({"cursor": ["It belongs to a list with other parameters."]})
+    place: list[Any] = found[1:]
+    return place
+
+
+def page_of(items: bytes, cursor: str | None, position: int) -> Response:
+    """One page: ``items`` as JSON, ``next``, and the Link header for it."""
+    tail = orjson.dumps(cursor)
+    response = shown(b'{"items":' + items + b',"next":' + tail + b"}", position)
+    if cursor is not None:
+        words = {**request.args.to_dict(), "cursor": cursor}
+        response.headers["Link"] = f'<{request.path}?{urlencode(words)}>; rel="next"'
+    return response
+
+
+def _question() -> str:
+    words = sorted((k, v) for k, v in request.args.items() if k not in _PLACE)
+    return blake2b(orjson.dumps([request.path, words]), digest_size=8).hexdigest()

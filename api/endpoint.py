@@ -1,0 +1,167 @@
+"""What all routes share: who may, reading the request strictly, headers, and their description.
+
+A route is declared once, with ``endpoint``; its OpenAPI description is made from the same
+words that the running code goes by.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from hashlib import blake2b, sha256
+from typing import Any
+
+import orjson
+from flask import Response, current_app, g, request
+from flask_smorest import Blueprint
+from marshmallow import Schema, ValidationError
+from werkzeug.exceptions import NotAcceptable
+
+from api.auth import actor_for, authenticate, check_may
+from api.json_body import json_body
+from api.openapi import operation
+from domain.actor import acting
+from domain.errors import Invalid
+from service.application import Answer, Ledger
+from service.requests import Call
+
+_KEY_LENGTH = 128
+View = Callable[..., Response]
+
+
+def ledger() -> Ledger:
+    """The application's ledger."""
+    found: Ledger = current_app.extensions["ledger"]
+    return found
+
+
+def endpoint(
+    blueprint: Blueprint,
+    method: str,
+    rule: str,
+    action: str,
+    answer: type[Schema],
+    *,
+    body: Schema | None = None,
+    query: Schema | None = None,
+    status: int = 200,
+    refusals: tuple[int, ...] = (),
+) -> Callable[[View], View]:
+    """Declare a route. The view gets ``query`` or ``body``, loaded, besides the path's parts."""
+
+    nothing_asked = query.load({}) if query is not None else {}
+
+    def declare(view: View) -> View:
+        @wraps(view)
+        def answering(**path: Any) -> Response:
+            holder = authenticate(ledger())
+            check_may(holder, action)
+            _check_accept()
+            if body is not None:
+                path["body"] = _load(body, json_body(request))
+            if query is not None:
+                asked = request.query_string
+                path["query"] = _load(query, _query_words()) if asked else nothing_asked
+            elif request.query_string:
+                _load(Schema(), _query_words())
+            if method == "GET":
+                return view(**path)
+            with acting(actor_for(holder, g.request_id)):
+                return view(**path)
+
+        described = operation(method, answer, body, query, status, refusals)
+        blueprint.route(rule, methods=[method])(blueprint.doc(**described)(answering))
+        return answering
+
+    return declare
+
+
+def call(body: Any) -> Call:
+    """The command's idempotency key, its digest, and the versions the client knows."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (0 < len(key) <= _KEY_LENGTH and _visible(key)):
+        reason = f"It has {len(key)} characters; 1 to {_KEY_LENGTH} visible ASCII ones are kept."
+        raise Invalid({"Idempotency-Key": [reason]})
+    digest = sha256(orjson.dumps([request.method, request.path, body], option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return Call(token=g.holder.id, digest=digest, key=key, if_match=_known_versions())
+
+
+def _visible(text: str) -> bool:
+    return all("!" <= char <= "~" for char in text)
+
+
+def _known_versions() -> frozenset[int] | None:
+    header = request.headers.get("If-Match")
+    if header is None or header.strip() == "*":
+        return None
+    tags = (tag.strip() for tag in header.split(","))
+    quoted = (tag[1:-1] for tag in tags if len(tag) > 2 and tag[0] == tag[-1] == '"')
+    return frozenset(int(tag) for tag in quoted if tag.isascii() and tag.isdigit())
+
+
+def answered(answer: Answer) -> Response:
+    """A command's answer: the subject, its version as ETag, the position it was recorded at."""
+    response = _json(orjson.dumps(answer.body), f'"{answer.version}"', answer.status)
+    if answer.status == 201:
+        response.headers["Location"] = f"{request.path}/{answer.subject}"
+    if answer.replayed:
+        response.headers["Idempotent-Replay"] = "true"
+    if answer.position is not None:
+        g.position = answer.position
+    return response
+
+
+def shown(body: bytes | Mapping[str, Any], position: int, version: int | None = None) -> Response:
+    """A read's answer with its ETag (the version, or a hash of the body); 304 if it is known."""
+    data = body if isinstance(body, bytes) else orjson.dumps(body)
+    etag = f'"{version}"' if version else f'W/"{blake2b(data, digest_size=12).hexdigest()}"'
+    g.position = position
+    known = request.headers.get("If-None-Match")
+    if known is not None and _matches(known, etag):
+        return Response(status=304, headers={"ETag": etag})
+    return _json(data, etag, 200)
+
+
+def _matches(known: str, etag: str) -> bool:
+    """Weak comparison (RFC 9110), which is the one for If-None-Match."""
+    tags = {tag.strip().removeprefix("W/") for tag in known.split(",")}
+    return "*" in tags or etag.removeprefix("W/") in tags
+
+
+def _json(data: bytes, etag: str, status: int) -> Response:
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    return Response(data, status, headers=headers, content_type="application/json")
+
+
+def _check_accept() -> None:
+    accept = request.headers.get("Accept")
+    if accept in (None, "", "*/*", "application/json"):
+        return
+    if not request.accept_mimetypes.accept_json:
+        raise NotAcceptable(f"This answers application/json; the request accepts {accept[:80]}.")
+
+
+def _query_words() -> dict[str, str]:
+    twice = [name for name, values in request.args.lists() if len(values) > 1]
+    if twice:
+        raise Invalid({name: ["It is given twice."] for name in twice})
+    return request.args.to_dict()
+
+
+def _load(schema: Schema, data: Any) -> dict[str, Any]:
+    try:
+        loaded: dict[str, Any] = schema.load(data)
+    except ValidationError as why:
+        raise Invalid(_flat(why.normalized_messages())) from None
+    return loaded
+
+
+def _flat(messages: Mapping[Any, Any], path: str = "") -> dict[str, list[str]]:
+    """Nested messages as ``investment.amount`` → reasons."""
+    flat: dict[str, list[str]] = {}
+    for name, value in messages.items():
+        at = f"{path}.{name}" if path else str(name)
+        at = at.removesuffix("._schema").replace("_schema", "body")
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, at))
+        else:
+            flat.setdefault(at, []).extend(map(str, value))
+    return flat

@@ -1,0 +1,117 @@
+"""The one place where a refusal becomes a status: problem documents (RFC 9457) for all of them."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from eventsourcing.persistence import PersistenceError
+from flask import Flask, Response, g
+from werkzeug.exceptions import HTTPException
+
+from domain.errors import (
+    Forbidden,
+    Invalid,
+    KeyReused,
+    LedgerError,
+    NotFound,
+    NotReady,
+    Refused,
+    Stale,
+)
+from service.log import UnreadableEvent
+
+log = logging.getLogger("leadledger")
+
+
+class Unauthenticated(LedgerError):
+    """No token, or none that was issued."""
+
+
+# error                    status, code,           title
+PROBLEMS: Mapping[type[Exception], tuple[int, str, str]] = {
+    Unauthenticated: (401, "unauthenticated", "Who are you?"),
+    Forbidden: (403, "forbidden", "This role may not do that"),
+    NotFound: (404, "not-found", "There is no such thing"),
+    Refused: (409, "refused", "The lead's stage or a rule does not allow it"),
+    Stale: (412, "stale", "It has changed since"),
+    Invalid: (422, "invalid", "A field is wrong"),
+    KeyReused: (422, "key-reused", "The idempotency key named another request"),
+    NotReady: (503, "not-ready", "Not just now"),
+}
+# Statuses that the web layers under us answer with, and their codes.
+WEB_CODES = {
+    400: ("malformed", "The request cannot be read"),
+    404: ("not-found", "There is no such path"),
+    405: ("method-not-allowed", "The path does not take this method"),
+    406: ("not-acceptable", "Only JSON is answered here"),
+    413: ("too-large", "The body is too large"),
+    415: ("unsupported-media-type", "The body is of another kind"),
+    500: ("internal", "A fault in the ledger"),
+}
+
+
+def problem(
+    status: int, code: str, title: str, detail: str, headers: Any = (), **more: Any
+) -> Response:
+    """A problem document; ``instance`` is the request id, which the log has as well."""
+    body = {
+        "type": f"urn:leadledger:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": f"urn:leadledger:request:{g.get('request_id', '')}",
+        **more,
+    }
+    answer = Response(orjson.dumps(body), status, content_type="application/problem+json")
+    answer.headers.extend(headers)
+    return answer
+
+
+def _ledger_error(error: LedgerError) -> Response:
+    status, code, title = next(PROBLEMS[cls] for cls in type(error).__mro__ if cls in PROBLEMS)
+    more: dict[str, Any] = {}
+    headers: list[tuple[str, str]] = []
+    if isinstance(error, Invalid):
+        more["errors"] = error.errors
+    elif isinstance(error, Refused) and error.missing:
+        more["missing"] = error.missing
+    elif isinstance(error, Stale):
+        more["events"] = error.events
+    elif isinstance(error, NotReady):
+        headers.append(("Retry-After", str(error.retry_after)))
+        log.warning("not ready: %s", error)
+    elif isinstance(error, Unauthenticated):
+        headers.append(("WWW-Authenticate", 'Bearer realm="leadledger"'))
+    return problem(status, code, title, str(error), headers, **more)
+
+
+def _database_error(error: PersistenceError) -> Response:
+    return _ledger_error(NotReady(f"The event log cannot be used just now: {error}."))
+
+
+def _unreadable(error: UnreadableEvent) -> Response:
+    log.error("unreadable event: %s", error)
+    return _ledger_error(NotReady(str(error), retry_after=60))
+
+
+def _web_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    code, title = WEB_CODES.get(status, ("malformed", error.name))
+    kept = [(k, v) for k, v in error.get_headers() if k in ("Allow", "Retry-After")]
+    return problem(status, code, title, error.description or error.name, kept)
+
+
+def _fault(error: Exception) -> Response:
+    log.exception("request %s failed", g.get("request_id"), exc_info=error)
+    detail = "The ledger met a fault of its own; its log has more under this request's id."
+    return problem(500, *WEB_CODES[500], detail)
+
+
+def register_errors(app: Flask) -> None:
+    """Answer every error with a problem document."""
+    app.register_error_handler(LedgerError, _ledger_error)
+    app.register_error_handler(PersistenceError, _database_error)
+    app.register_error_handler(UnreadableEvent, _unreadable)
+    app.register_error_handler(HTTPException, _web_error)
+    app.register_error_handler(Exception, _fault)

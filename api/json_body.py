@@ -1,0 +1,65 @@
+"""A request's JSON body, read strictly: what two readers could take two ways is refused."""
+
+import json
+from typing import Any, NoReturn
+
+from flask import Request
+from werkzeug.exceptions import HTTPException, UnsupportedMediaType
+
+DEEPEST = 16
+
+
+class Malformed(HTTPException):
+    """The body is no JSON, or JSON that could be read in more than one way."""
+
+    code = 400
+
+
+def json_body(request: Request) -> Any:
+    """The body as Python values; Malformed or UnsupportedMediaType says what is wrong."""
+    if request.mimetype != "application/json":
+        sent = request.mimetype or "nothing"
+        raise UnsupportedMediaType(f"Send application/json; this request says {sent}.")
+    data = request.get_data(cache=True)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as why:
+        raise Malformed(f"The body is not UTF-8 at byte {why.start}.") from None
+    _check_depth(text)
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
+    except json.JSONDecodeError as why:
+        raise Malformed(f"The body is no JSON: {why}.") from None
+    except ValueError as why:
+        # Python refuses to read integers of thousands of digits.
+        raise Malformed(f"The body has a number that cannot be read: {why}.") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Malformed(f"The body has the key {twice[:40]!r} twice in one object.")
+    return found
+
+
+def _no_number(constant: str) -> NoReturn:
+    raise Malformed(f"The body has {constant}, which is no JSON number.")
+
+
+def _check_depth(text: str) -> None:
+    if text.count("[") + text.count("{") <= DEEPEST:
+        return
+    depth, quoted, escaped = 0, False, False
+    for char in text:
+        if quoted:
+            quoted, escaped = escaped or char != '"', char == "\\" and not escaped
+        elif char == '"':
+            quoted = True
+        elif char in "[{":
+            depth += 1
+            if depth > DEEPEST:
+                raise Malformed(f"The body nests deeper than {DEEPEST} levels.")
+        elif char in "]}":
+            depth -= 1

@@ -1,0 +1,153 @@
+"""Leads: tip, read, and every command that moves or describes one."""
+
+from typing import Any
+
+from flask import Response
+from flask_smorest import Blueprint
+
+from api import schemas
+from api.answers import HistoryOut, LeadOut, LeadsOut
+from api.auth import own_member
+from api.cursors import page_of, read_cursor, write_cursor
+from api.endpoint import View, answered, call, endpoint, ledger, shown
+from api.windows import known_at, selection
+from domain.errors import Forbidden, Invalid, NotFound
+from service.application import Ledger
+from service.projections.lead_list import Question
+
+blueprint = Blueprint("leads", __name__, url_prefix="/v1", description="Leads (项目).")
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/leads",
+    "tip",
+    LeadOut,
+    body=schemas.LeadIn(),
+    status=201,
+    refusals=(409,),
+)
+def tip(body: dict[str, Any]) -> Response:
+    """A member's tip begins a lead. A token of role member tips for its own member only."""
+    own = own_member()
+    if own is not None and body["members"] != [own]:
+        raise Forbidden("This token tips for its own member only; name it alone in members.")
+    return answered(ledger().tip(call(body), body))
+
+
+@endpoint(blueprint, "GET", "/leads", "read leads", LeadsOut, query=schemas.LeadsQuery())
+def leads(query: dict[str, Any]) -> Response:
+    """Leads, chosen and sorted; later pages show them as they were at the first."""
+    sort: str = query["sort"]
+    key = int if sort.lstrip("-") in ("recorded", "amount") else str
+    place = read_cursor(query, (int, key, int))
+    question = Question(
+        selection=selection(query, own_member()),
+        stage=query.get("stage"),
+        about_to_sign=query.get("about_to_sign"),
+        suspended=query.get("suspended"),
+        most_fen=query["max_cny"] * 100 if "max_cny" in query else None,
+        tip_from=query.get("tip_from"),
+        tip_to=query.get("tip_to"),
+        words=query.get("q"),
+        sort=sort.lstrip("-"),
+        descending=sort.startswith("-"),
+        limit=query["limit"],
+        position=place[0] if place else None,
+        after=(place[1], place[2]) if place else None,
+    )
+    page = ledger().reads.leads(question)
+    cursor = write_cursor(page.position, *page.last) if page.last else None
+    return page_of(b"[" + b",".join(page.bodies) + b"]", cursor, page.reflects)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/leads/<lead_id>",
+    "read leads",
+    LeadOut,
+    query=schemas.LeadQuery(),
+    refusals=(404,),
+)
+def lead(lead_id: str, query: dict[str, Any]) -> Response:
+    """A lead as it stands, or as it was at a version, or as it was known at a moment."""
+    wanted = _visible(lead_id)
+    reads = ledger().reads
+    if query:
+        found = reads.lead_at(wanted, query.get("version"), known_at(query))
+    else:
+        found = reads.lead(wanted)
+    return shown(found.body, found.position, found.version)
+
+
+@endpoint(
+    blueprint, "GET", "/leads/<lead_id>/history", "read leads", HistoryOut, refusals=(404,)
+)
+def history(lead_id: str) -> Response:
+    """What happened to a lead, oldest first."""
+    reads = ledger().reads
+    items = reads.history(_visible(lead_id))
+    return shown({"items": items}, reads.seen_position)
+
+
+def _visible(lead_id: str) -> Any:
+    """The lead's id; NotFound when the request may not see it."""
+    wanted = schemas.id_of(lead_id, "lead")
+    own = own_member()
+    if own is not None and not ledger().reads.is_of_member(wanted, own):
+        raise NotFound(f"There is no lead {wanted}.")
+    return wanted
+
+
+def _command(path: str, body: schemas.Command, method: Any) -> None:
+    """Declare ``POST /leads/{id}/<path>``, carried out by ``method`` of the application."""
+
+    def view(lead_id: str, body: dict[str, Any]) -> Response:
+        wanted = schemas.id_of(lead_id, "lead")
+        return answered(method(ledger(), wanted, call(body), body))
+
+    view.__name__ = path.replace("-", "_")
+    view.__doc__ = body.__doc__
+    declared: View = view
+    endpoint(
+        blueprint,
+        "POST",
+        f"/leads/<lead_id>/{path}",
+        "write leads",
+        LeadOut,
+        body=body,
+        refusals=(404, 409, 412),
+    )(declared)
+
+
+def _sign(ledger: Ledger, lead_id: Any, asked: Any, body: dict[str, Any]) -> Any:
+    """A contract or a framework agreement, as ``agreement`` says."""
+    facts = {name: value for name, value in body.items() if name != "agreement"}
+    if body["agreement"] == "contract":
+        return ledger.sign(lead_id, asked, facts)
+    waivers = facts.pop("waivers")
+    if waivers:
+        raise Invalid({"waivers": ["A framework agreement needs no fact, so none."]})
+    return ledger.agree_framework(lead_id, asked, facts)
+
+
+def _revise(ledger: Ledger, lead_id: Any, asked: Any, body: dict[str, Any]) -> Any:
+    """The facts apart from what says when and why."""
+    about = ("occurred_on", "note", "reason")
+    facts = {name: value for name, value in body.items() if name not in about}
+    return ledger.revise(lead_id, asked, {"facts": facts, **{n: body[n] for n in about}})
+
+
+_command("screening", schemas.ScreeningIn(), Ledger.screen)
+_command("negotiation", schemas.NegotiationIn(), Ledger.open_negotiation)
+_command("follow-ups", schemas.FollowUpIn(), Ledger.follow_up)
+_command("signing-plan", schemas.SigningPlanIn(), Ledger.plan_signing)
+_command("signing", schemas.SigningIn(), _sign)
+_command("groundbreaking", schemas.GroundbreakingIn(), Ledger.break_ground)
+_command("suspension", schemas.SuspensionIn(), Ledger.suspend)
+_command("resumption", schemas.ResumptionIn(), Ledger.resume)
+_command("closure", schemas.ClosureIn(), Ledger.close_lead)
+_command("reopening", schemas.ReopeningIn(), Ledger.reopen)
+_command("revision", schemas.RevisionIn(), _revise)

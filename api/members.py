@@ -1,0 +1,59 @@
+"""Members: register, read, retire."""
+
+from typing import Any
+
+import orjson
+from flask import Response
+from flask_smorest import Blueprint
+
+from api.answers import MemberOut, MembersOut, MemberWithResultsOut
+from api.auth import check_own_member
+from api.cursors import page_of, read_cursor, write_cursor
+from api.endpoint import answered, call, endpoint, ledger, shown
+from api.schemas import Command, MemberIn, MembersQuery, id_of
+from domain.actor import current_actor
+
+blueprint = Blueprint("members", __name__, url_prefix="/v1", description="Members (委员).")
+_REFUSED = (409,)
+
+
+@endpoint(
+    blueprint, "POST", "/members", "write members", MemberOut, body=MemberIn(), status=201,
+    refusals=_REFUSED,
+)
+def register(body: dict[str, Any]) -> Response:
+    """Register a member. Its number is unique in its district."""
+    asked = call(body)
+    today = f"{current_actor().today}"
+    facts = {**body, "occurred_on": body["occurred_on"] or today}
+    return answered(ledger().register_member(asked, facts))
+
+
+@endpoint(blueprint, "GET", "/members", "read members", MembersOut, query=MembersQuery())
+def members(query: dict[str, Any]) -> Response:
+    """The members in the order they were registered, with what came of their tips."""
+    after = (read_cursor(query, (int,)) or [0])[0]
+    reads = ledger().reads
+    found, more = reads.members(after, query["limit"], query.get("district"), query.get("sector"))
+    cursor = write_cursor(more) if more else None
+    return page_of(orjson.dumps(found), cursor, reads.seen_position)
+
+
+@endpoint(
+    blueprint, "GET", "/members/<member_id>", "read a member", MemberWithResultsOut,
+    refusals=(404,),
+)
+def member(member_id: str) -> Response:
+    """A member with its tips, those landed, and its credit."""
+    check_own_member(member_id)
+    found = ledger().reads.member(id_of(member_id, "member"))
+    return shown(found, ledger().reads.seen_position)
+
+
+@endpoint(
+    blueprint, "POST", "/members/<member_id>/retirement", "write members", MemberOut,
+    body=Command(), refusals=(404, 409, 412),
+)
+def retire(member_id: str, body: dict[str, Any]) -> Response:
+    """The member's term ended."""
+    return answered(ledger().retire_member(id_of(member_id, "member"), call(body), body))

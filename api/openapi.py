@@ -1,0 +1,94 @@
+"""What every operation's OpenAPI description has in common."""
+
+from typing import Any
+
+from marshmallow import Schema
+
+from api.answers import ProblemOut
+
+_PROBLEMS = {
+    400: "malformed: the body is no JSON",
+    401: "unauthenticated: no or bad token",
+    403: "forbidden: the role may not",
+    404: "not-found",
+    406: "not-acceptable: only JSON is answered",
+    409: "refused: the stage or a rule does not allow it",
+    412: "stale: If-Match is not the present version",
+    413: "too-large: the body is over 1 MiB",
+    415: "unsupported-media-type: the body is no application/json",
+    422: "invalid: a field is wrong; key-reused: the key named another request",
+    503: "not-ready: try again later",
+}
+_ALL = (401, 403, 406, 422, 503)
+_WITH_BODY = (400, 413, 415)
+_COMMAND_HEADERS = [
+    {
+        "in": "header",
+        "name": "Idempotency-Key",
+        "description": "The same key with the same body is answered as the first time.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"},
+    }
+]
+_IF_MATCH = {
+    "in": "header",
+    "name": "If-Match",
+    "description": "The version the client knows, as in ETag, or *.",
+    "schema": {"type": "string"},
+}
+_IF_NONE_MATCH = {
+    "in": "header",
+    "name": "If-None-Match",
+    "description": "An ETag the client has; 304 if it still holds.",
+    "schema": {"type": "string"},
+}
+_POSITION = {
+    "Ledger-Position": {
+        "description": "The log position that the answer reflects.",
+        "schema": {"type": "integer"},
+    }
+}
+
+
+def operation(
+    method: str,
+    answer: type[Schema],
+    body: Schema | None,
+    query: Schema | None,
+    status: int,
+    refusals: tuple[int, ...],
+) -> dict[str, Any]:
+    """The description of one operation, for the blueprint's ``doc``."""
+    etag = {"ETag": {"description": "The version.", "schema": {"type": "string"}}}
+    done = {
+        "description": "Recorded." if body else "As asked.",
+        "headers": {**_POSITION, **etag},
+        "content": {"application/json": {"schema": answer}},
+    }
+    responses: dict[str, Any] = {str(status): done}
+    parameters: list[Any] = []
+    if method == "GET":
+        responses["304"] = {"description": "It has not changed."}
+        parameters.append(_IF_NONE_MATCH)
+    else:
+        parameters += _COMMAND_HEADERS
+        if 412 in refusals:
+            parameters.append(_IF_MATCH)
+    if query is not None:
+        parameters.append({"in": "query", "schema": query})
+    for refusal in sorted({*_ALL, *(_WITH_BODY if body else ()), *refusals}):
+        responses[str(refusal)] = {
+            "description": _PROBLEMS[refusal],
+            "headers": _POSITION,
+            "content": {"application/problem+json": {"schema": ProblemOut}},
+        }
+    described: dict[str, Any] = {
+        "parameters": parameters,
+        "responses": responses,
+        "security": [{"token": []}],
+    }
+    if body is not None:
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": body}},
+        }
+    return described

@@ -1,0 +1,45 @@
+"""The pipeline: where every lead stands, what moved, over time, and how long it takes."""
+
+from typing import Any
+
+from flask import Response
+from flask_smorest import Blueprint
+
+from api.answers import MovementsOut, PipelineOut, SeriesOut, TimesOut
+from api.endpoint import endpoint, ledger, shown
+from api.schemas import PipelineQuery, SeriesQuery, WindowQuery
+from api.windows import known_at, selection, window
+
+blueprint = Blueprint(
+    "pipeline", __name__, url_prefix="/v1/pipeline", description="The pipeline, from the book."
+)
+_READ = "read the pipeline"
+
+
+@endpoint(blueprint, "GET", "", _READ, PipelineOut, query=PipelineQuery())
+def pipeline(query: dict[str, Any]) -> Response:
+    """Tips, landed, and each stage by the three counting rules; defaults: this year to today."""
+    found = ledger().reads.pipeline(selection(query), *window(query), known_at(query))
+    return shown(found, found["position"])
+
+
+@endpoint(blueprint, "GET", "/movements", _READ, MovementsOut, query=PipelineQuery())
+def movements(query: dict[str, Any]) -> Response:
+    """Per stage: opening + in − out = closing."""
+    found = ledger().reads.movements(selection(query), *window(query), known_at(query))
+    return shown(found, found["position"])
+
+
+@endpoint(blueprint, "GET", "/series", _READ, SeriesOut, query=SeriesQuery())
+def series(query: dict[str, Any]) -> Response:
+    """What stood in each stage at each step's end."""
+    chosen, knowledge = selection(query), known_at(query)
+    found = ledger().reads.series(chosen, *window(query), knowledge, query["step"])
+    return shown(found, found["position"])
+
+
+@endpoint(blueprint, "GET", "/times", _READ, TimesOut, query=WindowQuery())
+def times(query: dict[str, Any]) -> Response:
+    """How long leads stay in each stage, and what share goes on."""
+    found = ledger().reads.times(selection(query), *window(query))
+    return shown(found, found["position"])

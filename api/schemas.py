@@ -1,0 +1,414 @@
+"""What clients send, field by field. The rules of the values are the domain's."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+
+from domain.errors import Invalid, NotFound
+from domain.lead import MOST_MEMBERS, TITLE_LENGTH
+from domain.money import UNITS, parse_money
+from domain.stage import (
+    AGREEMENTS,
+    EVIDENCE_KINDS,
+    FOLLOW_UP_FORMS,
+    OUTCOMES,
+    STAGES,
+    STARTS,
+    STEPS,
+    VERDICTS,
+)
+from domain.values import (
+    LONG_TEXT,
+    NOTE,
+    country_fault,
+    district_fault,
+    district_prefix_fault,
+    industry_fault,
+    parse_day,
+    phone_fault,
+    text_fault,
+)
+from service.uscc import uscc_fault
+
+_DIGITS = re.compile(r"[0-9]{1,18}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+
+OPTIONAL: dict[str, Any] = {"load_default": None, "allow_none": True}
+
+
+class Text(fields.String):
+    """A text without spaces around it; ``lines`` allows line breaks."""
+
+    def __init__(self, longest: int, *, lines: bool = False, **more: Any) -> None:
+        super().__init__(metadata={"minLength": 1, "maxLength": longest}, **more)
+        self._longest = longest
+        self._lines = lines
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **more: Any) -> str:
+        text = super()._deserialize(value, attr, data, **more)
+        fault = text_fault(text, self._longest, lines=self._lines)
+        if fault:
+            raise ValidationError(fault)
+        return text.strip()
+
+
+class Coded(fields.String):
+    """A text that ``fault`` finds nothing wrong with; ``pattern`` describes its shape."""
+
+    def __init__(
+        self, fault: Callable[[str], str | None], pattern: str = "", example: str = "", **more: Any
+    ) -> None:
+        about = {"pattern": pattern, "example": example}
+        super().__init__(metadata={k: v for k, v in about.items() if v}, **more)
+        self._fault = fault
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **more: Any) -> str:
+        text = super()._deserialize(value, attr, data, **more)
+        fault = self._fault(text)
+        if fault:
+            raise ValidationError(fault)
+        return text
+
+
+def _day_fault(text: str) -> str | None:
+    try:
+        parse_day("day", text)
+    except Invalid as why:
+        return why.errors["day"][0]
+    return None
+
+
+def _uuid_fault(text: str) -> str | None:
+    return None if _UUID.fullmatch(text) else f"'{text[:40]}' is no id (a UUID in lower case)."
+
+
+class Day(Coded):
+    """A business date."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(_day_fault, _DAY, "2025-03-18", **more)
+        self.metadata["format"] = "date"
+
+
+class Id(Coded):
+    """The id of a lead or member."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(_uuid_fault, f"^{_UUID.pattern}$", **more)
+        self.metadata["format"] = "uuid"
+
+
+def District(**more: Any) -> Coded:  # noqa: N802 - it is used as a field class
+    """A GB/T 2260 code of six digits."""
+    return Coded(district_fault, r"^[1-9][0-9]{5}$", "320812", **more)
+
+
+def _hash_fault(text: str) -> str | None:
+    exact = re.fullmatch(r"[0-9a-f]{64}", text)
+    return None if exact else "It is no SHA-256 in 64 lower-case hexadecimal digits."
+
+
+class Request(Schema):
+    """A body; a field that is not listed is refused by name."""
+
+    class Meta:
+        """Unknown fields are errors."""
+
+        unknown = RAISE
+
+
+class MoneyIn(Request):
+    """An amount as stated."""
+
+    amount = fields.String(
+        required=True,
+        metadata={"pattern": r"^(0|[1-9][0-9]{0,15})(\.[0-9]{1,16})?$", "example": "30"},
+    )
+    unit = fields.String(required=True, validate=validate.OneOf(list(UNITS)))
+
+    @validates_schema
+    def _money(self, data: Mapping[str, str], **_: Any) -> None:
+        try:
+            parse_money("investment", data["amount"], data["unit"])
+        except Invalid as why:
+            field, reasons = next(iter(why.errors.items()))
+            raise ValidationError(reasons, field.rpartition(".")[2]) from None
+
+
+class InvestorIn(Request):
+    """The company that might invest."""
+
+    name = Text(200, required=True)
+    uscc = Coded(uscc_fault, r"^[0-9A-HJ-NPQRTUWXY]{18}$", "91320812MA1MABCD1X", **OPTIONAL)
+    country = Coded(country_fault, r"^[A-Z]{2}$", "CN", **OPTIONAL)
+
+
+class ContactIn(Request):
+    """Whom to call."""
+
+    name = Text(100, **OPTIONAL)
+    phone = Coded(phone_fault, r"^\+?[0-9][0-9 ()-]{4,28}[0-9]$", "0517-83590000", **OPTIONAL)
+
+
+class MemberIn(Request):
+    """A member to register."""
+
+    number = Text(40, required=True)
+    name = Text(100, required=True)
+    sector = Text(100, **OPTIONAL)
+    district = District(required=True)
+    occurred_on = Day(load_default=None)
+    note = Text(NOTE, lines=True, **OPTIONAL)
+
+
+class Command(Request):
+    """What every command takes."""
+
+    occurred_on = Day(required=True)
+    note = Text(NOTE, lines=True, **OPTIONAL)
+
+
+class LeadIn(Command):
+    """A tip."""
+
+    title = Text(TITLE_LENGTH, required=True)
+    summary = Text(LONG_TEXT, lines=True, **OPTIONAL)
+    members = fields.List(
+        Id(),
+        required=True,
+        validate=validate.Length(1, MOST_MEMBERS),
+        metadata={"uniqueItems": True, "description": "In order of first report."},
+    )
+    district = District(required=True)
+    investor = fields.Nested(InvestorIn, **OPTIONAL)
+    industry = Coded(industry_fault, r"^[A-T][0-9]{0,4}$", "C397", **OPTIONAL)
+    investment = fields.Nested(MoneyIn, **OPTIONAL)
+    contact = fields.Nested(ContactIn, **OPTIONAL)
+
+
+class ScreeningIn(Command):
+    """The verdict on a tip."""
+
+    verdict = fields.String(required=True, validate=validate.OneOf(list(VERDICTS)))
+    reason = Text(NOTE, lines=True, **OPTIONAL)
+    duplicate_of = Id(**OPTIONAL)
+
+
+
+class WaiverIn(Request):
+    """A required fact that an administrator overrides, and why."""
+
+    fact = fields.String(
+        required=True,
+        validate=validate.OneOf([fact for step in STEPS.values() for fact in step.facts]),
+    )
+    reason = Text(NOTE, required=True)
+
+
+class Step(Command):
+    """What every step forward takes."""
+
+    waivers = fields.List(
+        fields.Nested(WaiverIn), load_default=list, validate=validate.Length(max=4)
+    )
+
+
+class NegotiationIn(Step):
+    """Talks begin."""
+
+    responsible_unit = Text(100, **OPTIONAL)
+    manager = Text(100, **OPTIONAL)
+
+
+class FollowUpIn(Command):
+    """A contact, or no progress."""
+
+    form = fields.String(required=True, validate=validate.OneOf(FOLLOW_UP_FORMS))
+    result = Text(NOTE, lines=True, **OPTIONAL)
+    reason = Text(NOTE, lines=True, **OPTIONAL)
+    next_on = Day(**OPTIONAL)
+
+
+class SigningPlanIn(Command):
+    """The day a signing is expected; null withdraws the plan."""
+
+    expected_on = Day(required=True, allow_none=True)
+
+
+class SigningIn(Step):
+    """A contract, or a framework agreement."""
+
+    agreement = fields.String(required=True, validate=validate.OneOf(AGREEMENTS))
+    number = Text(100, **OPTIONAL)
+    investment = fields.Nested(MoneyIn, **OPTIONAL)
+    document_sha256 = Coded(_hash_fault, r"^[0-9a-f]{64}$", **OPTIONAL)
+
+
+class EvidenceIn(Request):
+    """A piece of evidence that ground was broken."""
+
+    kind = fields.String(required=True, validate=validate.OneOf(EVIDENCE_KINDS))
+    reference = Text(200, required=True)
+
+
+class GroundbreakingIn(Step):
+    """Main works start."""
+
+    start = fields.String(validate=validate.OneOf(STARTS), **OPTIONAL)
+    evidence = fields.List(
+        fields.Nested(EvidenceIn), load_default=list, validate=validate.Length(max=50)
+    )
+
+
+class SuspensionIn(Command):
+    """On hold until a review."""
+
+    reason = Text(NOTE, lines=True, required=True)
+    review_on = Day(required=True)
+
+
+class ResumptionIn(Command):
+    """Taken up again."""
+
+    reason = Text(NOTE, lines=True, **OPTIONAL)
+
+
+class ClosureIn(Command):
+    """The end, with its outcome."""
+
+    outcome = fields.String(
+        required=True,
+        validate=validate.OneOf([o for o in OUTCOMES if o not in ("duplicate", "transferred")]),
+    )
+    reason = Text(NOTE, lines=True, required=True)
+    lost_to = Text(200, **OPTIONAL)
+
+
+class ReopeningIn(Command):
+    """Back into the stage it left."""
+
+    reason = Text(NOTE, lines=True, required=True)
+
+
+class RevisionIn(Command):
+    """Facts that changed; what is left out stays as it was, null says: not known."""
+
+    title = Text(TITLE_LENGTH)
+    summary = Text(LONG_TEXT, lines=True, allow_none=True)
+    investor = fields.Nested(InvestorIn, allow_none=True)
+    industry = Coded(industry_fault, r"^[A-T][0-9]{0,4}$", "C397", allow_none=True)
+    investment = fields.Nested(MoneyIn, allow_none=True)
+    contact = fields.Nested(ContactIn, allow_none=True)
+    reason = Text(NOTE, lines=True, **OPTIONAL)
+
+
+# Queries
+
+
+class Whole(fields.Integer):
+    """A whole number in plain ASCII digits."""
+
+    def __init__(self, lowest: int, highest: int, **more: Any) -> None:
+        super().__init__(validate=validate.Range(lowest, highest), **more)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **more: Any) -> Any:
+        if not _DIGITS.fullmatch(str(value)):
+            raise ValidationError(f"'{str(value)[:40]}' is no whole number.")
+        return super()._deserialize(value, attr, data, **more)
+
+
+class YesNo(fields.Boolean):
+    """``true`` or ``false``."""
+
+    truthy = {"true"}
+    falsy = {"false"}
+
+
+class KnownAt(fields.String):
+    """A moment (RFC 3339 with its zone) or a log position."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            metadata={"description": "An RFC 3339 moment, or a log position.", "example": "57"}
+        )
+
+
+class Paged(Request):
+    """A list's page."""
+
+    limit = Whole(1, 200, load_default=50)
+    cursor = fields.String(metadata={"maxLength": 500})
+
+
+class MembersQuery(Paged):
+    """Which members."""
+
+    district = Coded(district_prefix_fault, r"^[1-9][0-9]([0-9]{2}([0-9]{2})?)?$", "3208")
+    sector = Text(100)
+
+
+class Selected(Request):
+    """Which leads count."""
+
+    district = Coded(district_prefix_fault, r"^[1-9][0-9]([0-9]{2}([0-9]{2})?)?$", "3208")
+    industry = Coded(industry_fault, r"^[A-T][0-9]{0,4}$", "C")
+    sector = Text(100)
+    member = Id()
+    min_cny = Whole(0, 10**13)
+
+
+class LeadsQuery(Paged, Selected):
+    """Which leads, in which order."""
+
+    stage = fields.String(validate=validate.OneOf(STAGES))
+    max_cny = Whole(0, 10**13)
+    about_to_sign = YesNo()
+    suspended = YesNo()
+    tip_from = Day(data_key="from")
+    tip_to = Day(data_key="to")
+    q = Text(100)
+    sort = fields.String(
+        load_default="recorded",
+        validate=validate.OneOf(
+            [s + k for k in ("recorded", "occurred", "amount", "activity") for s in ("", "-")]
+        ),
+    )
+
+
+class LeadQuery(Request):
+    """Which of a lead's versions."""
+
+    version = Whole(1, 10**9)
+    known_at = KnownAt()
+
+
+class WindowQuery(Selected):
+    """Which window of which leads."""
+
+    start = Day(data_key="from")
+    end = Day(data_key="to")
+
+
+class PipelineQuery(WindowQuery):
+    """The window, as known at a moment."""
+
+    known_at = KnownAt()
+
+
+class SeriesQuery(PipelineQuery):
+    """The window in steps."""
+
+    step = fields.String(
+        load_default="month", validate=validate.OneOf(("day", "week", "month"))
+    )
+
+
+def id_of(text: str, kind: str) -> UUID:
+    """The id in a path; NotFound when it is none, for then nothing has it."""
+    if not _UUID.fullmatch(text):
+        raise NotFound(f"There is no {kind} {text[:40]}.")
+    return UUID(text)

@@ -1,0 +1,50 @@
+"""The words that several reads share: which leads, which window, as known when."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from api.endpoint import ledger
+from domain.actor import CHINA, now
+from domain.errors import Invalid
+from service.projections.pipeline import Selection
+
+
+def selection(query: Mapping[str, Any], member: str | None = None) -> Selection:
+    """Which leads count; ``member`` limits them to one member's, whatever is asked."""
+    if member and query.get("member", member) != member:
+        raise Invalid({"member": ["This token sees the leads of its own member only."]})
+    return Selection(
+        district=query.get("district"),
+        industry=query.get("industry"),
+        sector=query.get("sector"),
+        member=member or query.get("member"),
+        fen=query["min_cny"] * 100 if "min_cny" in query else None,
+    )
+
+
+def window(query: Mapping[str, Any]) -> tuple[date, date]:
+    """From and to, both included; by default the year of ``to``, and today in China."""
+    today = now().astimezone(CHINA).date()
+    end = date.fromisoformat(query["end"]) if "end" in query else today
+    start = date.fromisoformat(query["start"]) if "start" in query else end.replace(month=1, day=1)
+    if start > end:
+        raise Invalid({"from": [f"{start} is after {end}, where the window ends."]})
+    return start, end
+
+
+def known_at(query: Mapping[str, Any]) -> int | None:
+    """The log position that ``known_at`` names, as such or as a moment; None without it."""
+    text = query.get("known_at")
+    if text is None:
+        return None
+    if text.isascii() and text.isdigit() and len(text) <= 18:
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        reason = "is neither a log position nor a moment like 2025-12-29T16:00:00Z."
+        raise Invalid({"known_at": [f"'{text[:40]}' {reason}"]})
+    return ledger().reads.position_known_at(moment)

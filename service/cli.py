@@ -1,0 +1,153 @@
+"""The command line: ``leadledger …``. Exit status 0 done, 1 refused or failed, 2 wrong usage."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import click
+from eventsourcing.persistence import PersistenceError
+
+from domain.actor import Actor, acting, now
+from domain.errors import LedgerError
+from service.application import Ledger
+from service.imports import Imported, import_csv
+from service.log import UnreadableEvent
+from service.settings import HOME, Settings, WrongSetting
+from service.tokens import ROLES
+
+DEMO = Path(__file__).parent / "data" / "ledger-2025.csv"
+
+
+@contextmanager
+def _ledger() -> Iterator[Ledger]:
+    """The ledger that the environment names; what goes wrong ends in one line and status 1."""
+    try:
+        settings = Settings.from_environment()
+        ledger = Ledger(settings)
+        ledger.create_tables()
+        with ledger:
+            yield ledger
+    except WrongSetting as why:
+        raise click.ClickException(str(why)) from None
+    except (LedgerError, PersistenceError, UnreadableEvent, OSError) as why:
+        raise click.ClickException(str(why)) from None
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """The ledger of investment leads (委员助招商台账)."""
+
+
+@main.group()
+def token() -> None:
+    """Bearer tokens."""
+
+
+@token.command("issue")
+@click.option("--role", type=click.Choice(ROLES), required=True)
+@click.option("--name", help="Whose it is; written into every event they cause.")
+@click.option("--member", type=click.UUID, help="With role member: whom it tips for and reads.")
+def issue(role: str, name: str | None, member: UUID | None) -> None:
+    """Issue a token and print it, once."""
+    with _ledger() as ledger:
+        if member is not None:
+            ledger.reads.member(member)
+        click.echo(ledger.tokens.issue(role, name, str(member) if member else None))
+
+
+@main.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Check everything, record nothing.")
+def import_(file: Path, dry_run: bool) -> None:
+    """Import a paper ledger (CSV in UTF-8 or GB18030), whole or not at all."""
+    with _ledger() as ledger:
+        done = _import(ledger, file, dry_run=dry_run)
+    would = "would be " if dry_run else ""
+    click.echo(
+        f"{done.leads} leads and {done.members} members {would}recorded in {done.events} events; "
+        f"{done.unchanged} rows were there already."
+    )
+
+
+def _import(ledger: Ledger, file: Path, *, dry_run: bool) -> Imported:
+    with file.open("rb") as lines:
+        length = sum(1 for _ in lines)
+    actor = Actor(f"import of {file.name}", now(), uuid4().hex, may_waive=True)
+    with (
+        acting(actor),
+        click.progressbar(length=length, label=file.name, file=sys.stderr) as bar,
+    ):
+        done = import_csv(ledger, file, dry_run=dry_run, progress=bar.update)
+        bar.update(length)
+        return done
+
+
+@main.command()
+def demo() -> None:
+    """Load the 2025 ledger that comes with the service; a second time changes nothing."""
+    with _ledger() as ledger:
+        done = _import(ledger, DEMO, dry_run=False)
+    click.echo(f"{done.leads} leads recorded; {done.unchanged} were there already.")
+
+
+@main.group()
+def projections() -> None:
+    """What is made from the log to be read."""
+
+
+@projections.command("status")
+def status() -> None:
+    """How far each projection has come."""
+    with _ledger() as ledger:
+        last = ledger.recorder.max_notification_id() or 0
+        for name, position in ledger.reads.catch_up.status().items():
+            click.echo(f"{name}\t{position} of {last}")
+
+
+@projections.command("rebuild")
+def rebuild() -> None:
+    """Make every projection anew from the log; readers see the old until it is done."""
+    with _ledger() as ledger:
+        last = ledger.recorder.max_notification_id() or 0
+        with click.progressbar(length=last, label="projections", file=sys.stderr) as bar:
+            position = ledger.reads.catch_up.rebuild(bar.update)
+    click.echo(f"Rebuilt up to position {position}.")
+
+
+@main.command()
+@click.option("--demo", "with_demo", is_flag=True, help="Load the 2025 ledger if there is none.")
+def serve(with_demo: bool) -> None:
+    """Serve the API with gunicorn until it is told to stop."""
+    with _ledger() as ledger:
+        settings = ledger.settings
+        if with_demo and ledger.recorder.max_notification_id() is None:
+            done = _import(ledger, DEMO, dry_run=False)
+            click.echo(f"Loaded the 2025 ledger: {done.leads} leads.")
+        first = None if ledger.tokens.any() else ledger.tokens.issue("admin", "first administrator")
+        address = f"http://{settings.bind}:{settings.port}"
+        greeting = _greeting(address, first)
+    os.chdir(HOME)
+    # The greeting goes through a pipe, so that gunicorn gives it when it is ready and the token
+    # stands in no process list, environment or file.
+    ready, write = os.pipe()
+    os.set_inheritable(ready, True)
+    os.write(write, greeting.encode())
+    os.close(write)
+    sys.stdout.flush()
+    config = str(Path(__file__).parent / "gunicorn_conf.py")
+    os.environ["LEADLEDGER_GREETING"] = str(ready)
+    gunicorn = [sys.executable, "-m", "gunicorn", "--config", config, "wsgi:app"]
+    os.execv(sys.executable, gunicorn)
+
+
+def _greeting(address: str, first_token: str | None) -> str:
+    """What is said when requests are answered: where, the first token, and a first request."""
+    question = f"{address}/v1/pipeline?from=2025-01-01&to=2025-12-29"
+    lines = [f"Lead Ledger answers on {address}; its API is described on {address}/docs/"]
+    if first_token:
+        lines += ["The first administrator's token, shown this once:", first_token]
+    lines.append(f"curl -H 'Authorization: Bearer {first_token or '<token>'}' '{question}'")
+    return "\n".join(lines) + "\n"

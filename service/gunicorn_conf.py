@@ -1,0 +1,34 @@
+"""How gunicorn serves: the settings' address and processes, and workers that stalled clients
+cannot hold up.
+
+gevent workers, because with gunicorn's sync and gthread workers a few clients that stall in
+mid-request stop all others. No preloading: each worker opens the ledger's files after the fork.
+"""
+
+import os
+import sys
+from typing import Any
+
+from service.settings import Settings
+
+_settings = Settings.from_environment()
+
+bind = f"{_settings.bind}:{_settings.port}"
+workers = _settings.workers
+worker_class = "gevent"
+preload_app = False
+timeout = 60
+graceful_timeout = 20
+keepalive = 5
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+
+
+def when_ready(_server: Any) -> None:
+    """Say what the start had to say (see ``leadledger serve``), now that requests are answered."""
+    pipe = os.environ.pop("LEADLEDGER_GREETING", None)
+    if pipe is not None:
+        with os.fdopen(int(pipe)) as greeting:
+            sys.stdout.write(greeting.read())
+            sys.stdout.flush()

@@ -1,0 +1,244 @@
+"""The paper ledger's headings, and what its rows say: which commands, with which facts.
+
+What the paper lacks of a step's required facts is waived, never invented.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from domain.errors import Invalid
+from domain.money import UNITS, parse_money
+from domain.stage import CLOSING_FACTS, EVIDENCE_KINDS, OUTCOMES, STEPS, VERDICTS, missing_facts
+from domain.values import NOTE, district_fault, industry_fault, parse_day, text_fault
+from service.uscc import uscc_fault
+
+HEADINGS = tuple(
+    "编号 项目名称 提供委员 委员界别 区划代码 提供日期 投资方 统一社会信用代码 产业代码 计划投资 单位 "
+    "洽谈日期 责任单位 责任人 拟签约日期 签约日期 协议类型 协议投资 协议单位 开工日期 开工佐证 "
+    "终止日期 终止结果 终止原因 备注".split()
+)
+REQUIRED = ("编号", "项目名称", "提供委员", "区划代码", "提供日期")
+AGREEMENTS = {"合同": "contract", "投资合同": "contract", "框架": "framework", "框架协议": "framework"}
+# 流转 is the other district's to accept, so it is no outcome that one office's paper can give.
+OUTCOME_WORDS = {label: name for name, (label, _) in OUTCOMES.items() if name != "transferred"}
+LENGTHS = {
+    "编号": 40,
+    "项目名称": 200,
+    "委员界别": 100,
+    "投资方": 200,
+    "责任单位": 100,
+    "责任人": 100,
+    "终止原因": NOTE,
+    "备注": NOTE,
+}
+_WAIVED = "the imported paper lacks it"
+_SEPARATORS = re.compile("[;；]")
+
+
+class Command(NamedTuple):
+    """One command that a row stands for. ``columns`` says which heading a field came from."""
+
+    method: str
+    facts: dict[str, Any]
+    columns: Mapping[str, str]
+
+
+class Paper(NamedTuple):
+    """What a row says: its number, its members, and the commands in their order."""
+
+    number: str
+    district: str
+    members: list[str]
+    sector: str | None
+    tip: Command
+    steps: list[Command]
+
+
+class BadRow(Exception):
+    """``cells``: heading → what is wrong with its cell."""
+
+    def __init__(self, cells: Mapping[str, str]) -> None:
+        super().__init__(cells)
+        self.cells = dict(cells)
+
+
+def read_row(cells: Mapping[str, str]) -> Paper:
+    """The row's meaning; BadRow names every bad cell of it."""
+    bad = {name: "It is empty, and every row needs it." for name in REQUIRED if not cells[name]}
+    for name, longest in LENGTHS.items():
+        fault = text_fault(cells[name], longest) if cells[name] else None
+        if fault:
+            bad[name] = fault
+    checks: tuple[tuple[str, Callable[[str], str | None]], ...] = (
+        ("区划代码", district_fault),
+        ("统一社会信用代码", uscc_fault),
+        ("产业代码", industry_fault),
+        *((name, _day_fault) for name in HEADINGS if name.endswith("日期")),
+        ("协议类型", _one_of(AGREEMENTS)),
+        ("终止结果", _one_of(OUTCOME_WORDS)),
+        ("开工佐证", _evidence_fault),
+    )
+    for name, check in checks:
+        fault = check(cells[name]) if cells[name] else None
+        if fault:
+            bad[name] = fault
+    bad.update(_money_faults(cells, "计划投资", "单位"))
+    bad.update(_money_faults(cells, "协议投资", "协议单位"))
+    members = [m.strip() for m in _SEPARATORS.split(cells["提供委员"]) if m.strip()]
+    for member in members:
+        fault = text_fault(member, 40)
+        if fault:
+            bad["提供委员"] = f"{member[:40]}: {fault}"
+    bad.update(_order_faults(cells))
+    if bad:
+        raise BadRow(bad)
+    return Paper(
+        cells["编号"],
+        cells["区划代码"],
+        members,
+        cells["委员界别"] or None,
+        _tip(cells),
+        [*_negotiation(cells), *_signing(cells), *_groundbreaking(cells), *_end(cells)],
+    )
+
+
+def _tip(cells: Mapping[str, str]) -> Command:
+    investor = None
+    if cells["投资方"]:
+        code = cells["统一社会信用代码"] or None
+        investor = {"name": cells["投资方"], "uscc": code, "country": None}
+    facts = {
+        "title": cells["项目名称"],
+        "summary": None,
+        "district": cells["区划代码"],
+        "occurred_on": cells["提供日期"],
+        "investor": investor,
+        "industry": cells["产业代码"] or None,
+        "investment": _money(cells, "计划投资", "单位"),
+        "contact": None,
+        "note": cells["备注"] or None,
+    }
+    columns = {"title": "项目名称", "members": "提供委员", "occurred_on": "提供日期"}
+    return Command("tip", facts, columns)
+
+
+def _negotiation(cells: Mapping[str, str]) -> list[Command]:
+    if not cells["洽谈日期"]:
+        return []
+    facts = {"responsible_unit": cells["责任单位"] or None, "manager": cells["责任人"] or None}
+    opened = _step(cells["洽谈日期"], facts, STEPS["negotiation"].facts)
+    commands = [Command("open_negotiation", opened, {"occurred_on": "洽谈日期"})]
+    if cells["拟签约日期"]:
+        # The paper does not say when the plan was made: as early as talks can have made one.
+        plan = {"expected_on": cells["拟签约日期"], "occurred_on": cells["洽谈日期"]}
+        commands.append(
+            Command("plan_signing", plan, {"expected_on": "拟签约日期", "occurred_on": "洽谈日期"})
+        )
+    return commands
+
+
+def _signing(cells: Mapping[str, str]) -> list[Command]:
+    if not cells["签约日期"]:
+        return []
+    investment = _money(cells, "协议投资", "协议单位")
+    columns = {"occurred_on": "签约日期"}
+    if AGREEMENTS[cells["协议类型"]] == "framework":
+        facts = {"investment": investment, "occurred_on": cells["签约日期"]}
+        return [Command("agree_framework", facts, columns)]
+    needed = [fact for fact in STEPS["signing"].facts if fact != "contract"]
+    signed = _step(cells["签约日期"], {"investment": investment}, needed)
+    return [Command("sign", signed, columns)]
+
+
+def _groundbreaking(cells: Mapping[str, str]) -> list[Command]:
+    if not cells["开工日期"]:
+        return []
+    evidence = []
+    if cells["开工佐证"]:
+        kind, _, reference = cells["开工佐证"].partition(":")
+        evidence = [{"kind": kind.strip(), "reference": reference.strip()}]
+    given = {"start": None, "evidence": evidence}
+    facts = _step(cells["开工日期"], given, STEPS["groundbreaking"].facts)
+    return [Command("break_ground", facts, {"occurred_on": "开工日期"})]
+
+
+def _end(cells: Mapping[str, str]) -> list[Command]:
+    if not cells["终止日期"]:
+        return []
+    outcome = OUTCOME_WORDS[cells["终止结果"]]
+    reason = {"reason": cells["终止原因"] or None}
+    columns = {"occurred_on": "终止日期", "reason": "终止原因"}
+    if outcome == "duplicate":
+        given = {**reason, "duplicate_of": None}
+        facts = _step(cells["终止日期"], given, VERDICTS["duplicate"])
+        return [Command("screen", {**facts, "verdict": "duplicate"}, columns)]
+    facts = _step(cells["终止日期"], reason, CLOSING_FACTS)
+    return [Command("close", {**facts, "outcome": outcome}, columns)]
+
+
+def _step(day: str, facts: Mapping[str, Any], needed: Sequence[str]) -> dict[str, Any]:
+    """A step's facts, with a waiver for each needed one that the paper lacks."""
+    lacking = missing_facts(needed, facts)
+    waivers = [{"fact": fact, "reason": _WAIVED} for fact in lacking]
+    return {**facts, "occurred_on": day, "waivers": waivers}
+
+
+def _order_faults(cells: Mapping[str, str]) -> dict[str, str]:
+    """What a filled cell needs beside it."""
+    needs = (
+        ("拟签约日期", "洽谈日期"),
+        ("签约日期", "洽谈日期"),
+        ("签约日期", "协议类型"),
+        ("开工日期", "签约日期"),
+        ("终止日期", "终止结果"),
+        ("终止结果", "终止日期"),
+        ("终止原因", "终止日期"),
+        ("协议类型", "签约日期"),
+        ("协议投资", "签约日期"),
+        ("开工佐证", "开工日期"),
+        ("责任单位", "洽谈日期"),
+        ("责任人", "洽谈日期"),
+        ("统一社会信用代码", "投资方"),
+    )
+    return {
+        name: f"It is given without {other}."
+        for name, other in needs
+        if cells[name] and not cells[other]
+    }
+
+
+def _money(cells: Mapping[str, str], amount: str, unit: str) -> dict[str, str] | None:
+    return {"amount": cells[amount], "unit": cells[unit]} if cells[amount] else None
+
+
+def _money_faults(cells: Mapping[str, str], amount: str, unit: str) -> dict[str, str]:
+    if not cells[amount]:
+        return {unit: f"It is given without {amount}."} if cells[unit] else {}
+    if not cells[unit]:
+        return {unit: f"It is empty; one of {'、'.join(UNITS)} belongs to {amount}."}
+    try:
+        parse_money("money", cells[amount], cells[unit])
+    except Invalid as why:
+        field, reasons = next(iter(why.errors.items()))
+        return {unit if field.endswith("unit") else amount: reasons[0]}
+    return {}
+
+
+def _day_fault(text: str) -> str | None:
+    try:
+        parse_day("day", text)
+    except Invalid as why:
+        return why.errors["day"][0]
+    return None
+
+
+def _one_of(words: Mapping[str, str]) -> Callable[[str], str | None]:
+    return lambda text: None if text in words else f"'{text[:40]}' is none of {'、'.join(words)}."
+
+
+def _evidence_fault(text: str) -> str | None:
+    kind, _, reference = text.partition(":")
+    if kind.strip() in EVIDENCE_KINDS and reference.strip():
+        return text_fault(reference.strip(), 200)
+    return f"'{text[:40]}' is not kind:reference with a kind of {', '.join(EVIDENCE_KINDS)}."

@@ -1,0 +1,13 @@
+"""The unified social credit code (统一社会信用代码, GB 32100) of a company."""
+
+from stdnum.cn import uscc
+from stdnum.exceptions import ValidationError
+
+
+def uscc_fault(code: str) -> str | None:
+    """Why ``code`` is no USCC of 18 characters with a true check character, or None."""
+    try:
+        exact = uscc.validate(code) == code
+    except ValidationError as why:
+        return f"'{code[:40]}' is no unified social credit code: {why}."
+    return None if exact else f"'{code[:40]}' is to be written in capitals, without separators."

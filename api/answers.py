@@ -192,9 +192,7 @@ class StageOut(Schema):
     entered = fields.Nested(FigureOut, **ALWAYS)
     left = fields.Nested(FigureOut, **ALWAYS)
     reached = fields.Nested(FigureOut, **ALWAYS)
-    outcomes = fields.Dict(
-        fields.String(validate=validate.OneOf(list(OUTCOMES))), fields.Integer()
-    )
+    outcomes = fields.Dict(fields.String(validate=validate.OneOf(list(OUTCOMES))), fields.Integer())
 
 
 def _window() -> dict[str, fields.Field[Any]]:

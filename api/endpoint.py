@@ -80,7 +80,9 @@ def call(body: Any) -> Call:
     if key is not None and not (0 < len(key) <= _KEY_LENGTH and _visible(key)):
         reason = f"It has {len(key)} characters; 1 to {_KEY_LENGTH} visible ASCII ones are kept."
         raise Invalid({"Idempotency-Key": [reason]})
-    digest = sha256(orjson.dumps([request.method, request.path, body], option=orjson.OPT_SORT_KEYS)).hexdigest()
+    digest = sha256(
+        orjson.dumps([request.method, request.path, body], option=orjson.OPT_SORT_KEYS)
+    ).hexdigest()
     return Call(token=g.holder.id, digest=digest, key=key, if_match=_known_versions())
 
 
@@ -150,7 +152,7 @@ def _load(schema: Schema, data: Any) -> dict[str, Any]:
     try:
         loaded: dict[str, Any] = schema.load(data)
     except ValidationError as why:
-        raise Invalid(_flat(why.normalized_messages())) from None
+        raise Invalid(_flat(why.messages_dict)) from None
     return loaded
 
 

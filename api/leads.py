@@ -82,9 +82,7 @@ def lead(lead_id: str, query: dict[str, Any]) -> Response:
     return shown(found.body, found.position, found.version)
 
 
-@endpoint(
-    blueprint, "GET", "/leads/<lead_id>/history", "read leads", HistoryOut, refusals=(404,)
-)
+@endpoint(blueprint, "GET", "/leads/<lead_id>/history", "read leads", HistoryOut, refusals=(404,))
 def history(lead_id: str) -> Response:
     """What happened to a lead, oldest first."""
     reads = ledger().reads

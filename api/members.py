@@ -18,7 +18,13 @@ _REFUSED = (409,)
 
 
 @endpoint(
-    blueprint, "POST", "/members", "write members", MemberOut, body=MemberIn(), status=201,
+    blueprint,
+    "POST",
+    "/members",
+    "write members",
+    MemberOut,
+    body=MemberIn(),
+    status=201,
     refusals=_REFUSED,
 )
 def register(body: dict[str, Any]) -> Response:
@@ -40,7 +46,11 @@ def members(query: dict[str, Any]) -> Response:
 
 
 @endpoint(
-    blueprint, "GET", "/members/<member_id>", "read a member", MemberWithResultsOut,
+    blueprint,
+    "GET",
+    "/members/<member_id>",
+    "read a member",
+    MemberWithResultsOut,
     refusals=(404,),
 )
 def member(member_id: str) -> Response:
@@ -51,8 +61,13 @@ def member(member_id: str) -> Response:
 
 
 @endpoint(
-    blueprint, "POST", "/members/<member_id>/retirement", "write members", MemberOut,
-    body=Command(), refusals=(404, 409, 412),
+    blueprint,
+    "POST",
+    "/members/<member_id>/retirement",
+    "write members",
+    MemberOut,
+    body=Command(),
+    refusals=(404, 409, 412),
 )
 def retire(member_id: str, body: dict[str, Any]) -> Response:
     """The member's term ended."""

@@ -35,7 +35,13 @@ from service.uscc import uscc_fault
 
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_DISTRICT = {"pattern": r"^[1-9][0-9]{5}$", "example": "320812"}
+_PREFIX = {"pattern": r"^[1-9][0-9]([0-9]{2}([0-9]{2})?)?$", "example": "3208"}
+_INDUSTRY = {"pattern": r"^[A-T][0-9]{0,4}$", "example": "C397"}
+_USCC = {"pattern": r"^[0-9A-HJ-NPQRTUWXY]{18}$", "example": "91110000600037341L"}
+_COUNTRY = {"pattern": r"^[A-Z]{2}$", "example": "CN"}
+_PHONE = {"pattern": r"^\+?[0-9][0-9 ()-]{4,28}[0-9]$", "example": "0517-83590000"}
+_HASH = {"pattern": r"^[0-9a-f]{64}$"}
 
 OPTIONAL: dict[str, Any] = {"load_default": None, "allow_none": True}
 
@@ -57,13 +63,12 @@ class Text(fields.String):
 
 
 class Coded(fields.String):
-    """A text that ``fault`` finds nothing wrong with; ``pattern`` describes its shape."""
+    """A text that ``fault`` finds nothing wrong with; ``shape`` describes it in JSON Schema."""
 
     def __init__(
-        self, fault: Callable[[str], str | None], pattern: str = "", example: str = "", **more: Any
+        self, fault: Callable[[str], str | None], shape: Mapping[str, str], **more: Any
     ) -> None:
-        about = {"pattern": pattern, "example": example}
-        super().__init__(metadata={k: v for k, v in about.items() if v}, **more)
+        super().__init__(metadata=shape, **more)
         self._fault = fault
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **more: Any) -> str:
@@ -90,21 +95,19 @@ class Day(Coded):
     """A business date."""
 
     def __init__(self, **more: Any) -> None:
-        super().__init__(_day_fault, _DAY, "2025-03-18", **more)
-        self.metadata["format"] = "date"
+        super().__init__(_day_fault, {"format": "date", "example": "2025-03-18"}, **more)
 
 
 class Id(Coded):
     """The id of a lead or member."""
 
     def __init__(self, **more: Any) -> None:
-        super().__init__(_uuid_fault, f"^{_UUID.pattern}$", **more)
-        self.metadata["format"] = "uuid"
+        super().__init__(_uuid_fault, {"format": "uuid", "pattern": f"^{_UUID.pattern}$"}, **more)
 
 
 def District(**more: Any) -> Coded:  # noqa: N802 - it is used as a field class
     """A GB/T 2260 code of six digits."""
-    return Coded(district_fault, r"^[1-9][0-9]{5}$", "320812", **more)
+    return Coded(district_fault, _DISTRICT, **more)
 
 
 def _hash_fault(text: str) -> str | None:
@@ -143,15 +146,15 @@ class InvestorIn(Request):
     """The company that might invest."""
 
     name = Text(200, required=True)
-    uscc = Coded(uscc_fault, r"^[0-9A-HJ-NPQRTUWXY]{18}$", "91320812MA1MABCD1X", **OPTIONAL)
-    country = Coded(country_fault, r"^[A-Z]{2}$", "CN", **OPTIONAL)
+    uscc = Coded(uscc_fault, _USCC, **OPTIONAL)
+    country = Coded(country_fault, _COUNTRY, **OPTIONAL)
 
 
 class ContactIn(Request):
     """Whom to call."""
 
     name = Text(100, **OPTIONAL)
-    phone = Coded(phone_fault, r"^\+?[0-9][0-9 ()-]{4,28}[0-9]$", "0517-83590000", **OPTIONAL)
+    phone = Coded(phone_fault, _PHONE, **OPTIONAL)
 
 
 class MemberIn(Request):
@@ -185,7 +188,7 @@ class LeadIn(Command):
     )
     district = District(required=True)
     investor = fields.Nested(InvestorIn, **OPTIONAL)
-    industry = Coded(industry_fault, r"^[A-T][0-9]{0,4}$", "C397", **OPTIONAL)
+    industry = Coded(industry_fault, _INDUSTRY, **OPTIONAL)
     investment = fields.Nested(MoneyIn, **OPTIONAL)
     contact = fields.Nested(ContactIn, **OPTIONAL)
 
@@ -196,7 +199,6 @@ class ScreeningIn(Command):
     verdict = fields.String(required=True, validate=validate.OneOf(list(VERDICTS)))
     reason = Text(NOTE, lines=True, **OPTIONAL)
     duplicate_of = Id(**OPTIONAL)
-
 
 
 class WaiverIn(Request):
@@ -245,7 +247,7 @@ class SigningIn(Step):
     agreement = fields.String(required=True, validate=validate.OneOf(AGREEMENTS))
     number = Text(100, **OPTIONAL)
     investment = fields.Nested(MoneyIn, **OPTIONAL)
-    document_sha256 = Coded(_hash_fault, r"^[0-9a-f]{64}$", **OPTIONAL)
+    document_sha256 = Coded(_hash_fault, _HASH, **OPTIONAL)
 
 
 class EvidenceIn(Request):
@@ -300,7 +302,7 @@ class RevisionIn(Command):
     title = Text(TITLE_LENGTH)
     summary = Text(LONG_TEXT, lines=True, allow_none=True)
     investor = fields.Nested(InvestorIn, allow_none=True)
-    industry = Coded(industry_fault, r"^[A-T][0-9]{0,4}$", "C397", allow_none=True)
+    industry = Coded(industry_fault, _INDUSTRY, allow_none=True)
     investment = fields.Nested(MoneyIn, allow_none=True)
     contact = fields.Nested(ContactIn, allow_none=True)
     reason = Text(NOTE, lines=True, **OPTIONAL)
@@ -347,15 +349,15 @@ class Paged(Request):
 class MembersQuery(Paged):
     """Which members."""
 
-    district = Coded(district_prefix_fault, r"^[1-9][0-9]([0-9]{2}([0-9]{2})?)?$", "3208")
+    district = Coded(district_prefix_fault, _PREFIX)
     sector = Text(100)
 
 
 class Selected(Request):
     """Which leads count."""
 
-    district = Coded(district_prefix_fault, r"^[1-9][0-9]([0-9]{2}([0-9]{2})?)?$", "3208")
-    industry = Coded(industry_fault, r"^[A-T][0-9]{0,4}$", "C")
+    district = Coded(district_prefix_fault, _PREFIX)
+    industry = Coded(industry_fault, _INDUSTRY)
     sector = Text(100)
     member = Id()
     min_cny = Whole(0, 10**13)
@@ -402,9 +404,7 @@ class PipelineQuery(WindowQuery):
 class SeriesQuery(PipelineQuery):
     """The window in steps."""
 
-    step = fields.String(
-        load_default="month", validate=validate.OneOf(("day", "week", "month"))
-    )
+    step = fields.String(load_default="month", validate=validate.OneOf(("day", "week", "month")))
 
 
 def id_of(text: str, kind: str) -> UUID:

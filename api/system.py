@@ -1,6 +1,6 @@
 """Health, readiness, and the description of the API: what needs no token."""
 
-from typing import Any
+from collections.abc import Callable
 
 import orjson
 from flask import Response, current_app, g
@@ -14,30 +14,11 @@ from domain.errors import NotReady
 blueprint = Blueprint("system", __name__, description="Health and description; no token needed.")
 
 
-def _described(*statuses: int, answer: type[Schema] = Schema) -> dict[str, Any]:
-    """The description of an operation that takes nothing."""
-    problem = {"application/problem+json": {"schema": ProblemOut}}
-    answers = {"application/json": {"schema": answer}}
-    return {
-        "responses": {
-            str(status): {
-                "description": "As asked." if status == 200 else "not-ready: try again later",
-                "content": answers if status == 200 else problem,
-            }
-            for status in statuses
-        }
-    }
-
-
-@blueprint.route("/healthz")
-@blueprint.doc(**_described(200, answer=HealthOut))
 def healthz() -> Response:
     """The process answers."""
     return _json({"status": "ok"})
 
 
-@blueprint.route("/readyz")
-@blueprint.doc(**_described(200, 503, answer=HealthOut))
 def readyz() -> Response:
     """The ledger can be written, its projections follow, and its book balances; else 503."""
     found = ledger()
@@ -48,8 +29,6 @@ def readyz() -> Response:
     return _json({"status": "ready"})
 
 
-@blueprint.route("/openapi.json")
-@blueprint.doc(**_described(200))
 def openapi() -> Response:
     """The OpenAPI 3.1 document."""
     api: Api = current_app.extensions["ledger-api"]
@@ -58,3 +37,17 @@ def openapi() -> Response:
 
 def _json(body: object) -> Response:
     return Response(orjson.dumps(body), content_type="application/json")
+
+
+def _route(rule: str, view: Callable[[], Response], answer: type[Schema]) -> None:
+    """Declare a route that takes nothing and needs no token."""
+    done = {"description": "As asked.", "content": {"application/json": {"schema": answer}}}
+    problem = {"application/problem+json": {"schema": ProblemOut}}
+    failed = {"description": "not-ready: try again later", "content": problem}
+    responses = {"200": done, **({"503": failed} if view is readyz else {})}
+    blueprint.route(rule)(blueprint.doc(responses=responses)(view))
+
+
+_route("/healthz", healthz, HealthOut)
+_route("/readyz", readyz, HealthOut)
+_route("/openapi.json", openapi, Schema)

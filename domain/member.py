@@ -40,13 +40,15 @@ class Member(Recorded):
         fault = district_fault(district)
         if fault:
             raise Invalid({"district": [fault]})
-        facts = {
-            "number": check_text("number", number, 40),
-            "name": check_text("name", name, 100),
-            "sector": check_text("sector", sector, 100) if sector else None,
-            "district": district,
-        }
-        return cls._create(cls.Registered, occurred_on=occurred_on, note=note, **facts)
+        return cls._create(
+            cls.Registered,
+            number=check_text("number", number, 40),
+            name=check_text("name", name, 100),
+            sector=check_text("sector", sector, 100) if sector else None,
+            district=district,
+            occurred_on=occurred_on,
+            note=note,
+        )
 
     class Registered(Recorded.Event, Aggregate.Created):
         """The member joined the ledger."""

@@ -37,7 +37,7 @@ class Posting(NamedTuple):
     account: str
     kind: str
     side: str
-    count: int
+    count: int  # type: ignore[assignment]  # no one asks for tuple.count
     fen: int
 
 

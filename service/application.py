@@ -207,7 +207,7 @@ class Ledger(Application[UUID]):
 
         def attempt() -> tuple[list[Any], list[Any]]:
             events = self._stream(cls, subject)
-            aggregate = project_aggregate(None, events)
+            aggregate: Any = project_aggregate(None, events)
             self._check_version(call, subject, aggregate.version)
             decide(aggregate)
             return events, list(aggregate.collect_events())
@@ -285,7 +285,8 @@ class Ledger(Application[UUID]):
                 events = self._stream(Member, UUID(member_id))
             except NotFound:
                 raise Invalid({"members": [f"There is no member {member_id}."]}) from None
-            project_aggregate(None, events).may_tip(occurred_on)
+            member: Any = project_aggregate(None, events)
+            member.may_tip(occurred_on)
             self._names[member_id] = events[0].name
 
     def _check_lead(self, lead_id: str) -> None:

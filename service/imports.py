@@ -17,6 +17,7 @@ import orjson
 from eventsourcing.application import project_aggregate
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
+from domain.aggregate import Recorded
 from domain.errors import Invalid, LedgerError, Refused
 from domain.lead import Lead
 from domain.member import Member
@@ -182,7 +183,8 @@ class _Batch:
             if member_id not in self._members:
                 events: list[Any] = list(self._ledger.events.get(member_id))
                 if events:
-                    member: Member = project_aggregate(None, events)
+                    known: Any = project_aggregate(None, events)
+                    member: Member = known
                 else:
                     member = self._register(paper, number)
                     new.append(member)
@@ -205,7 +207,7 @@ class _Batch:
         self.done.members += 1
         return member
 
-    def _keep(self, aggregate: Lead | Member) -> None:
+    def _keep(self, aggregate: Recorded) -> None:
         for event in aggregate.collect_events():
             stored = self._ledger.mapper.to_stored_event(event)
             line = [

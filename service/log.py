@@ -15,7 +15,6 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from eventsourcing.application import AggregateNotFoundError as AggregateNotFoundError
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import (
     DatabaseError,
@@ -201,7 +200,7 @@ class LedgerRecorder(SQLiteApplicationRecorder):
         )
         return _notifications(rows)
 
-    def max_notification_id(self) -> int | None:
+    def max_notification_id(self) -> int | None:  # type: ignore[override]
         """The position of the last event; None while there is none."""
         position: int | None = self._rows(self.select_max_notification_id_statement, ())[0][0]
         return position

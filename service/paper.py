@@ -19,7 +19,12 @@ HEADINGS = tuple(
     "终止日期 终止结果 终止原因 备注".split()
 )
 REQUIRED = ("编号", "项目名称", "提供委员", "区划代码", "提供日期")
-AGREEMENTS = {"合同": "contract", "投资合同": "contract", "框架": "framework", "框架协议": "framework"}
+AGREEMENTS = {
+    "合同": "contract",
+    "投资合同": "contract",
+    "框架": "framework",
+    "框架协议": "framework",
+}
 # 流转 is the other district's to accept, so it is no outcome that one office's paper can give.
 OUTCOME_WORDS = {label: name for name, (label, _) in OUTCOMES.items() if name != "transferred"}
 LENGTHS = {

@@ -40,7 +40,15 @@ _LEAD = sa.select(leads.c.body, leads.c.version).where(leads.c.id == sa.bindpara
 _BOOKMARK = sa.select(sa.func.min(bookmarks.c.position))
 # What every event says besides its facts; the history shows it beside them.
 _ENVELOPE = frozenset(
-    "originator_id originator_version originator_topic timestamp occurred_on actor request".split()
+    {
+        "originator_id",
+        "originator_version",
+        "originator_topic",
+        "timestamp",
+        "occurred_on",
+        "actor",
+        "request",
+    }
 )
 
 
@@ -69,9 +77,7 @@ class Reads:
     def __init__(self, recorder: LedgerRecorder, mapper: Mapper[Any], settings: Settings) -> None:
         self._recorder = recorder
         self._mapper = mapper
-        self.store = Store(
-            settings.projections, settings.lock_timeout, metadata, durable=False
-        )
+        self.store = Store(settings.projections, settings.lock_timeout, metadata, durable=False)
         projections = (Members(), Leads(), History(), Entries())
         self.catch_up = CatchUp(recorder, mapper, self.store, projections)
         self._seen = Lock()
@@ -244,8 +250,11 @@ class Reads:
         """The trial balance of everything ever posted."""
         self.position()
         with self.store.snapshot() as connection:
-            return bool(pipeline(Book(connection, Selection()), date.min.replace(year=1900),
-                                 date(9999, 12, 31))["balanced"])
+            return bool(
+                pipeline(
+                    Book(connection, Selection()), date.min.replace(year=1900), date(9999, 12, 31)
+                )["balanced"]
+            )
 
     def position_known_at(self, moment: datetime) -> int:
         """The last position recorded up to ``moment`` (positions are in the order of recording)."""
@@ -253,7 +262,7 @@ class Reads:
         while low < high:
             middle = (low + high + 1) // 2
             found = self._recorder.select_notifications(middle, 1)
-            event = self._mapper.to_domain_event(found[0])
+            event: Any = self._mapper.to_domain_event(found[0])
             if event.timestamp <= moment:
                 low = found[0].id if found[0].id <= high else middle
             else:
@@ -308,20 +317,18 @@ def _with_results(connection: sa.Connection, rows: Any) -> list[dict[str, Any]]:
             lead_members.c.share,
             leads.c.stage,
             leads.c.outcome,
-            sa.func.count().label("count"),
+            sa.func.count().label("leads"),
         )
         .join(leads, leads.c.id == lead_members.c.lead_id)
         .where(lead_members.c.member_id.in_(ids))
-        .group_by(
-            lead_members.c.member_id, lead_members.c.share, leads.c.stage, leads.c.outcome
-        )
+        .group_by(lead_members.c.member_id, lead_members.c.share, leads.c.stage, leads.c.outcome)
     )
     results: dict[str, list[Any]] = {id: [0, 0, Fraction(0)] for id in ids}
     for row in connection.execute(counted):
         result = results[row.member_id]
-        result[0] += row.count
-        result[1] += row.count if row.stage in LANDED else 0
-        result[2] += Fraction(row.share) * row.count if row.outcome != "duplicate" else 0
+        result[0] += row.leads
+        result[1] += row.leads if row.stage in LANDED else 0
+        result[2] += Fraction(row.share) * row.leads if row.outcome != "duplicate" else 0
     shown = []
     for row in rows:
         member = {k: v for k, v in row._mapping.items() if k != "seq"}

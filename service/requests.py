@@ -35,6 +35,7 @@ class Call:
         return uuid5(_CLAIMS, f"{self.token}\n{self.key}") if self.key else None
 
 
+@dataclass(frozen=True)
 class Answered(DomainEvent):
     """The key's request was carried out: ``subject`` was then at ``version``."""
 

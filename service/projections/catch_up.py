@@ -133,5 +133,3 @@ class CatchUp:
                 )
         positions = f"{notifications[0].id} to {notifications[-1].id}"
         return ProjectionStopped(f"The projections stopped at positions {positions}: {why!r}.")
-
-

@@ -126,4 +126,3 @@ def row_of(view: View, seq: int, position: int) -> dict[str, Any]:
         "body": orjson.dumps(lead),
         "private": orjson.dumps(view.private),
     }
-

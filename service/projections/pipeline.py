@@ -188,8 +188,9 @@ def pipeline(book: Book, start: date, end: date) -> dict[str, Any]:
     closing = book.sums(end)
     window = _less(closing, book.sums(start - timedelta(days=1)))
     standing = {stage: _total(closing, stage, _BALANCE) for stage in STAGES}
-    planned = [closing.get((ABOUT_TO_SIGN, kind, side), (0, 0)) for kind in _BALANCE
-               for side in (IN, OUT)]
+    planned = [
+        closing.get((ABOUT_TO_SIGN, kind, side), (0, 0)) for kind in _BALANCE for side in (IN, OUT)
+    ]
     landed = [sum(standing[stage][n] for stage in LANDED) for n in (0, 1)]
     stages = []
     for stage in STAGES:
@@ -305,8 +306,9 @@ def times(
         if next_stage != CLOSED and STAGES.index(next_stage) == STAGES.index(stage) + 1:
             onward[stage] += count
     waiting = {row[0]: (row[1], row[2]) for row in connection.execute(open_)}
-    return [_time(stage, lengths[stage], onward[stage], waiting.get(stage), end)
-            for stage in STAGES]
+    return [
+        _time(stage, lengths[stage], onward[stage], waiting.get(stage), end) for stage in STAGES
+    ]
 
 
 def _time(

@@ -131,7 +131,10 @@ def insert_for(connection: sa.Connection) -> Any:
 
 
 def rows_of(
-    connection: sa.Connection, statement: sa.Select[Any], column: sa.Column[Any], keys: Sequence[Any]
+    connection: sa.Connection,
+    statement: sa.Select[Any],
+    column: sa.Column[Any],
+    keys: Sequence[Any],
 ) -> Iterator[sa.Row[Any]]:
     """The rows whose ``column`` is one of ``keys``, asked for a few hundred keys at a time."""
     for start in range(0, len(keys), 500):

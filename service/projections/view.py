@@ -50,8 +50,7 @@ class View:
         lead = self.lead
         lead["version"] = event.originator_version
         lead["recorded_at"] = moment_text(event.timestamp)
-        if event.occurred_on > lead["last_activity_on"]:
-            lead["last_activity_on"] = event.occurred_on
+        lead["last_activity_on"] = max(lead["last_activity_on"], event.occurred_on)
 
 
 def view_of(events: Iterable[Any], names: Names) -> Lead:

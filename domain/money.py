@@ -1,8 +1,10 @@
 """Planned amounts, kept as stated (30 亿元) and normalised to whole fen of CNY."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from domain.errors import Invalid
 
@@ -34,8 +36,15 @@ class Money:
     @property
     def fen(self) -> int | None:
         """CNY in fen (1/100 元), exact; None for a foreign unit, which has no rate here."""
-        factor = UNITS[self.unit]
-        return None if factor is None else int(Decimal(self.amount) * factor)
+        return fen_of(self.amount, self.unit)
+
+
+# The same few amounts come up in every reading of the log.
+@lru_cache(maxsize=4096)
+def fen_of(amount: str, unit: str) -> int | None:
+    """What ``Money(amount, unit).fen`` says."""
+    factor = UNITS[unit]
+    return None if factor is None else int(Decimal(amount) * factor)
 
 
 def parse_money(field: str, amount: str, unit: str) -> Money:
@@ -64,9 +73,9 @@ def yuan(fen: int) -> str:
     return f"{sign}{whole}" + (f".{rest:02d}".rstrip("0") if rest else "")
 
 
-def stated(money: Money | None) -> dict[str, str | None] | None:
-    """Money as it is shown: amount, unit and ``cny`` (None without a rate)."""
+def stated(money: Mapping[str, str] | None) -> dict[str, str | None] | None:
+    """An amount and unit as they are shown, with ``cny`` (None without a rate)."""
     if money is None:
         return None
-    fen = money.fen
-    return {"amount": money.amount, "unit": money.unit, "cny": None if fen is None else yuan(fen)}
+    fen = fen_of(money["amount"], money["unit"])
+    return {**money, "cny": None if fen is None else yuan(fen)}

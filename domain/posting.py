@@ -7,19 +7,41 @@ the changed entries stand on: so a fact put right posts exactly the reversal.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from domain.money import Money
-from domain.stage import CLOSED, GROUNDBROKEN, NEGOTIATING, SIGNED, TIP, VERDICT_OUTCOME
+from domain.money import fen_of
+from domain.stage import (
+    CLOSED,
+    GROUNDBROKEN,
+    NEGOTIATING,
+    OUTCOMES,
+    SIGNED,
+    STAGES,
+    TIP,
+    VERDICT_OUTCOME,
+)
 
 OUTSIDE = "outside"
 ABOUT_TO_SIGN = "negotiating/about_to_sign"
 
-# How an entry came about. `reached` is a memorandum beside the book: it counts each lead once
-# in every stage it ever came to, and takes no part in the trial balance.
-MOVE, PLAN, AMOUNT, REACHED = "move", "plan", "amount", "reached"
-IN, OUT = "in", "out"
+
+def closed_account(outcome: str) -> str:
+    """The account of one outcome of closed leads."""
+    return f"{CLOSED}/{outcome}"
+
+
+# Every account of the book → the stage it belongs to.
+ACCOUNTS: Mapping[str, str] = {
+    OUTSIDE: OUTSIDE,
+    **{stage: stage for stage in STAGES if stage != CLOSED},
+    ABOUT_TO_SIGN: NEGOTIATING,
+    **{closed_account(outcome): CLOSED for outcome in OUTCOMES},
+}
+
+# How an entry came about: the first time the lead comes to a stage, a return to one it had left,
+# a move within negotiating, or another amount.
+FIRST, RETURN, PLAN, AMOUNT = KINDS = ("first", "return", "plan", "amount")
 
 
 class Placement(NamedTuple):
@@ -31,78 +53,69 @@ class Placement(NamedTuple):
 
 
 class Posting(NamedTuple):
-    """One line of the book. ``count`` and ``fen`` are signed: + in, − out, reversals opposed."""
+    """One line of the book: so many leads (0 or 1) and fen pass from ``source`` to ``target``.
+
+    It says −1 here and +1 there at once, so that no line can be out of balance. A reversal
+    carries the opposite signs.
+    """
 
     day: str
-    account: str
     kind: str
-    side: str
-    count: int  # type: ignore[assignment]  # no one asks for tuple.count
+    source: str
+    target: str
+    leads: int
     fen: int
-
-
-Path = list[Placement]
-
-
-def stage_of(account: str) -> str:
-    """The stage that an account belongs to: closed/lost → closed."""
-    return account.partition("/")[0]
-
-
-def closed_account(outcome: str) -> str:
-    """The account of one outcome of closed leads."""
-    return f"{CLOSED}/{outcome}"
 
 
 def _fen(money: Mapping[str, str] | None) -> int:
     """An event's amount in fen; 0 where nothing (or only foreign money) is stated."""
-    return (Money(money["amount"], money["unit"]).fen or 0) if money else 0
+    return (fen_of(money["amount"], money["unit"]) or 0) if money else 0
 
 
-def _tipped(event: Any, _path: Path) -> Placement:
+def _tipped(event: Any, _track: "Track") -> Placement:
     return Placement(event.occurred_on, TIP, _fen(event.investment))
 
 
-def _screened(event: Any, _path: Path) -> Placement | None:
+def _screened(event: Any, _track: "Track") -> Placement | None:
     outcome = VERDICT_OUTCOME.get(event.verdict)
     return Placement(event.occurred_on, closed_account(outcome), None) if outcome else None
 
 
-def _negotiation_opened(event: Any, _path: Path) -> Placement:
+def _negotiation_opened(event: Any, _track: "Track") -> Placement:
     return Placement(event.occurred_on, NEGOTIATING, None)
 
 
-def _signing_planned(event: Any, _path: Path) -> Placement:
+def _signing_planned(event: Any, _track: "Track") -> Placement:
     account = ABOUT_TO_SIGN if event.expected_on else NEGOTIATING
     return Placement(event.occurred_on, account, None)
 
 
-def _signed(event: Any, _path: Path) -> Placement:
+def _signed(event: Any, _track: "Track") -> Placement:
     fen = _fen(event.investment) if event.investment else None
     return Placement(event.occurred_on, SIGNED, fen)
 
 
-def _groundbroken(event: Any, _path: Path) -> Placement:
+def _groundbroken(event: Any, _track: "Track") -> Placement:
     return Placement(event.occurred_on, GROUNDBROKEN, None)
 
 
-def _closed(event: Any, _path: Path) -> Placement:
+def _closed(event: Any, _track: "Track") -> Placement:
     return Placement(event.occurred_on, closed_account(event.outcome), None)
 
 
-def _reopened(event: Any, path: Path) -> Placement:
-    left = next(p for p in reversed(path) if p.account and stage_of(p.account) != CLOSED)
-    return Placement(event.occurred_on, stage_of(str(left.account)), None)
+def _reopened(event: Any, track: "Track") -> Placement:
+    left = next(p for p in reversed(track.path) if p.account and ACCOUNTS[p.account] != CLOSED)
+    return Placement(event.occurred_on, ACCOUNTS[str(left.account)], None)
 
 
-def _revised(event: Any, _path: Path) -> Placement | None:
+def _revised(event: Any, _track: "Track") -> Placement | None:
     if "investment" not in event.facts:
         return None
     return Placement(event.occurred_on, None, _fen(event.facts["investment"]))
 
 
 # What happened → where the lead stands from that day on. Everything else posts nothing.
-POSTING_RULES: Mapping[str, Callable[[Any, Path], Placement | None]] = {
+POSTING_RULES: Mapping[str, Callable[[Any, "Track"], Placement | None]] = {
     "lead.tipped": _tipped,
     "lead.screened": _screened,
     "lead.negotiation_opened": _negotiation_opened,
@@ -115,71 +128,85 @@ POSTING_RULES: Mapping[str, Callable[[Any, Path], Placement | None]] = {
 }
 
 
-def place(path: Path, placement: Placement) -> Path:
-    """``path`` with one more placement, in the order of days (of one day: as they came).
+class Track:
+    """A lead's path, and where its end has brought it: account, amount, stages ever come to."""
+
+    __slots__ = ("account", "fen", "path", "reached")
+
+    def __init__(self, path: Iterable[Placement] = ()) -> None:
+        self.path: list[Placement] = []
+        self.account = OUTSIDE
+        self.fen = 0
+        self.reached: list[str] = []
+        for placement in path:
+            self._go_on(placement)
+
+    def post(self, placement: Placement) -> list[Posting]:
+        """Take in one more placement; the entries by which the book comes to agree with it."""
+        if not self.path or self.path[-1].day <= placement.day:
+            return self._go_on(placement)
+        before = postings(self.path)
+        after = Track(_placed(self.path, placement))
+        self.path, self.account, self.fen = after.path, after.account, after.fen
+        self.reached = after.reached
+        return _difference(before, postings(after.path))
+
+    def _go_on(self, placement: Placement) -> list[Posting]:
+        """Append ``placement``; its entries against what stood before."""
+        day, account, fen = placement
+        source, target = self.account, account or self.account
+        amount = self.fen if fen is None else fen
+        change = amount - self.fen
+        lines: list[Posting] = []
+        # A lead comes from outside with its money; other money follows it, or goes back there,
+        # before it moves on.
+        if change > 0 and source != OUTSIDE:
+            lines.append(Posting(day, AMOUNT, OUTSIDE, source, 0, change))
+        elif change < 0:
+            lines.append(Posting(day, AMOUNT, source, OUTSIDE, 0, -change))
+        if target != source:
+            kind = self._kind(ACCOUNTS[source], ACCOUNTS[target])
+            lines.append(Posting(day, kind, source, target, 1, amount))
+        self.path.append(placement)
+        self.account, self.fen = target, amount
+        return lines
+
+    def _kind(self, source: str, target: str) -> str:
+        if source == target:
+            return PLAN
+        if target in self.reached:
+            return RETURN
+        self.reached.append(target)
+        return FIRST
+
+
+def postings(path: Iterable[Placement]) -> list[Posting]:
+    """The lead's whole book: every placement against the one before it."""
+    track = Track()
+    return [line for placement in path for line in track._go_on(placement)]
+
+
+def _placed(path: list[Placement], placement: Placement) -> list[Placement]:
+    """``path`` with a placement dated before its end, after those of its own day.
 
     A lead that moves on a day takes with it the plans dated after that day: they are void.
     """
-    if not path or path[-1].day <= placement.day:
-        return [*path, placement]
-    day, account, _ = placement
-    moves = account is not None and account != ABOUT_TO_SIGN
-    earlier = [p for p in path if p.day <= day]
-    later = [p for p in path if p.day > day]
-    if moves:
+    later = [p for p in path if p.day > placement.day]
+    if placement.account not in (None, ABOUT_TO_SIGN):
         later = [Placement(p.day, None, p.fen) for p in later if p.fen is not None]
-    return [*earlier, placement, *later]
-
-
-def postings(path: Path) -> list[Posting]:
-    """The lead's whole book: every placement against the one before it."""
-    return [line for at, placement in enumerate(path) for line in _step(path[:at], placement)]
-
-
-def new_postings(path: Path, placement: Placement) -> tuple[Path, list[Posting]]:
-    """The path after ``placement``, and what the book needs to agree with it."""
-    after = place(path, placement)
-    if len(after) == len(path) + 1 and after[-1] is placement:
-        return after, _step(path, placement)
-    return after, _difference(postings(path), postings(after))
-
-
-def _step(path: Path, placement: Placement) -> list[Posting]:
-    """The entries of the placement that follows ``path``."""
-    accounts = [p.account for p in path if p.account]
-    account = accounts[-1] if accounts else OUTSIDE
-    fen = next((p.fen for p in reversed(path) if p.fen is not None), 0)
-    reached = list(dict.fromkeys(map(stage_of, accounts)))
-    day = placement.day
-    target = placement.account or account
-    amount = fen if placement.fen is None else placement.fen
-    change = amount - fen
-    lines: list[Posting] = []
-    if target != account:
-        kind = PLAN if stage_of(target) == stage_of(account) else MOVE
-        lines.append(Posting(day, account, kind, OUT, -1, -fen))
-        lines.append(Posting(day, target, kind, IN, 1, amount))
-    elif change:
-        lines.append(Posting(day, target, AMOUNT, IN if change > 0 else OUT, 0, change))
-    if change:
-        # New money comes from outside, where the lead itself came from.
-        lines.append(Posting(day, OUTSIDE, AMOUNT, OUT if change > 0 else IN, 0, -change))
-        lines += [Posting(day, stage, REACHED, IN, 0, change) for stage in reached]
-    if stage_of(target) not in reached:
-        lines.append(Posting(day, stage_of(target), REACHED, IN, 1, amount))
-    return lines
+    return [*(p for p in path if p.day <= placement.day), placement, *later]
 
 
 def _difference(before: list[Posting], after: list[Posting]) -> list[Posting]:
     """Entries that turn the book ``before`` into ``after``, each on its own day."""
-    change: Counter[tuple[str, str, str, str]] = Counter()
+    leads: Counter[tuple[str, str, str, str]] = Counter()
     money: Counter[tuple[str, str, str, str]] = Counter()
     for sign, lines in ((-1, before), (1, after)):
         for line in lines:
-            change[line[:4]] += sign * line.count
+            leads[line[:4]] += sign * line.leads
             money[line[:4]] += sign * line.fen
     return [
-        Posting(*key, change[key], money[key])
-        for key in sorted(change.keys() | money.keys())
-        if change[key] or money[key]
+        Posting(*key, leads[key], money[key])
+        for key in sorted(leads.keys() | money.keys())
+        if leads[key] or money[key]
     ]

@@ -68,6 +68,7 @@ class LedgerMapper(Mapper[UUID]):
         if cls is not type(domain_event):
             raise UnreadableEvent(f"Topic {topic} belongs to {cls}, not {type(domain_event)}.")
         state.pop("originator_topic", None)
+        state.pop("recorded_at", None)
         originator_id = state.pop("originator_id")
         originator_version = state.pop("originator_version")
         if version > 1:
@@ -83,6 +84,8 @@ class LedgerMapper(Mapper[UUID]):
         cls, newest = known
         try:
             state = orjson.loads(stored_event.state)
+            # Kept as text as well: whoever shows it need not write it anew.
+            state["recorded_at"] = state["timestamp"]
             state["timestamp"] = datetime.fromisoformat(state["timestamp"])
         except (ValueError, KeyError, TypeError) as why:
             raise UnreadableEvent(f"{_named(stored_event)} is damaged: {why!r}.") from why

@@ -33,7 +33,7 @@ from service.projections.pipeline import (
     times,
 )
 from service.projections.store import Store, bookmarks, metadata
-from service.projections.view import View, moment_text, view_of
+from service.projections.view import View, recorded_at, view_of
 from service.settings import Settings
 
 _LEAD = sa.select(leads.c.body, leads.c.version).where(leads.c.id == sa.bindparam("id"))
@@ -45,6 +45,7 @@ _ENVELOPE = frozenset(
         "originator_version",
         "originator_topic",
         "timestamp",
+        "recorded_at",
         "occurred_on",
         "actor",
         "request",
@@ -141,7 +142,7 @@ class Reads:
         position = reflects if question.position is None else question.position
         return LeadPage(page.bodies, position, page.last, reflects)
 
-    def _rows_then(self, connection: sa.Connection, position: int | None) -> list[dict[str, Any]]:
+    def _rows_then(self, connection: sa.Connection, position: int | None) -> list[tuple[Any, ...]]:
         """The rows, as they were at ``position``, of the leads that changed since."""
         if position is None:
             return []
@@ -149,14 +150,14 @@ class Reads:
         for lead_id in lead_list.changed_since(connection, position):
             known = version_known_at(connection, lead_id, position)
             row = connection.execute(
-                sa.select(leads.c.body, leads.c.seq).where(leads.c.id == lead_id)
+                sa.select(leads.c.body, leads.c.number).where(leads.c.id == lead_id)
             ).one()
             names = {m["id"]: m["name"] for m in orjson.loads(row.body)["members"]}
             events = self._events(UUID(lead_id), known)
             view = View.begin(events[0], names)
             for event in events[1:]:
                 view.fold(event)
-            rows.append(row_of(view, row.seq, position))
+            rows.append(row_of(row.number, view, position))
         return rows
 
     def history(self, lead_id: UUID, after: int = 0) -> list[dict[str, Any]]:
@@ -174,8 +175,10 @@ class Reads:
     def is_of_member(self, lead_id: UUID, member_id: str) -> bool:
         """Whether that member reported the lead."""
         self.position()
-        mine = sa.select(lead_members.c.place).where(
-            lead_members.c.lead_id == str(lead_id), lead_members.c.member_id == member_id
+        mine = (
+            sa.select(lead_members.c.place)
+            .join(leads, leads.c.number == lead_members.c.lead)
+            .where(leads.c.id == str(lead_id), lead_members.c.member_id == member_id)
         )
         with self.store.reading() as connection:
             return connection.execute(mine).first() is not None
@@ -301,7 +304,7 @@ def _happened(event: Any, position: int) -> dict[str, Any]:
         "position": position,
         "event": event.TOPIC.partition(".")[2],
         "occurred_on": event.occurred_on,
-        "recorded_at": moment_text(event.timestamp),
+        "recorded_at": recorded_at(event),
         "actor": event.actor,
         "facts": facts,
         "corrects": None,
@@ -319,7 +322,7 @@ def _with_results(connection: sa.Connection, rows: Any) -> list[dict[str, Any]]:
             leads.c.outcome,
             sa.func.count().label("leads"),
         )
-        .join(leads, leads.c.id == lead_members.c.lead_id)
+        .join(leads, leads.c.number == lead_members.c.lead)
         .where(lead_members.c.member_id.in_(ids))
         .group_by(lead_members.c.member_id, lead_members.c.share, leads.c.stage, leads.c.outcome)
     )

@@ -7,11 +7,14 @@ import sqlalchemy as sa
 from eventsourcing.persistence import ApplicationRecorder, Mapper
 
 from domain.errors import NotReady
-from service.projections.store import Projection, Store, bookmarks, upsert
+from service.projections.leads import lead_numbers
+from service.projections.store import Happened, Projection, Store, bookmarks, upserting
 
 BATCH = 2_000
 # A rebuild sees every lead many times; larger batches write each of them fewer times.
-REBUILD_BATCH = 20_000
+REBUILD_BATCH = 5_000
+
+_MARK = upserting(bookmarks)
 
 
 class ProjectionStopped(NotReady):
@@ -92,7 +95,7 @@ class CatchUp:
             self._feed(connection, behind, notifications)
         else:
             last = stop or start
-        upsert(connection, bookmarks, [{"projection": p.name, "position": last} for p in behind])
+        _MARK.many(connection, [(projection.name, last) for projection in behind])
         if remember:
             self._reached = min([last, *ahead])
         return last
@@ -111,7 +114,9 @@ class CatchUp:
         self, connection: sa.Connection, projections: Sequence[Projection], notifications: Any
     ) -> None:
         decode = self._mapper.to_domain_event
-        batch = [(n.id, decode(n)) for n in notifications]
+        events = [(notification.id, decode(notification)) for notification in notifications]
+        numbers = lead_numbers(connection, events)
+        batch = [Happened(at, numbers.get(e.originator_id, 0), e) for at, e in events]
         for projection in projections:
             projection.project(connection, batch)
 

@@ -1,16 +1,16 @@
 """Which event of which lead stands at which position of the log."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
-from service.projections.store import metadata
+from service.projections.leads import leads
+from service.projections.store import Happened, inserting, metadata
 
 history = sa.Table(
     "history",
     metadata,
-    sa.Column("lead_id", sa.String(36), primary_key=True),
+    sa.Column("lead", sa.BigInteger, primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True),
     sa.Column("position", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
@@ -23,28 +23,21 @@ class History:
     name = "history"
     tables: Sequence[sa.Table] = (history,)
 
-    def project(self, connection: sa.Connection, batch: Sequence[tuple[int, Any]]) -> None:
+    def project(self, connection: sa.Connection, batch: Sequence[Happened]) -> None:
         """Note every event of every lead."""
-        rows = [
-            {
-                "lead_id": str(event.originator_id),
-                "version": event.originator_version,
-                "position": position,
-            }
-            for position, event in batch
-            if event.TOPIC.startswith("lead.")
-        ]
-        if rows:
-            connection.execute(sa.insert(history), rows)
+        rows = [(h.lead, h.event.originator_version, h.position) for h in batch if h.lead]
+        _KEEP.many(connection, rows)
 
 
+_KEEP = inserting(history)
+_NUMBER = sa.select(leads.c.number).where(leads.c.id == sa.bindparam("lead")).scalar_subquery()
 _POSITIONS = (
     sa.select(history.c.version, history.c.position)
-    .where(history.c.lead_id == sa.bindparam("lead"), history.c.version > sa.bindparam("after"))
+    .where(history.c.lead == _NUMBER, history.c.version > sa.bindparam("after"))
     .order_by(history.c.version)
 )
 _KNOWN = sa.select(sa.func.max(history.c.version)).where(
-    history.c.lead_id == sa.bindparam("lead"), history.c.position <= sa.bindparam("position")
+    history.c.lead == _NUMBER, history.c.position <= sa.bindparam("position")
 )
 
 

@@ -18,9 +18,9 @@ from service.projections.pipeline import Selection, selection_conditions
 # Beyond so many leads changed between two pages, the reader is asked to begin again.
 MOST_CHANGED = 400
 
-# sort → the column; `seq` breaks every tie. A lead without an amount sorts below all others.
+# sort → the column; `number` breaks every tie. A lead without an amount sorts below all others.
 SORTS: dict[str, Callable[[Any], sa.ColumnElement[Any]]] = {
-    "recorded": lambda rows: rows.c.seq,
+    "recorded": lambda rows: rows.c.number,
     "occurred": lambda rows: rows.c.tip_on,
     "amount": lambda rows: sa.func.coalesce(rows.c.fen, -1),
     "activity": lambda rows: rows.c.activity_on,
@@ -30,7 +30,7 @@ _COLUMNS = [column for column in leads.columns if column.name != "private"]
 
 @dataclass(frozen=True)
 class Question:
-    """What to list. ``after`` is the (key, seq) of the last row seen, at log ``position``."""
+    """What to list. ``after`` is the (key, number) of the last row seen, at log ``position``."""
 
     selection: Selection = field(default_factory=Selection)
     stage: str | None = None
@@ -49,7 +49,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Page:
-    """``bodies``: each lead's JSON; ``last``: the (key, seq) to go on after, None at the end."""
+    """``bodies``: each lead's JSON; ``last``: the (key, number) to go on after, None at the end."""
 
     bodies: list[bytes]
     last: tuple[Any, int] | None
@@ -57,7 +57,7 @@ class Page:
 
 def changed_since(connection: sa.Connection, position: int) -> list[str]:
     """The leads known at ``position`` that changed afterwards; Invalid when they are too many."""
-    statement = sa.select(leads.c.id).where(leads.c.position > position, leads.c.seq <= position)
+    statement = sa.select(leads.c.id).where(leads.c.position > position, leads.c.number <= position)
     ids = list(connection.execute(statement.limit(MOST_CHANGED + 1)).scalars())
     if len(ids) > MOST_CHANGED:
         raise Invalid(
@@ -66,29 +66,31 @@ def changed_since(connection: sa.Connection, position: int) -> list[str]:
     return ids
 
 
-def page(connection: sa.Connection, question: Question, then: Sequence[dict[str, Any]]) -> Page:
+def page(connection: sa.Connection, question: Question, then: Sequence[tuple[Any, ...]]) -> Page:
     """One page. ``then`` are the rows, as they were, of the leads that changed since."""
     rows = _rows(question.position, then)
     key = SORTS[question.sort](rows)
-    statement = sa.select(rows.c.body, key, rows.c.seq).where(*_conditions(question, rows))
+    statement = sa.select(rows.c.body, key, rows.c.number).where(*_conditions(question, rows))
     if question.after is not None:
-        place = sa.tuple_(key, rows.c.seq)
+        place = sa.tuple_(key, rows.c.number)
         last = sa.tuple_(*map(sa.literal, question.after))
         statement = statement.where(place < last if question.descending else place > last)
-    order = [c.desc() if question.descending else c.asc() for c in (key, rows.c.seq)]
+    order = [c.desc() if question.descending else c.asc() for c in (key, rows.c.number)]
     found = connection.execute(statement.order_by(*order).limit(question.limit + 1)).all()
     shown = found[: question.limit]
     more = len(found) > question.limit
     return Page([row[0] for row in shown], (shown[-1][1], shown[-1][2]) if more else None)
 
 
-def _rows(position: int | None, then: Sequence[dict[str, Any]]) -> sa.FromClause:
+def _rows(position: int | None, then: Sequence[tuple[Any, ...]]) -> sa.FromClause:
     """All leads as they were at ``position``."""
     if position is None:
         return leads
     same = sa.select(*_COLUMNS).where(leads.c.position <= position)
     old = [
-        sa.select(*[sa.literal(row[c.name], c.type).label(c.name) for c in _COLUMNS])
+        sa.select(
+            *[sa.literal(v, c.type).label(c.name) for c, v in zip(_COLUMNS, row, strict=False)]
+        )
         for row in then
     ]
     return sa.union_all(same, *old).subquery()

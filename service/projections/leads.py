@@ -2,21 +2,28 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import orjson
 import sqlalchemy as sa
 
-from domain.money import Money
+from domain.money import fen_of
 from service.projections.members import names_of
-from service.projections.store import metadata, rows_of, upsert
+from service.projections.store import Happened, inserting, metadata, rows_of, upserting
 from service.projections.view import HANDLERS, View
 
 leads = sa.Table(
     "leads",
     metadata,
-    sa.Column("id", sa.String(36), primary_key=True),
-    # The positions of the first and of the last event.
-    sa.Column("seq", sa.BigInteger, nullable=False, unique=True),
+    # The position of its first event: what other tables of projections know a lead by.
+    sa.Column(
+        "number",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("id", sa.String(36), nullable=False, unique=True),
+    # The position of its last event.
     sa.Column("position", sa.BigInteger, nullable=False, index=True),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("stage", sa.String(20), nullable=False),
@@ -37,12 +44,17 @@ leads = sa.Table(
 lead_members = sa.Table(
     "lead_members",
     metadata,
-    sa.Column("lead_id", sa.String(36), primary_key=True),
+    sa.Column("lead", sa.BigInteger, primary_key=True),
     sa.Column("place", sa.Integer, primary_key=True),
     sa.Column("member_id", sa.String(36), nullable=False, index=True),
     sa.Column("sector", sa.String(100)),
     sa.Column("share", sa.String(10), nullable=False),
+    sqlite_with_rowid=False,
 )
+
+
+_KEEP = upserting(leads)
+_REPORT = inserting(lead_members)
 
 
 class Leads:
@@ -51,78 +63,76 @@ class Leads:
     name = "leads"
     tables: Sequence[sa.Table] = (leads, lead_members)
 
-    def project(self, connection: sa.Connection, batch: Sequence[tuple[int, Any]]) -> None:
+    def project(self, connection: sa.Connection, batch: Sequence[Happened]) -> None:
         """Take in the leads' events of a batch; each lead's row is written once."""
-        first: dict[Any, tuple[int, Any]] = {}
-        later: list[tuple[int, Any]] = []
-        for position, event in batch:
-            if event.TOPIC == "lead.tipped":
-                first[event.originator_id] = (position, event)
-            elif event.TOPIC in HANDLERS:
-                later.append((position, event))
-        known = self._known(connection, first, later)
-        self._begin(connection, first, known)
-        for position, event in later:
-            entry = known[str(event.originator_id)]
+        first = [h for h in batch if h.event.TOPIC == "lead.tipped"]
+        later = [h for h in batch if h.lead and h.event.TOPIC != "lead.tipped"]
+        # number → [view, position of the last event]
+        known: dict[int, list[Any]] = {**self._known(connection, first, later), **self._begin(connection, first)}
+        for position, number, event in later:
+            entry = known[number]
             entry[0].fold(event)
-            entry[2] = position
-        upsert(connection, leads, [row_of(*entry) for entry in known.values()])
+            entry[1] = position
+        _KEEP.many(connection, [row_of(number, *entry) for number, entry in known.items()])
 
     def _known(
-        self, connection: sa.Connection, first: dict[Any, Any], later: Sequence[tuple[int, Any]]
-    ) -> dict[str, list[Any]]:
-        """Id → [view, first position, last position] of the leads that were there before."""
-        ids = sorted({str(e.originator_id) for _, e in later if e.originator_id not in first})
-        columns = sa.select(leads.c.id, leads.c.body, leads.c.private, leads.c.seq)
+        self, connection: sa.Connection, first: Sequence[Happened], later: Sequence[Happened]
+    ) -> dict[int, list[Any]]:
+        numbers = sorted({h.lead for h in later} - {h.lead for h in first})
+        columns = sa.select(leads.c.number, leads.c.body, leads.c.private)
         return {
-            row.id: [View(orjson.loads(row.body), orjson.loads(row.private)), row.seq, 0]
-            for row in rows_of(connection, columns, leads.c.id, ids)
+            number: [View(orjson.loads(body), orjson.loads(private)), 0]
+            for number, body, private in rows_of(connection, columns, leads.c.number, numbers)
         }
 
-    def _begin(
-        self, connection: sa.Connection, first: dict[Any, tuple[int, Any]], known: dict[str, Any]
-    ) -> None:
-        ids = sorted({m for _, event in first.values() for m in event.members})
-        people = names_of(connection, ids)
-        names = {id: row.name for id, row in people.items()}
-        shares = []
-        for position, event in first.values():
-            view = View.begin(event, names)
-            known[view.lead["id"]] = [view, position, position]
-            shares += [
-                {
-                    "lead_id": view.lead["id"],
-                    "place": place,
-                    "member_id": member["id"],
-                    "sector": people[member["id"]].sector,
-                    "share": member["share"],
-                }
-                for place, member in enumerate(view.lead["members"], 1)
-            ]
-        if shares:
-            connection.execute(sa.insert(lead_members), shares)
+    def _begin(self, connection: sa.Connection, first: Sequence[Happened]) -> dict[int, list[Any]]:
+        people = names_of(connection, sorted({m for h in first for m in h.event.members}))
+        names = {member_id: name for member_id, (name, _) in people.items()}
+        begun = {h.lead: [View.begin(h.event, names), h.position] for h in first}
+        shares = [
+            (number, place, member["id"], people[member["id"]][1], member["share"])
+            for number, (view, _) in begun.items()
+            for place, member in enumerate(view.lead["members"], 1)
+        ]
+        _REPORT.many(connection, shares)
+        return begun
 
 
-def row_of(view: View, seq: int, position: int) -> dict[str, Any]:
-    """The row of a lead whose first event is at ``seq`` and whose last is at ``position``."""
+def row_of(number: int, view: View, position: int) -> tuple[Any, ...]:
+    """The row of a lead, in the order of the columns; ``position`` is its last event's."""
     lead = view.lead
     money = lead["investment"]
     investor = lead["investor"]
-    return {
-        "id": lead["id"],
-        "seq": seq,
-        "position": position,
-        "version": lead["version"],
-        "stage": lead["stage"],
-        "outcome": lead["outcome"],
-        "district": lead["district"],
-        "industry": lead["industry"],
-        "about_to_sign": lead["about_to_sign"],
-        "suspended": lead["suspended"],
-        "fen": Money(money["amount"], money["unit"]).fen if money else None,
-        "tip_on": lead["dates"]["tip"],
-        "activity_on": lead["last_activity_on"],
-        "words": f"{lead['title']}\n{investor['name'] if investor else ''}".lower(),
-        "body": orjson.dumps(lead),
-        "private": orjson.dumps(view.private),
-    }
+    return (
+        number,
+        lead["id"],
+        position,
+        lead["version"],
+        lead["stage"],
+        lead["outcome"],
+        lead["district"],
+        lead["industry"],
+        lead["about_to_sign"],
+        lead["suspended"],
+        fen_of(money["amount"], money["unit"]) if money else None,
+        lead["dates"]["tip"],
+        lead["last_activity_on"],
+        f"{lead['title']}\n{investor['name'] if investor else ''}".lower(),
+        orjson.dumps(lead),
+        orjson.dumps(view.private),
+    )
+
+
+def lead_numbers(connection: sa.Connection, events: Sequence[tuple[int, Any]]) -> dict[UUID, int]:
+    """The number of every lead that (position, event) pairs are about, by its id."""
+    numbers: dict[UUID, int] = {}
+    unknown: set[UUID] = set()
+    for position, event in events:
+        if event.TOPIC == "lead.tipped":
+            numbers[event.originator_id] = position
+        elif event.TOPIC in HANDLERS and event.originator_id not in numbers:
+            unknown.add(event.originator_id)
+    columns = sa.select(leads.c.id, leads.c.number)
+    for lead_id, number in rows_of(connection, columns, leads.c.id, sorted(map(str, unknown))):
+        numbers[UUID(lead_id)] = number
+    return numbers

@@ -5,8 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.projections.store import metadata, rows_of, upsert
-from service.projections.view import moment_text
+from service.projections.store import Happened, metadata, rows_of, upserting
+from service.projections.view import recorded_at
 
 members = sa.Table(
     "members",
@@ -47,7 +47,7 @@ def fold(row: Row, event: Any) -> Row:
     row["id"] = str(event.originator_id)
     HANDLERS[event.TOPIC](row, event)
     row["version"] = event.originator_version
-    row["recorded_at"] = moment_text(event.timestamp)
+    row["recorded_at"] = recorded_at(event)
     return row
 
 
@@ -57,21 +57,25 @@ class Members:
     name = "members"
     tables: Sequence[sa.Table] = (members,)
 
-    def project(self, connection: sa.Connection, batch: Sequence[tuple[int, Any]]) -> None:
+    def project(self, connection: sa.Connection, batch: Sequence[Happened]) -> None:
         """Take in the members' events of a batch."""
-        events = [(position, event) for position, event in batch if event.TOPIC in HANDLERS]
-        ids = sorted({str(event.originator_id) for _, event in events})
+        events = [h for h in batch if h.event.TOPIC in HANDLERS]
+        ids = sorted({str(h.event.originator_id) for h in events})
         rows = {
             row.id: dict(row._mapping)
             for row in rows_of(connection, sa.select(members), members.c.id, ids)
         }
-        for position, event in events:
-            row = rows.setdefault(str(event.originator_id), {"seq": position})
-            fold(row, event)
-        upsert(connection, members, list(rows.values()))
+        for position, _, event in events:
+            fold(rows.setdefault(str(event.originator_id), {"seq": position}), event)
+        columns = [column.name for column in members.columns]
+        _KEEP.many(connection, [tuple(row[name] for name in columns) for row in rows.values()])
 
 
-def names_of(connection: sa.Connection, ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
-    """Name and sector of each of these members, by id."""
+_KEEP = upserting(members)
+
+
+def names_of(connection: sa.Connection, ids: Sequence[str]) -> dict[str, tuple[str, str | None]]:
+    """(name, sector) of each of these members, by id."""
     wanted = sa.select(members.c.id, members.c.name, members.c.sector)
-    return {row.id: row for row in rows_of(connection, wanted, members.c.id, ids)}
+    rows = rows_of(connection, wanted, members.c.id, ids)
+    return {member_id: (name, sector) for member_id, name, sector in rows}

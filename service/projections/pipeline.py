@@ -5,7 +5,7 @@ the same for a thousand leads as for a million. A selection of leads, or an earl
 is summed from the entries themselves.
 """
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -14,10 +14,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from domain.money import yuan
-from domain.posting import AMOUNT, IN, MOVE, OUT, OUTSIDE, PLAN, REACHED, ABOUT_TO_SIGN
-from domain.posting import closed_account, stage_of
-from domain.stage import CLOSED, LABELS, LANDED, OUTCOMES, STAGES
-from service.projections.entries import entries, stays, totals
+from domain.posting import (
+    ABOUT_TO_SIGN,
+    ACCOUNTS,
+    AMOUNT,
+    FIRST,
+    OUTSIDE,
+    PLAN,
+    RETURN,
+    closed_account,
+)
+from domain.stage import LABELS, LANDED, NEXT_STEP, OUTCOMES, STAGES
+from service.projections.entries import IN, OUT, entries, totals
 from service.projections.leads import lead_members, leads
 
 # The counting rule (口径) these answers follow; a change of meaning is a new number.
@@ -38,10 +46,10 @@ class Selection:
     member: str | None = None
     fen: int | None = None
 
-    def ids(self) -> "sa.Select[Any] | None":
-        """The selected leads' ids; None for all of them."""
+    def numbers(self) -> "sa.Select[Any] | None":
+        """The selected leads' numbers; None for all of them."""
         conditions = selection_conditions(self)
-        return sa.select(leads.c.id).where(*conditions) if conditions else None
+        return sa.select(leads.c.number).where(*conditions) if conditions else None
 
 
 def selection_conditions(
@@ -55,11 +63,13 @@ def selection_conditions(
         found.append(rows.c.industry.startswith(selection.industry, autoescape=True))
     if selection.fen is not None:
         found.append(rows.c.fen >= selection.fen)
-    reported = sa.select(lead_members.c.lead_id)
+    reported = sa.select(lead_members.c.lead)
     if selection.sector:
-        found.append(rows.c.id.in_(reported.where(lead_members.c.sector == selection.sector)))
+        found.append(rows.c.number.in_(reported.where(lead_members.c.sector == selection.sector)))
     if selection.member:
-        found.append(rows.c.id.in_(reported.where(lead_members.c.member_id == selection.member)))
+        found.append(
+            rows.c.number.in_(reported.where(lead_members.c.member_id == selection.member))
+        )
     return found
 
 
@@ -70,52 +80,54 @@ class Book:
         self, connection: sa.Connection, selection: Selection, position: int | None = None
     ) -> None:
         self._connection = connection
-        self._chosen = selection.ids()
+        self._chosen = selection.numbers()
         self._position = position
         self._whole = self._chosen is None and position is None
 
     def sums(self, upto: date) -> Sums:
         """Everything that occurred up to and on that day."""
-        if not self._whole:
-            statement = self._entries(_ACCOUNTING).where(entries.c.occurred_on <= f"{upto}")
-            rows: Iterable[Any] = self._connection.execute(statement)
+        if self._whole:
+            rows: Iterable[Any] = self._connection.execute(_PREFIX, _periods(upto))
         else:
-            rows = self._connection.execute(_PREFIX, _periods(upto))
-        found: dict[tuple[str, str, str], tuple[int, int]] = defaultdict(lambda: (0, 0))
-        for account, kind, side, count, fen in rows:
-            before = found[account, kind, side]
-            found[account, kind, side] = (before[0] + int(count), before[1] + int(fen))
+            upto_then = entries.c.occurred_on <= f"{upto}"
+            rows = self._connection.execute(self._sides(upto_then, entries.c.kind))
+        found: dict[tuple[str, str, str], tuple[int, int]] = {}
+        for account, kind, side, number, fen in rows:
+            before = found.get((account, kind, side), (0, 0))
+            found[account, kind, side] = (before[0] + int(number), before[1] + int(fen))
         return found
 
     def changes(self, start: date, end: date) -> list[tuple[str, str, int, int]]:
-        """(day, account, count, fen) of each day with a change from ``start`` to ``end``."""
-        bounds = {"first": f"{start}", "last": f"{end}"}
+        """(day, account, leads, fen), by day, of what changed from ``start`` to ``end``."""
         if self._whole:
-            rows = self._connection.execute(_DAILY, bounds)
-        else:
-            days = entries.c.occurred_on
-            statement = self._entries((days, entries.c.account)).where(
-                days >= bounds["first"], days <= bounds["last"], entries.c.kind != REACHED
+            rows: Iterable[Any] = self._connection.execute(
+                _DAILY, {"first": f"{start}", "last": f"{end}"}
             )
-            rows = self._connection.execute(statement.order_by(days))
-        return [(day, account, int(count), int(fen)) for day, account, count, fen in rows]
+        else:
+            day = entries.c.occurred_on
+            within = sa.and_(day >= f"{start}", day <= f"{end}")
+            rows = self._connection.execute(self._sides(within, day))
+        return sorted((day, account, int(n), int(fen)) for account, day, _, n, fen in rows)
 
-    def _entries(self, columns: tuple[sa.ColumnElement[Any], ...]) -> sa.Select[Any]:
-        sums = (sa.func.sum(entries.c.count), sa.func.sum(entries.c.fen))
-        statement = sa.select(*columns, *sums).group_by(*columns)
+    def _sides(
+        self, which: sa.ColumnElement[bool], by: sa.ColumnElement[Any]
+    ) -> sa.CompoundSelect[Any]:
+        """(account, ``by``, side, leads, fen) of the entries: out of their source, into target."""
+        conditions = [which]
         if self._position is not None:
-            statement = statement.where(entries.c.position <= self._position)
+            conditions.append(entries.c.position <= self._position)
         if self._chosen is not None:
-            statement = statement.where(entries.c.lead_id.in_(self._chosen))
-        return statement
-
-
-_ACCOUNTING = (entries.c.account, entries.c.kind, entries.c.side)
+            conditions.append(entries.c.lead.in_(self._chosen))
+        number, fen = sa.func.sum(entries.c.leads), sa.func.sum(entries.c.fen)
+        source, target = entries.c.source, entries.c.target
+        out = sa.select(source, by, sa.literal(OUT), -number, -fen).group_by(source, by)
+        into = sa.select(target, by, sa.literal(IN), number, fen).group_by(target, by)
+        return sa.union_all(out.where(*conditions), into.where(*conditions))
 
 
 def _prefix_part(length: int, *bounds: sa.ColumnElement[bool]) -> sa.Select[Any]:
     key = (totals.c.account, totals.c.kind, totals.c.side)
-    sums = (sa.func.sum(totals.c.count), sa.func.sum(totals.c.fen))
+    sums = (sa.func.sum(totals.c.leads), sa.func.sum(totals.c.fen))
     return sa.select(*key, *sums).where(totals.c.length == length, *bounds).group_by(*key)
 
 
@@ -132,19 +144,18 @@ _PREFIX = sa.union_all(
 )
 _DAILY = (
     sa.select(
-        totals.c.period,
         totals.c.account,
-        sa.func.sum(totals.c.count),
+        totals.c.period,
+        sa.literal(IN),
+        sa.func.sum(totals.c.leads),
         sa.func.sum(totals.c.fen),
     )
     .where(
         totals.c.length == 10,
         totals.c.period >= sa.bindparam("first"),
         totals.c.period <= sa.bindparam("last"),
-        totals.c.kind != REACHED,
     )
     .group_by(totals.c.period, totals.c.account)
-    .order_by(totals.c.period)
 )
 
 
@@ -157,17 +168,36 @@ def _figure(count: int, fen: int) -> dict[str, Any]:
     return {"count": count, "cny": yuan(fen)}
 
 
-def _total(sums: Sums, stage: str, kinds: tuple[str, ...], side: str | None = None) -> list[int]:
-    """[count, fen] over the accounts of a stage."""
-    picked = [
-        value
-        for (account, kind, of_side), value in sums.items()
-        if stage_of(account) == stage and kind in kinds and side in (None, of_side)
-    ]
-    return [sum(count for count, _ in picked), sum(fen for _, fen in picked)]
+class _Tally:
+    """One stage's sums by counting rule: [leads, fen] each."""
+
+    __slots__ = ("came", "into", "left", "out", "reached", "standing")
+
+    def __init__(self) -> None:
+        self.standing, self.came, self.left, self.reached = [0, 0], [0, 0], [0, 0], [0, 0]
+        # Everything in and out, revaluations included: what movements show.
+        self.into, self.out = [0, 0], [0, 0]
 
 
-_BALANCE = (MOVE, PLAN, AMOUNT)
+def _add(total: list[int], count: int, fen: int) -> None:
+    total[0] += count
+    total[1] += fen
+
+
+def _tallies(sums: Sums) -> dict[str, _Tally]:
+    """The sums of each stage, and of outside."""
+    tallies = {stage: _Tally() for stage in (*STAGES, OUTSIDE)}
+    for (account, kind, side), (count, fen) in sums.items():
+        tally = tallies[ACCOUNTS[account]]
+        _add(tally.standing, count, fen)
+        if kind == PLAN:
+            continue
+        _add(tally.into if side == IN else tally.out, count, fen)
+        if kind != AMOUNT:
+            _add(tally.came if side == IN else tally.left, count, fen)
+        if kind == FIRST and side == IN:
+            _add(tally.reached, count, fen)
+    return tallies
 
 
 def _less(after: Sums, before: Sums) -> Sums:
@@ -177,68 +207,61 @@ def _less(after: Sums, before: Sums) -> Sums:
     }
 
 
+def _standing(sums: Sums, account: str) -> tuple[int, int]:
+    found = [value for (name, _, _), value in sums.items() if name == account]
+    return sum(count for count, _ in found), sum(fen for _, fen in found)
+
+
 def _balanced(sums: Sums) -> bool:
     """The trial balance: over all accounts, `outside` among them, the book sums to zero."""
-    book = [value for (_, kind, _), value in sums.items() if kind != REACHED]
-    return sum(count for count, _ in book) == 0 and sum(fen for _, fen in book) == 0
+    return not any(map(sum, zip(*sums.values(), strict=True)))
 
 
 def pipeline(book: Book, start: date, end: date) -> dict[str, Any]:
     """Where every lead stands at ``end``, and what entered and left since ``start``."""
     closing = book.sums(end)
-    window = _less(closing, book.sums(start - timedelta(days=1)))
-    standing = {stage: _total(closing, stage, _BALANCE) for stage in STAGES}
-    planned = [
-        closing.get((ABOUT_TO_SIGN, kind, side), (0, 0)) for kind in _BALANCE for side in (IN, OUT)
+    stood = _tallies(closing)
+    moved = _tallies(_less(closing, book.sums(start - timedelta(days=1))))
+    stages: list[dict[str, Any]] = [
+        {
+            "stage": stage,
+            "label": LABELS[stage],
+            "standing": _figure(*stood[stage].standing),
+            "entered": _figure(*moved[stage].came),
+            "left": _figure(-moved[stage].left[0], -moved[stage].left[1]),
+            "reached": _figure(*stood[stage].reached),
+        }
+        for stage in STAGES
     ]
-    landed = [sum(standing[stage][n] for stage in LANDED) for n in (0, 1)]
-    stages = []
-    for stage in STAGES:
-        left = _total(window, stage, (MOVE,), OUT)
-        stages.append(
-            {
-                "stage": stage,
-                "label": LABELS[stage],
-                "standing": _figure(*standing[stage]),
-                "entered": _figure(*_total(window, stage, (MOVE,), IN)),
-                "left": _figure(-left[0], -left[1]),
-                "reached": _figure(*_total(closing, stage, (REACHED,))),
-            }
-        )
     stages[-1]["outcomes"] = {
-        outcome: _account(closing, closed_account(outcome))[0] for outcome in OUTCOMES
+        outcome: _standing(closing, closed_account(outcome))[0] for outcome in OUTCOMES
     }
+    landed = zip(*(stood[stage].standing for stage in LANDED), strict=True)
     return {
-        "tips": -window.get((OUTSIDE, MOVE, OUT), (0, 0))[0],
-        "landed": _figure(*landed),
-        "about_to_sign": _figure(sum(p[0] for p in planned), sum(p[1] for p in planned)),
+        "tips": -moved[OUTSIDE].left[0],
+        "landed": _figure(*map(sum, landed)),
+        "about_to_sign": _figure(*_standing(closing, ABOUT_TO_SIGN)),
         "stages": stages,
         "balanced": _balanced(closing),
     }
 
 
-def _account(sums: Sums, account: str) -> tuple[int, int]:
-    found = [v for (name, kind, _), v in sums.items() if name == account and kind != REACHED]
-    return sum(count for count, _ in found), sum(fen for _, fen in found)
-
-
 def movements(book: Book, start: date, end: date) -> dict[str, Any]:
     """Per stage: opening + in − out = closing, in leads and in money (revaluations included)."""
     before, closing = book.sums(start - timedelta(days=1)), book.sums(end)
-    window = _less(closing, before)
-    stages = []
-    for stage in STAGES:
-        out = _total(window, stage, (MOVE, AMOUNT), OUT)
-        stages.append(
-            {
-                "stage": stage,
-                "label": LABELS[stage],
-                "opening": _figure(*_total(before, stage, _BALANCE)),
-                "in": _figure(*_total(window, stage, (MOVE, AMOUNT), IN)),
-                "out": _figure(-out[0], -out[1]),
-                "closing": _figure(*_total(closing, stage, _BALANCE)),
-            }
-        )
+    opened, stood = _tallies(before), _tallies(closing)
+    moved = _tallies(_less(closing, before))
+    stages = [
+        {
+            "stage": stage,
+            "label": LABELS[stage],
+            "opening": _figure(*opened[stage].standing),
+            "in": _figure(*moved[stage].into),
+            "out": _figure(-moved[stage].out[0], -moved[stage].out[1]),
+            "closing": _figure(*stood[stage].standing),
+        }
+        for stage in STAGES
+    ]
     return {"stages": stages, "balanced": _balanced(closing)}
 
 
@@ -261,15 +284,13 @@ def step_ends(start: date, end: date, step: str) -> list[date]:
 def series(book: Book, start: date, ends: list[date]) -> Iterator[dict[str, Any]]:
     """What stood in each stage at each of ``ends``."""
     opening = book.sums(start - timedelta(days=1))
-    standing = {stage: _total(opening, stage, _BALANCE) for stage in STAGES}
+    standing = {stage: tally.standing for stage, tally in _tallies(opening).items()}
     changes = iter(book.changes(start, ends[-1]))
     change = next(changes, None)
     for end in ends:
         while change and change[0] <= f"{end}":
             _, account, count, fen = change
-            if account != OUTSIDE:
-                standing[stage_of(account)][0] += count
-                standing[stage_of(account)][1] += fen
+            _add(standing[ACCOUNTS[account]], count, fen)
             change = next(changes, None)
         yield {"on": f"{end}", "stages": {s: _figure(*standing[s]) for s in STAGES}}
 
@@ -283,62 +304,71 @@ def times(
     ``waiting``: how many still stand there, ``longest_waiting_days``; ``conversion``: the share
     that went on to the next stage.
     """
-    chosen = selection.ids()
-    began = [stays.c.entered_on >= f"{start}", stays.c.entered_on <= f"{end}"]
+    chosen = selection.numbers()
+    moves = sa.select(
+        entries.c.target.label("account"),
+        entries.c.occurred_on.label("entered_on"),
+        _at_next_move(entries.c.occurred_on).label("left_on"),
+        _at_next_move(entries.c.target).label("next_account"),
+    ).where(entries.c.kind.in_((FIRST, RETURN)), entries.c.occurred_on <= f"{end}")
     if chosen is not None:
-        began.append(stays.c.lead_id.in_(chosen))
-    ended = stays.c.left_on <= f"{end}"
-    done = (
-        sa.select(stays.c.stage, stays.c.next_stage, stays.c.days, sa.func.count())
-        .where(*began, ended)
-        .group_by(stays.c.stage, stays.c.next_stage, stays.c.days)
-        .order_by(stays.c.days)
-    )
-    open_ = (
-        sa.select(stays.c.stage, sa.func.count(), sa.func.min(stays.c.entered_on))
-        .where(*began, sa.or_(stays.c.left_on.is_(None), sa.not_(ended)))
-        .group_by(stays.c.stage)
-    )
-    lengths: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    onward: dict[str, int] = defaultdict(int)
-    for stage, next_stage, days, count in connection.execute(done):
-        lengths[stage].append((days, count))
-        if next_stage != CLOSED and STAGES.index(next_stage) == STAGES.index(stage) + 1:
+        moves = moves.where(entries.c.lead.in_(chosen))
+    stays = moves.subquery()
+    columns: list[sa.ColumnElement[Any]] = list(stays.c)
+    counted = sa.select(*columns, sa.func.count()).group_by(*columns)
+    counted = counted.where(stays.c.entered_on >= f"{start}")
+    lengths: dict[str, Counter[int]] = {stage: Counter() for stage in STAGES}
+    onward: Counter[str] = Counter()
+    waiting: dict[str, list[tuple[str, int]]] = {stage: [] for stage in STAGES}
+    for account, entered_on, left_on, next_account, count in connection.execute(counted):
+        stage = ACCOUNTS[account]
+        if left_on is None:
+            waiting[stage].append((entered_on, count))
+            continue
+        lengths[stage][_days(entered_on, left_on)] += count
+        step = NEXT_STEP.get(stage)
+        if step is not None and ACCOUNTS[next_account] == step.target:
             onward[stage] += count
-    waiting = {row[0]: (row[1], row[2]) for row in connection.execute(open_)}
-    return [
-        _time(stage, lengths[stage], onward[stage], waiting.get(stage), end) for stage in STAGES
-    ]
+    return [_time(stage, lengths[stage], onward[stage], waiting[stage], end) for stage in STAGES]
+
+
+def _at_next_move(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    """The value of ``column`` at the lead's next move."""
+    order = (entries.c.occurred_on, entries.c.position, entries.c.line)
+    return sa.func.lead(column).over(partition_by=entries.c.lead, order_by=order)
+
+
+def _days(start: str, end: str) -> int:
+    return (date.fromisoformat(end) - date.fromisoformat(start)).days
 
 
 def _time(
     stage: str,
-    lengths: list[tuple[int, int]],
+    lengths: Mapping[int, int],
     onward: int,
-    waiting: tuple[int, str] | None,
+    waiting: list[tuple[str, int]],
     end: date,
 ) -> dict[str, Any]:
-    ended = sum(count for _, count in lengths)
-    still, since = waiting or (0, None)
-    stood = ended + still
-    last = stage in (STAGES[-2], CLOSED)
+    still = sum(count for _, count in waiting)
+    stood = sum(lengths.values()) + still
+    longest = _days(min(waiting)[0], f"{end}") if waiting else None
     return {
         "stage": stage,
         "label": LABELS[stage],
         "leads": stood,
-        "median_days": _percentile(lengths, ended, 50),
-        "p90_days": _percentile(lengths, ended, 90),
+        "median_days": _percentile(lengths, 50),
+        "p90_days": _percentile(lengths, 90),
         "waiting": still,
-        "longest_waiting_days": (end - date.fromisoformat(since)).days if since else None,
-        "conversion": None if last or not stood else round(onward / stood, 4),
+        "longest_waiting_days": longest,
+        "conversion": round(onward / stood, 4) if stood and stage in NEXT_STEP else None,
     }
 
 
-def _percentile(lengths: list[tuple[int, int]], ended: int, percent: int) -> int | None:
+def _percentile(lengths: Mapping[int, int], percent: int) -> int | None:
     """The shortest length that at least ``percent`` of the stays did not exceed (nearest rank)."""
-    seen = 0
-    for days, count in lengths:
-        seen += count
+    ended, seen = sum(lengths.values()), 0
+    for days in sorted(lengths):
+        seen += lengths[days]
         if seen * 100 >= ended * percent:
             return days
     return None

@@ -1,10 +1,10 @@
 """Where tables are kept: a file, its connections, and one bookmark per projection."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -23,14 +23,23 @@ bookmarks = sa.Table(
 )
 
 
+class Happened(NamedTuple):
+    """An event at its log position. ``lead`` is its lead's number, which is the position of the
+    lead's first event; 0 for what happened to no lead."""
+
+    position: int
+    lead: int
+    event: Any
+
+
 class Projection(Protocol):
     """What answers one question. ``tables`` are its own; nobody else writes them."""
 
     name: str
     tables: Sequence[sa.Table]
 
-    def project(self, connection: sa.Connection, batch: Sequence[tuple[int, Any]]) -> None:
-        """Take in (position, event) pairs, in order, within the caller's transaction."""
+    def project(self, connection: sa.Connection, batch: Sequence[Happened]) -> None:
+        """Take in what happened, in order, within the caller's transaction."""
 
 
 class Store:
@@ -105,6 +114,8 @@ class Store:
     def _prepare(self, connection: Any, _record: Any) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        # In KiB: enough that a rebuild's pages are written once and not over and over.
+        connection.execute("PRAGMA cache_size = -65536")
 
 
 @contextmanager
@@ -115,19 +126,32 @@ def _unavailable() -> Iterator[None]:
         raise NotReady(f"The database cannot be used just now: {why.orig}.") from why
 
 
-def upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert ``rows``, replacing those that are there (known by the table's primary key)."""
-    if not rows:
-        return
-    statement = insert_for(connection)(table)
+def inserting(table: sa.Table) -> "Prepared":
+    """``table``'s insert, for rows in the order of its columns."""
+    return Prepared(lambda _insert: sa.insert(table), [column.name for column in table.columns])
+
+
+def upserting(table: sa.Table, adding: Sequence[str] = ()) -> "Prepared":
+    """``table``'s insert that replaces a row of the same primary key, or adds to some columns."""
     key = [column.name for column in table.primary_key]
-    rest = {c.name: statement.excluded[c.name] for c in table.columns if c.name not in key}
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=rest), list(rows))
+
+    def build(insert: Any) -> Any:
+        statement = insert(table)
+        changes = {
+            c.name: c + statement.excluded[c.name]
+            if c.name in adding
+            else statement.excluded[c.name]
+            for c in table.columns
+            if c.name not in key
+        }
+        return statement.on_conflict_do_update(index_elements=key, set_=changes)
+
+    return Prepared(build, [column.name for column in table.columns])
 
 
-def insert_for(connection: sa.Connection) -> Any:
+def insert_for(dialect: sa.Dialect) -> Any:
     """The ``insert`` that knows ON CONFLICT, of this database."""
-    return sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    return sqlite.insert if dialect.name == "sqlite" else postgresql.insert
 
 
 def rows_of(
@@ -135,7 +159,49 @@ def rows_of(
     statement: sa.Select[Any],
     column: sa.Column[Any],
     keys: Sequence[Any],
-) -> Iterator[sa.Row[Any]]:
+) -> Iterator[Any]:
     """The rows whose ``column`` is one of ``keys``, asked for a few hundred keys at a time."""
     for start in range(0, len(keys), 500):
         yield from connection.execute(statement.where(column.in_(keys[start : start + 500])))
+
+
+class Prepared:
+    """A statement compiled once, for the places where the cost of building it again is felt.
+
+    ``rows`` in ``many`` are tuples in the order of ``names``.
+    """
+
+    def __init__(self, build: Callable[[Any], Any], names: Sequence[str]) -> None:
+        """``build`` gets the database's own ``insert`` and gives the statement."""
+        self._build = build
+        self._names = tuple(names)
+        self._compiled: dict[str, tuple[str, Sequence[str] | None]] = {}
+
+    def one(self, connection: sa.Connection, *values: Any) -> Any:
+        """The first row, as the driver gives it, or None."""
+        sql, order = self._for(connection)
+        driver: Any = connection.connection.dbapi_connection
+        return driver.execute(sql, self._parameters(values, order)).fetchone()
+
+    def many(self, connection: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Carry it out for every row."""
+        if rows:
+            sql, order = self._for(connection)
+            in_order = order == self._names
+            connection.exec_driver_sql(
+                sql, list(rows) if in_order else [self._parameters(row, order) for row in rows]
+            )
+
+    def _for(self, connection: sa.Connection) -> tuple[str, Sequence[str] | None]:
+        name = connection.dialect.name
+        if name not in self._compiled:
+            statement = self._build(insert_for(connection.dialect))
+            keys = list(self._names) if isinstance(statement, sa.Insert) else None
+            compiled = statement.compile(dialect=connection.dialect, column_keys=keys)
+            order = tuple(compiled.positiontup) if compiled.positional else None
+            self._compiled[name] = (str(compiled), order)
+        return self._compiled[name]
+
+    def _parameters(self, values: tuple[Any, ...], order: Sequence[str] | None) -> Any:
+        named = dict(zip(self._names, values, strict=True))
+        return named if order is None else tuple(named[name] for name in order)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.lead import REVISABLE
-from domain.money import Money, stated
+from domain.money import stated
 from domain.stage import (
     CLOSED,
     GROUNDBROKEN,
@@ -49,7 +49,7 @@ class View:
     def _stamp(self, event: Any) -> None:
         lead = self.lead
         lead["version"] = event.originator_version
-        lead["recorded_at"] = moment_text(event.timestamp)
+        lead["recorded_at"] = recorded_at(event)
         lead["last_activity_on"] = max(lead["last_activity_on"], event.occurred_on)
 
 
@@ -62,13 +62,15 @@ def view_of(events: Iterable[Any], names: Names) -> Lead:
     return view.lead
 
 
+def recorded_at(event: Any) -> str:
+    """When an event was recorded, as text: what the log has, or what it will have."""
+    stored: str | None = vars(event).get("recorded_at")
+    return stored or moment_text(event.timestamp)
+
+
 def moment_text(moment: datetime) -> str:
     """RFC 3339 of a moment in UTC, ending in Z, always with microseconds: it sorts as text."""
     return moment.isoformat(timespec="microseconds")[:26] + "Z"
-
-
-def _money(facts: Mapping[str, str] | None) -> dict[str, str | None] | None:
-    return stated(Money(facts["amount"], facts["unit"]) if facts else None)
 
 
 def _tipped(event: Any, names: Names) -> Lead:
@@ -82,7 +84,7 @@ def _tipped(event: Any, names: Names) -> Lead:
         "members": [{"id": m, "name": names[m], "share": share} for m in event.members],
         "district": event.district,
         "industry": event.industry,
-        "investment": _money(event.investment),
+        "investment": stated(event.investment),
         "contact": event.contact,
         "stage": TIP,
         "screened": None,
@@ -132,7 +134,7 @@ def _close(view: View, outcome: str, day: str) -> None:
 def _learn(view: View, name: str, value: Any, day: str) -> None:
     if day >= view.private["dated"][name]:
         view.private["dated"][name] = day
-        view.lead[name] = _money(value) if name == "investment" else value
+        view.lead[name] = stated(value) if name == "investment" else value
 
 
 def _screened(view: View, event: Any) -> None:

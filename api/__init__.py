@@ -1,13 +1,12 @@
 """How the world reaches the ledger: REST over Flask."""
 
-from uuid import uuid4
-
-from flask import Flask, Response, current_app, g
+from flask import Flask
 from flask_smorest import Api
 from flask_swagger_ui import get_swaggerui_blueprint
 
 from api import leads, members, pipeline, system
 from api.errors import register_errors
+from api.stamps import StampedResponses
 from service.application import Ledger
 from service.settings import Settings
 
@@ -35,19 +34,5 @@ def create_app(settings: Settings) -> Flask:
         api.register_blueprint(resource.blueprint)
     app.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json"))
     register_errors(app)
-    app.before_request(_name_request)
-    app.after_request(_add_headers)
+    app.wsgi_app = StampedResponses(app.wsgi_app, ledger)  # type: ignore[method-assign]
     return app
-
-
-def _name_request() -> None:
-    g.request_id = uuid4().hex
-
-
-def _add_headers(response: Response) -> Response:
-    headers = response.headers
-    seen = current_app.extensions["ledger"].reads.seen_position
-    headers["Ledger-Position"] = str(max(g.get("position", 0), seen))
-    headers["X-Request-Id"] = g.request_id
-    headers["X-Content-Type-Options"] = "nosniff"
-    return response

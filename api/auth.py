@@ -29,7 +29,8 @@ def authenticate(ledger: Ledger) -> Holder:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("Send a token: 'Authorization: Bearer ll_…'.")
-    holder = ledger.tokens.holder(token.strip(), ledger.reads.data_version())
+    data_version = ledger.reads.data_version()
+    holder = ledger.tokens.holder(token.strip(), data_version)
     if holder is None:
         raise Unauthenticated("This token was never issued here.")
     g.holder = holder

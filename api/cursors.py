@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import orjson
-from flask import Response, request
+from flask import Response, g, request
 
 from api.endpoint import shown
 from domain.errors import Invalid
@@ -41,7 +41,10 @@ def read_cursor(query: dict[str, Any], kinds: tuple[type, ...]) -> list[Any] | N
 def page_of(items: bytes, cursor: str | None, position: int) -> Response:
     """One page: ``items`` as JSON, ``next``, and the Link header for it."""
     tail = orjson.dumps(cursor)
-    response = shown(b'{"items":' + items + b',"next":' + tail + b"}", position)
+    # What a list shows follows from the log's position and from what is asked, by whom.
+    asked = blake2b(f"{g.holder.id} {request.full_path}".encode(), digest_size=8).hexdigest()
+    body = b"".join((b'{"items":', items, b',"next":', tail, b"}"))
+    response = shown(body, position, tag=f"{position}-{asked}")
     if cursor is not None:
         words = {**request.args.to_dict(), "cursor": cursor}
         response.headers["Link"] = f'<{request.path}?{urlencode(words)}>; rel="next"'

@@ -5,7 +5,7 @@ words that the running code goes by.
 """
 
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import lru_cache, wraps
 from hashlib import blake2b, sha256
 from typing import Any
 
@@ -18,6 +18,7 @@ from werkzeug.exceptions import NotAcceptable
 from api.auth import actor_for, authenticate, check_may
 from api.json_body import json_body
 from api.openapi import operation
+from api.stamps import request_id
 from domain.actor import acting
 from domain.errors import Invalid
 from service.application import Answer, Ledger
@@ -47,24 +48,28 @@ def endpoint(
 ) -> Callable[[View], View]:
     """Declare a route. The view gets ``query`` or ``body``, loaded, besides the path's parts."""
 
-    nothing_asked = query.load({}) if query is not None else {}
+    @lru_cache(maxsize=1024)
+    def asked(_query_string: bytes) -> dict[str, Any]:
+        """The query as loaded. The same words always load the same, whoever asks, whenever."""
+        return _load(query, _query_words()) if query is not None else {}
 
     def declare(view: View) -> View:
         @wraps(view)
         def answering(**path: Any) -> Response:
-            holder = authenticate(ledger())
+            office = ledger()
+            holder = authenticate(office)
             check_may(holder, action)
             _check_accept()
             if body is not None:
                 path["body"] = _load(body, json_body(request))
             if query is not None:
-                asked = request.query_string
-                path["query"] = _load(query, _query_words()) if asked else nothing_asked
+                path["query"] = asked(request.query_string)
             elif request.query_string:
                 _load(Schema(), _query_words())
             if method == "GET":
+                g.position = office.reads.position()
                 return view(**path)
-            with acting(actor_for(holder, g.request_id)):
+            with acting(actor_for(holder, request_id())):
                 return view(**path)
 
         described = operation(method, answer, body, query, status, refusals)
@@ -111,10 +116,18 @@ def answered(answer: Answer) -> Response:
     return response
 
 
-def shown(body: bytes | Mapping[str, Any], position: int, version: int | None = None) -> Response:
-    """A read's answer with its ETag (the version, or a hash of the body); 304 if it is known."""
+def shown(
+    body: bytes | Mapping[str, Any], position: int, version: int | None = None, *, tag: str = ""
+) -> Response:
+    """A read's answer with its ETag; 304 if the client has it.
+
+    The ETag is the ``version``, else ``tag`` (weak), else a hash of the body (weak).
+    """
     data = body if isinstance(body, bytes) else orjson.dumps(body)
-    etag = f'"{version}"' if version else f'W/"{blake2b(data, digest_size=12).hexdigest()}"'
+    if version is not None:
+        etag = f'"{version}"'
+    else:
+        etag = f'W/"{tag or blake2b(data, digest_size=12).hexdigest()}"'
     g.position = position
     known = request.headers.get("If-None-Match")
     if known is not None and _matches(known, etag):

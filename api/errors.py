@@ -6,9 +6,10 @@ from typing import Any
 
 import orjson
 from eventsourcing.persistence import PersistenceError
-from flask import Flask, Response, g
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from api.stamps import request_id
 from domain.errors import (
     Forbidden,
     Invalid,
@@ -60,7 +61,7 @@ def problem(
         "title": title,
         "status": status,
         "detail": detail,
-        "instance": f"urn:leadledger:request:{g.get('request_id', '')}",
+        "instance": f"urn:leadledger:request:{request_id()}",
         **more,
     }
     answer = Response(orjson.dumps(body), status, content_type="application/problem+json")
@@ -103,7 +104,7 @@ def _web_error(error: HTTPException) -> Response:
 
 
 def _fault(error: Exception) -> Response:
-    log.exception("request %s failed", g.get("request_id"), exc_info=error)
+    log.exception("request %s failed", request_id(), exc_info=error)
     detail = "The ledger met a fault of its own; its log has more under this request's id."
     return problem(500, *WEB_CODES[500], detail)
 

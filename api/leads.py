@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response
+from flask import Response, g
 from flask_smorest import Blueprint
 
 from api import schemas
@@ -42,8 +42,9 @@ def leads(query: dict[str, Any]) -> Response:
     sort: str = query["sort"]
     key = int if sort.lstrip("-") in ("recorded", "amount") else str
     place = read_cursor(query, (int, key, int))
-    question = Question(
-        selection=selection(query, own_member()),
+    chosen = selection(
+        query,
+        own_member(),
         stage=query.get("stage"),
         about_to_sign=query.get("about_to_sign"),
         suspended=query.get("suspended"),
@@ -51,6 +52,9 @@ def leads(query: dict[str, Any]) -> Response:
         tip_from=query.get("tip_from"),
         tip_to=query.get("tip_to"),
         words=query.get("q"),
+    )
+    question = Question(
+        selection=chosen,
         sort=sort.lstrip("-"),
         descending=sort.startswith("-"),
         limit=query["limit"],
@@ -78,7 +82,7 @@ def lead(lead_id: str, query: dict[str, Any]) -> Response:
     if query:
         found = reads.lead_at(wanted, query.get("version"), known_at(query))
     else:
-        found = reads.lead(wanted)
+        found = reads.lead(wanted, g.position)
     return shown(found.body, found.position, found.version)
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from api.endpoint import ledger
 from domain.actor import CHINA, now
 from domain.errors import Invalid
-from service.projections.pipeline import Selection
+from service.projections.choosing import Selection
 
 
-def selection(query: Mapping[str, Any], member: str | None = None) -> Selection:
+def selection(query: Mapping[str, Any], member: str | None = None, **more: Any) -> Selection:
     """Which leads count; ``member`` limits them to one member's, whatever is asked."""
     if member and query.get("member", member) != member:
         raise Invalid({"member": ["This token sees the leads of its own member only."]})
@@ -19,7 +19,8 @@ def selection(query: Mapping[str, Any], member: str | None = None) -> Selection:
         industry=query.get("industry"),
         sector=query.get("sector"),
         member=member or query.get("member"),
-        fen=query["min_cny"] * 100 if "min_cny" in query else None,
+        least_fen=query["min_cny"] * 100 if "min_cny" in query else None,
+        **more,
     )
 
 

@@ -1,5 +1,6 @@
 """The reads: each first brings the projections to the end of the log, then asks them."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,6 +18,7 @@ from domain.stage import LANDED
 from service.log import LedgerRecorder
 from service.projections import lead_list
 from service.projections.catch_up import CatchUp
+from service.projections.choosing import Selection
 from service.projections.entries import Entries
 from service.projections.history import History, positions, version_known_at
 from service.projections.leads import Leads, lead_members, leads, row_of
@@ -25,19 +27,25 @@ from service.projections.pipeline import (
     MOST_STEPS,
     RULE,
     Book,
-    Selection,
     movements,
     pipeline,
     series,
     step_ends,
     times,
 )
-from service.projections.store import Store, bookmarks, metadata
+from service.projections.store import Prepared, Store, bookmarks, metadata
 from service.projections.view import View, recorded_at, view_of
 from service.settings import Settings
 
-_LEAD = sa.select(leads.c.body, leads.c.version).where(leads.c.id == sa.bindparam("id"))
-_BOOKMARK = sa.select(sa.func.min(bookmarks.c.position))
+_LEAD = Prepared(
+    lambda _insert: sa.select(leads.c.body, leads.c.version).where(
+        leads.c.id == sa.bindparam("id")
+    ),
+    ["id"],
+)
+# How many answers from the book are kept: each holds until the log goes on.
+_REMEMBERED = 256
+_BOOKMARK = Prepared(lambda _insert: sa.select(sa.func.min(bookmarks.c.position)), [])
 # What every event says besides its facts; the history shows it beside them.
 _ENVELOPE = frozenset(
     {
@@ -51,6 +59,10 @@ _ENVELOPE = frozenset(
         "request",
     }
 )
+
+
+# What was asked of the book: which answer, of which leads, from, to, as known at.
+Asked = tuple[str, Selection, date, date, int | None]
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,7 @@ class Reads:
         self.catch_up = CatchUp(recorder, mapper, self.store, projections)
         self._seen = Lock()
         self._data_version: int | None = None
+        self._answers: OrderedDict[Any, dict[str, Any]] = OrderedDict()
         # The last position of the log that this process has seen.
         self.seen_position = 0
 
@@ -104,14 +117,14 @@ class Reads:
 
     # Leads
 
-    def lead(self, lead_id: UUID) -> Found:
-        """A lead as it stands; NotFound."""
-        position = self.position()
+    def lead(self, lead_id: UUID, position: int | None = None) -> Found:
+        """A lead as it stands; NotFound. ``position``: what ``position()`` gave just now."""
+        position = self.position() if position is None else position
         with self.store.reading() as connection:
-            row = connection.execute(_LEAD, {"id": str(lead_id)}).one_or_none()
+            row = _LEAD.one(connection, str(lead_id))
         if row is None:
             raise NotFound(f"There is no lead {lead_id}.")
-        return Found(row.body, row.version, position)
+        return Found(row[0], row[1], position)
 
     def lead_at(
         self, lead_id: UUID, version: int | None = None, known_at: int | None = None
@@ -136,7 +149,7 @@ class Reads:
         """One page of leads; later pages show them as they were at the first."""
         self.position()
         with self.store.snapshot() as connection:
-            reflects = connection.execute(_BOOKMARK).scalar_one()
+            reflects = _BOOKMARK.one(connection)[0]
             then = self._rows_then(connection, question.position)
             page = lead_list.page(connection, question, then)
         position = reflects if question.position is None else question.position
@@ -221,13 +234,15 @@ class Reads:
         self, selection: Selection, start: date, end: date, known_at: int | None
     ) -> dict[str, Any]:
         """The pipeline of a window."""
-        return self._book(selection, start, end, known_at, lambda b: pipeline(b, start, end))
+        asked = ("pipeline", selection, start, end, known_at)
+        return self._book(asked, lambda b: pipeline(b, start, end))
 
     def movements(
         self, selection: Selection, start: date, end: date, known_at: int | None
     ) -> dict[str, Any]:
         """Opening, in, out and closing of each stage in a window."""
-        return self._book(selection, start, end, known_at, lambda b: movements(b, start, end))
+        asked = ("movements", selection, start, end, known_at)
+        return self._book(asked, lambda b: movements(b, start, end))
 
     def series(
         self, selection: Selection, start: date, end: date, known_at: int | None, step: str
@@ -241,13 +256,12 @@ class Reads:
         def answer(book: Book) -> dict[str, Any]:
             return {"step": step, "points": list(series(book, start, ends))}
 
-        return self._book(selection, start, end, known_at, answer)
+        return self._book((f"series by {step}", selection, start, end, known_at), answer)
 
     def times(self, selection: Selection, start: date, end: date) -> dict[str, Any]:
         """How long leads stay in each stage."""
-        return self._answer(
-            start, end, lambda c: {"stages": times(c, selection, start, end), "known_at": None}
-        )
+        asked = ("times", selection, start, end, None)
+        return self._answer(asked, lambda c: {"stages": times(c, selection, start, end)})
 
     def whole_book_balances(self) -> bool:
         """The trial balance of everything ever posted."""
@@ -272,29 +286,29 @@ class Reads:
                 high = middle - 1
         return low
 
-    def _book(
-        self,
-        selection: Selection,
-        start: date,
-        end: date,
-        known_at: int | None,
-        ask: Callable[[Book], Mapping[str, Any]],
-    ) -> dict[str, Any]:
-        return self._answer(
-            start,
-            end,
-            lambda c: {"known_at": known_at, **ask(Book(c, selection, known_at))},
-        )
+    def _book(self, asked: Asked, ask: Callable[[Book], Mapping[str, Any]]) -> dict[str, Any]:
+        _, selection, _, _, known_at = asked
+        return self._answer(asked, lambda c: ask(Book(c, selection, known_at)))
 
     def _answer(
-        self, start: date, end: date, ask: Callable[[sa.Connection], Mapping[str, Any]]
+        self, asked: Asked, ask: Callable[[sa.Connection], Mapping[str, Any]]
     ) -> dict[str, Any]:
-        self.position()
+        """The answer as of the log's end: the one given before, while the log has not gone on."""
+        position = self.position()
+        kept = self._answers.get(asked)
+        if kept is not None and kept["position"] == position:
+            self._answers.move_to_end(asked)
+            return kept
         with self.store.snapshot() as connection:
-            position = connection.execute(_BOOKMARK).scalar_one()
-            answer = ask(connection)
-        head = {"from": f"{start}", "to": f"{end}", "position": position, "rule": RULE}
-        return {**head, **answer}
+            reflects = _BOOKMARK.one(connection)[0]
+            found = ask(connection)
+        _, _, start, end, known_at = asked
+        head = {"from": f"{start}", "to": f"{end}", "known_at": known_at}
+        answer = {**head, "position": reflects, "rule": RULE, **found}
+        self._answers[asked] = answer
+        if len(self._answers) > _REMEMBERED:
+            self._answers.popitem(last=False)
+        return answer
 
 
 def _happened(event: Any, position: int) -> dict[str, Any]:

@@ -7,13 +7,15 @@ sorted by what it was, folded again from its events.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from domain.errors import Invalid
+from service.projections.choosing import FILTERS, Selection
 from service.projections.leads import leads
-from service.projections.pipeline import Selection, selection_conditions
+from service.projections.store import Prepared
 
 # Beyond so many leads changed between two pages, the reader is asked to begin again.
 MOST_CHANGED = 400
@@ -33,13 +35,6 @@ class Question:
     """What to list. ``after`` is the (key, number) of the last row seen, at log ``position``."""
 
     selection: Selection = field(default_factory=Selection)
-    stage: str | None = None
-    about_to_sign: bool | None = None
-    suspended: bool | None = None
-    most_fen: int | None = None
-    tip_from: str | None = None
-    tip_to: str | None = None
-    words: str | None = None
     sort: str = "recorded"
     descending: bool = False
     limit: int = 50
@@ -68,25 +63,49 @@ def changed_since(connection: sa.Connection, position: int) -> list[str]:
 
 def page(connection: sa.Connection, question: Question, then: Sequence[tuple[Any, ...]]) -> Page:
     """One page. ``then`` are the rows, as they were, of the leads that changed since."""
-    rows = _rows(question.position, then)
-    key = SORTS[question.sort](rows)
-    statement = sa.select(rows.c.body, key, rows.c.number).where(*_conditions(question, rows))
+    values = {**question.selection.values(), "limit": question.limit + 1}
     if question.after is not None:
-        place = sa.tuple_(key, rows.c.number)
-        last = sa.tuple_(*map(sa.literal, question.after))
-        statement = statement.where(place < last if question.descending else place > last)
-    order = [c.desc() if question.descending else c.asc() for c in (key, rows.c.number)]
-    found = connection.execute(statement.order_by(*order).limit(question.limit + 1)).all()
+        values["key"], values["number"] = question.after
+    shape = (tuple(values), question.sort, question.descending)
+    if then:
+        rows = _as_they_were(then)
+        values["position"] = question.position
+        found = connection.execute(_statement(rows, *shape), values).all()
+    else:
+        # Nothing changed since the first page: what stands now, without what came since.
+        if question.position is not None:
+            values["position"] = question.position
+        found = _prepared(tuple(values), *shape[1:]).all(connection, *values.values())
     shown = found[: question.limit]
     more = len(found) > question.limit
     return Page([row[0] for row in shown], (shown[-1][1], shown[-1][2]) if more else None)
 
 
-def _rows(position: int | None, then: Sequence[tuple[Any, ...]]) -> sa.FromClause:
-    """All leads as they were at ``position``."""
-    if position is None:
-        return leads
-    same = sa.select(*_COLUMNS).where(leads.c.position <= position)
+@lru_cache(maxsize=512)
+def _prepared(names: tuple[str, ...], sort: str, descending: bool) -> Prepared:
+    """The statement of a question's shape: ``names`` are the values it binds."""
+    return Prepared(lambda _insert: _statement(leads, names, sort, descending), names)
+
+
+def _statement(
+    rows: sa.FromClause, names: Sequence[str], sort: str, descending: bool
+) -> sa.Select[Any]:
+    key = SORTS[sort](rows)
+    chosen = [FILTERS[name](rows) for name in names if name in FILTERS]
+    if "position" in names:
+        chosen.append(rows.c.number <= sa.bindparam("position"))
+    if "key" in names:
+        place = sa.tuple_(key, rows.c.number)
+        last = sa.tuple_(sa.bindparam("key"), sa.bindparam("number"))
+        chosen.append(place < last if descending else place > last)
+    order = [c.desc() if descending else c.asc() for c in (key, rows.c.number)]
+    columns = sa.select(rows.c.body, key, rows.c.number)
+    return columns.where(*chosen).order_by(*order).limit(sa.bindparam("limit"))
+
+
+def _as_they_were(then: Sequence[tuple[Any, ...]]) -> sa.FromClause:
+    """All leads known at ``position``, which is bound: those unchanged since, and ``then``."""
+    same = sa.select(*_COLUMNS).where(leads.c.position <= sa.bindparam("position"))
     old = [
         sa.select(
             *[sa.literal(v, c.type).label(c.name) for c, v in zip(_COLUMNS, row, strict=False)]
@@ -94,22 +113,3 @@ def _rows(position: int | None, then: Sequence[tuple[Any, ...]]) -> sa.FromClaus
         for row in then
     ]
     return sa.union_all(same, *old).subquery()
-
-
-def _conditions(question: Question, rows: sa.FromClause) -> list[sa.ColumnElement[bool]]:
-    found = selection_conditions(question.selection, rows)
-    if question.stage is not None:
-        found.append(rows.c.stage == question.stage)
-    if question.about_to_sign is not None:
-        found.append(rows.c.about_to_sign == question.about_to_sign)
-    if question.suspended is not None:
-        found.append(rows.c.suspended == question.suspended)
-    if question.most_fen is not None:
-        found.append(rows.c.fen <= question.most_fen)
-    if question.tip_from is not None:
-        found.append(rows.c.tip_on >= question.tip_from)
-    if question.tip_to is not None:
-        found.append(rows.c.tip_on <= question.tip_to)
-    if question.words:
-        found.append(rows.c.words.contains(question.words.lower(), autoescape=True))
-    return found

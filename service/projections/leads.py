@@ -68,7 +68,10 @@ class Leads:
         first = [h for h in batch if h.event.TOPIC == "lead.tipped"]
         later = [h for h in batch if h.lead and h.event.TOPIC != "lead.tipped"]
         # number → [view, position of the last event]
-        known: dict[int, list[Any]] = {**self._known(connection, first, later), **self._begin(connection, first)}
+        known: dict[int, list[Any]] = {
+            **self._known(connection, first, later),
+            **self._begin(connection, first),
+        }
         for position, number, event in later:
             entry = known[number]
             entry[0].fold(event)

@@ -7,7 +7,6 @@ is summed from the entries themselves.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -25,8 +24,8 @@ from domain.posting import (
     closed_account,
 )
 from domain.stage import LABELS, LANDED, NEXT_STEP, OUTCOMES, STAGES
+from service.projections.choosing import Selection
 from service.projections.entries import IN, OUT, entries, totals
-from service.projections.leads import lead_members, leads
 
 # The counting rule (口径) these answers follow; a change of meaning is a new number.
 RULE = "1"
@@ -34,43 +33,6 @@ MOST_STEPS = 1000
 
 # (account, kind, side) → [count, fen]
 Sums = Mapping[tuple[str, str, str], tuple[int, int]]
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which leads count. ``district`` and ``industry`` are prefixes, ``fen`` the least amount."""
-
-    district: str | None = None
-    industry: str | None = None
-    sector: str | None = None
-    member: str | None = None
-    fen: int | None = None
-
-    def numbers(self) -> "sa.Select[Any] | None":
-        """The selected leads' numbers; None for all of them."""
-        conditions = selection_conditions(self)
-        return sa.select(leads.c.number).where(*conditions) if conditions else None
-
-
-def selection_conditions(
-    selection: Selection, rows: sa.FromClause = leads
-) -> list[sa.ColumnElement[bool]]:
-    """The selection as conditions on ``leads``, or on rows of the same columns."""
-    found: list[sa.ColumnElement[bool]] = []
-    if selection.district:
-        found.append(rows.c.district.startswith(selection.district))
-    if selection.industry:
-        found.append(rows.c.industry.startswith(selection.industry, autoescape=True))
-    if selection.fen is not None:
-        found.append(rows.c.fen >= selection.fen)
-    reported = sa.select(lead_members.c.lead)
-    if selection.sector:
-        found.append(rows.c.number.in_(reported.where(lead_members.c.sector == selection.sector)))
-    if selection.member:
-        found.append(
-            rows.c.number.in_(reported.where(lead_members.c.member_id == selection.member))
-        )
-    return found
 
 
 class Book:
@@ -81,6 +43,7 @@ class Book:
     ) -> None:
         self._connection = connection
         self._chosen = selection.numbers()
+        self._values = selection.values()
         self._position = position
         self._whole = self._chosen is None and position is None
 
@@ -90,7 +53,7 @@ class Book:
             rows: Iterable[Any] = self._connection.execute(_PREFIX, _periods(upto))
         else:
             upto_then = entries.c.occurred_on <= f"{upto}"
-            rows = self._connection.execute(self._sides(upto_then, entries.c.kind))
+            rows = self._connection.execute(self._sides(upto_then, entries.c.kind), self._values)
         found: dict[tuple[str, str, str], tuple[int, int]] = {}
         for account, kind, side, number, fen in rows:
             before = found.get((account, kind, side), (0, 0))
@@ -106,7 +69,7 @@ class Book:
         else:
             day = entries.c.occurred_on
             within = sa.and_(day >= f"{start}", day <= f"{end}")
-            rows = self._connection.execute(self._sides(within, day))
+            rows = self._connection.execute(self._sides(within, day), self._values)
         return sorted((day, account, int(n), int(fen)) for account, day, _, n, fen in rows)
 
     def _sides(
@@ -314,13 +277,15 @@ def times(
     if chosen is not None:
         moves = moves.where(entries.c.lead.in_(chosen))
     stays = moves.subquery()
-    columns: list[sa.ColumnElement[Any]] = list(stays.c)
-    counted = sa.select(*columns, sa.func.count()).group_by(*columns)
+    columns: list[sa.ColumnElement[Any]] = [*stays.c]
+    counted = sa.select(sa.func.count(), *columns).group_by(*columns)
     counted = counted.where(stays.c.entered_on >= f"{start}")
     lengths: dict[str, Counter[int]] = {stage: Counter() for stage in STAGES}
     onward: Counter[str] = Counter()
     waiting: dict[str, list[tuple[str, int]]] = {stage: [] for stage in STAGES}
-    for account, entered_on, left_on, next_account, count in connection.execute(counted):
+    for count, account, entered_on, left_on, next_account in connection.execute(
+        counted, selection.values()
+    ):
         stage = ACCOUNTS[account]
         if left_on is None:
             waiting[stage].append((entered_on, count))

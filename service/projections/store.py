@@ -1,6 +1,6 @@
 """Where tables are kept: a file, its connections, and one bookmark per projection."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -98,11 +98,12 @@ class Store:
     def snapshot(self) -> Iterator[sa.Connection]:
         """A connection for several statements that all see the same moment."""
         with self.reading() as connection:
-            connection.exec_driver_sql("BEGIN")
+            driver: Any = connection.connection.dbapi_connection
+            driver.execute("BEGIN")
             try:
                 yield connection
             finally:
-                connection.exec_driver_sql("COMMIT")
+                driver.execute("COMMIT")
 
     def close(self) -> None:
         """Let go of the file."""
@@ -165,6 +166,14 @@ def rows_of(
         yield from connection.execute(statement.where(column.in_(keys[start : start + 500])))
 
 
+class _Compiled(NamedTuple):
+    """SQL, the order of its parameters (None: by name), and those that the statement fixes."""
+
+    sql: str
+    order: tuple[str, ...] | None
+    constants: Mapping[str, Any]
+
+
 class Prepared:
     """A statement compiled once, for the places where the cost of building it again is felt.
 
@@ -175,33 +184,41 @@ class Prepared:
         """``build`` gets the database's own ``insert`` and gives the statement."""
         self._build = build
         self._names = tuple(names)
-        self._compiled: dict[str, tuple[str, Sequence[str] | None]] = {}
+        self._compiled: dict[str, _Compiled] = {}
 
     def one(self, connection: sa.Connection, *values: Any) -> Any:
         """The first row, as the driver gives it, or None."""
-        sql, order = self._for(connection)
+        compiled = self._for(connection)
         driver: Any = connection.connection.dbapi_connection
-        return driver.execute(sql, self._parameters(values, order)).fetchone()
+        return driver.execute(compiled.sql, self._parameters(values, compiled)).fetchone()
+
+    def all(self, connection: sa.Connection, *values: Any) -> list[Any]:
+        """Every row, as the driver gives it."""
+        compiled = self._for(connection)
+        driver: Any = connection.connection.dbapi_connection
+        parameters = self._parameters(values, compiled)
+        found: list[Any] = driver.execute(compiled.sql, parameters).fetchall()
+        return found
 
     def many(self, connection: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Carry it out for every row."""
         if rows:
-            sql, order = self._for(connection)
-            in_order = order == self._names
-            connection.exec_driver_sql(
-                sql, list(rows) if in_order else [self._parameters(row, order) for row in rows]
-            )
+            compiled = self._for(connection)
+            if compiled.order != self._names:
+                rows = [self._parameters(row, compiled) for row in rows]
+            connection.exec_driver_sql(compiled.sql, list(rows))
 
-    def _for(self, connection: sa.Connection) -> tuple[str, Sequence[str] | None]:
+    def _for(self, connection: sa.Connection) -> _Compiled:
         name = connection.dialect.name
         if name not in self._compiled:
             statement = self._build(insert_for(connection.dialect))
             keys = list(self._names) if isinstance(statement, sa.Insert) else None
             compiled = statement.compile(dialect=connection.dialect, column_keys=keys)
             order = tuple(compiled.positiontup) if compiled.positional else None
-            self._compiled[name] = (str(compiled), order)
+            constants = {k: v for k, v in compiled.params.items() if k not in self._names}
+            self._compiled[name] = _Compiled(str(compiled), order, constants)
         return self._compiled[name]
 
-    def _parameters(self, values: tuple[Any, ...], order: Sequence[str] | None) -> Any:
-        named = dict(zip(self._names, values, strict=True))
-        return named if order is None else tuple(named[name] for name in order)
+    def _parameters(self, values: tuple[Any, ...], compiled: _Compiled) -> Any:
+        named = {**compiled.constants, **dict(zip(self._names, values, strict=True))}
+        return named if compiled.order is None else tuple(named[name] for name in compiled.order)

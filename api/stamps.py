@@ -1,0 +1,47 @@
+"""What every response carries, whoever makes it: the log position and the request's id.
+
+Done below Flask, where it costs a twentieth of what Flask's hooks and header objects do.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import g, has_app_context, request
+
+from service.application import Ledger
+
+WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+_REQUEST_ID = "leadledger.request_id"
+
+
+def request_id() -> str:
+    """The id of this request, which its events, its problem documents and the log name."""
+    found: str = request.environ[_REQUEST_ID]
+    return found
+
+
+class StampedResponses:
+    """Adds the headers that all responses carry."""
+
+    def __init__(self, app: WSGI, ledger: Ledger) -> None:
+        self._app = app
+        self._ledger = ledger
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Serve one request."""
+        name = environ[_REQUEST_ID] = secrets.token_hex(16)
+
+        def stamped(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            reflected = g.get("position", 0) if has_app_context() else 0
+            position = max(reflected, self._ledger.reads.seen_position)
+            stamps = [
+                ("Ledger-Position", str(position)),
+                ("X-Request-Id", name),
+                ("X-Content-Type-Options", "nosniff"),
+            ]
+            return start_response(status, [*headers, *stamps], exc_info)
+
+        return self._app(environ, stamped)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import INCLUDE, Schema, fields, validate
 
 from domain.money import UNITS
 from domain.stage import OUTCOMES, STAGES
@@ -274,3 +274,14 @@ class HealthOut(Schema):
     """Whether the process answers, or the ledger can be used."""
 
     status = fields.String(**ALWAYS)
+
+
+class OpenApiOut(Schema):
+    """The OpenAPI document itself."""
+
+    class Meta:
+        """What it holds is said elsewhere."""
+
+        unknown = INCLUDE
+
+    openapi = fields.String(**ALWAYS)

@@ -67,7 +67,7 @@ def endpoint(
             elif request.query_string:
                 _load(Schema(), _query_words())
             if method == "GET":
-                g.position = office.reads.position()
+                g.position = office.reads.caught_up()
                 return view(**path)
             with acting(actor_for(holder, request_id())):
                 return view(**path)

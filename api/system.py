@@ -7,7 +7,7 @@ from flask import Response, current_app, g
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema
 
-from api.answers import HealthOut, ProblemOut
+from api.answers import HealthOut, OpenApiOut, ProblemOut
 from api.endpoint import ledger
 from domain.errors import NotReady
 
@@ -50,4 +50,4 @@ def _route(rule: str, view: Callable[[], Response], answer: type[Schema]) -> Non
 
 _route("/healthz", healthz, HealthOut)
 _route("/readyz", readyz, HealthOut)
-_route("/openapi.json", openapi, Schema)
+_route("/openapi.json", openapi, OpenApiOut)

@@ -582,10 +582,22 @@ def _waiver(facts: Sequence[str], waiver: Mapping[str, str]) -> dict[str, str]:
     return {"fact": waiver["fact"], "by": actor.name, "why": waiver["reason"]}
 
 
+def _check_named(field: str, found: Facts, names: Sequence[str], needed: str | None) -> None:
+    """Invalid unless ``found`` has exactly ``names``, ``needed`` among those with a value."""
+    if set(found) != set(names):
+        raise Invalid({field: [f"It has {', '.join(names)}, not {', '.join(map(str, found))}."]})
+    if needed and not found[needed]:
+        raise Invalid({f"{field}.{needed}": ["It is empty."]})
+
+
 def _check_facts(facts: Facts) -> None:
     """Invalid when a revisable fact that is present cannot be kept."""
     if "title" in facts:
         check_text("title", facts["title"] or "", TITLE_LENGTH)
+    if facts.get("investor") is not None:
+        _check_named("investor", facts["investor"], ("name", "uscc", "country"), "name")
+    if facts.get("contact") is not None:
+        _check_named("contact", facts["contact"], ("name", "phone"), None)
     money = facts.get("investment")
     if money:
         parse_money("investment", money["amount"], money["unit"])

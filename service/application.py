@@ -192,7 +192,7 @@ class Ledger(Application[UUID]):
         return self._lead(lead_id, call, lambda lead: lead.revise(**facts))
 
     def record_all(self, stored: Iterable[StoredEvent]) -> int:
-        """Append an import's events, all or none; how many. Refused when one is there already."""
+        """Append an import's events, all or none; how many. IntegrityError if one is there."""
         return len(self.recorder.insert_events(stored) or ())  # type: ignore[arg-type]
 
     # How every command is carried out
@@ -208,7 +208,7 @@ class Ledger(Application[UUID]):
         def attempt() -> tuple[list[Any], list[Any]]:
             events = self._stream(cls, subject)
             aggregate: Any = project_aggregate(None, events)
-            self._check_version(call, subject, aggregate.version)
+            self._check_version(call, cls, subject, aggregate.version)
             decide(aggregate)
             return events, list(aggregate.collect_events())
 
@@ -253,7 +253,9 @@ class Ledger(Application[UUID]):
             raise KeyReused(f"Idempotency-Key '{call.key}' came before with another request.")
         subject = UUID(first.subject)
         body = self._show(list(self.events.get(subject, lte=first.version)))
-        return Answer(subject, first.version, first.status, body, replayed=True)
+        # A try of this very request, whose reply was lost, is no replay.
+        replayed = first.request != current_actor().request
+        return Answer(subject, first.version, first.status, body, replayed=replayed)
 
     def _recorded_by_this_request(self, subject: UUID, status: int) -> Answer | None:
         events: list[Any] = list(self.events.get(subject))
@@ -270,11 +272,11 @@ class Ledger(Application[UUID]):
             raise NotFound(f"There is no {cls.__name__.lower()} {subject}.")
         return events
 
-    def _check_version(self, call: Call, subject: UUID, version: int) -> None:
+    def _check_version(self, call: Call, cls: type[Any], subject: UUID, version: int) -> None:
         if call.if_match is None or version in call.if_match:
             return
         known = max((v for v in call.if_match if v < version), default=0)
-        since = self.reads.history(subject, after=known) if known else []
+        since = self.reads.history(subject, after=known) if known and cls is Lead else []
         wanted = ", ".join(map(str, sorted(call.if_match))) or "none"
         raise Stale(f"You know version {wanted}; the present one is {version}.", since)
 

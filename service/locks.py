@@ -33,7 +33,7 @@ class FileLock:
         if not self._threads.acquire(timeout=self._timeout):
             raise NotReady(f"Waited {self._timeout} s to write; another writer is still busy.")
         try:
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            handle = self._open()
             try:
                 self._wait(handle, deadline)
                 yield
@@ -41,6 +41,12 @@ class FileLock:
                 os.close(handle)
         finally:
             self._threads.release()
+
+    def _open(self) -> int:
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as why:
+            raise NotReady(f"The lock {self._path} cannot be opened: {why.strerror}.") from why
 
     def _wait(self, handle: int, deadline: float) -> None:
         while True:

@@ -34,12 +34,32 @@ class UnreadableEvent(Exception):
     """A stored event that this version does not know; nothing is guessed about it."""
 
 
+def moment_text(moment: datetime) -> str:
+    """RFC 3339 of a moment in UTC, ending in Z, always with microseconds: it sorts as text."""
+    return moment.isoformat(timespec="microseconds")[:26] + "Z"
+
+
+def _check_plain(value: Any) -> None:
+    kind = type(value)
+    if kind is dict:
+        for name, inner in value.items():
+            if type(name) is not str:
+                raise TypeError(f"{name!r} is no name; an event's facts are named by texts.")
+            _check_plain(inner)
+    elif kind is list:
+        for inner in value:
+            _check_plain(inner)
+    elif value is not None and kind not in (str, int, bool):
+        raise TypeError(f"{value!r} is of {kind.__name__}; events keep texts, integers, yes or no.")
+
+
 class OrjsonTranscoder(Transcoder):
     """Plain JSON of plain types. No type tags, so no user's dictionary can pose as one."""
 
     def encode(self, obj: Any) -> bytes:
-        """``obj`` as JSON in UTF-8; TypeError for anything but plain types and datetimes."""
-        return orjson.dumps(obj, option=orjson.OPT_UTC_Z)
+        """``obj`` as JSON in UTF-8; TypeError for what would not come back as it went."""
+        _check_plain(obj)
+        return orjson.dumps(obj)
 
     def decode(self, data: bytes) -> Any:
         """The JSON value, with everything as it was written."""
@@ -71,6 +91,7 @@ class LedgerMapper(Mapper[UUID]):
         state.pop("recorded_at", None)
         originator_id = state.pop("originator_id")
         originator_version = state.pop("originator_version")
+        state["timestamp"] = moment_text(state["timestamp"])
         if version > 1:
             state["class_version"] = version
         return StoredEvent(originator_id, originator_version, topic, self.transcoder.encode(state))
@@ -90,8 +111,8 @@ class LedgerMapper(Mapper[UUID]):
         except (ValueError, KeyError, TypeError) as why:
             raise UnreadableEvent(f"{_named(stored_event)} is damaged: {why!r}.") from why
         version = state.pop("class_version", 1)
-        if version > newest:
-            raise UnreadableEvent(f"{_named(stored_event)} is of a newer version, {version}.")
+        if type(version) is not int or not 1 <= version <= newest:
+            raise UnreadableEvent(f"{_named(stored_event)} is of an unknown version, {version!r}.")
         for step in range(version, newest):
             getattr(cls, f"upcast_v{step}_v{step + 1}")(state)
         state["originator_id"] = stored_event.originator_id
@@ -115,7 +136,7 @@ class LedgerRecorder(SQLiteApplicationRecorder):
         super().__init__(SQLiteDatastore(str(path)))
         self.path = path
         self._timeout = lock_timeout
-        self._lock = FileLock(path.with_suffix(".lock"), lock_timeout)
+        self._lock = FileLock(path.with_name(path.name + ".lock"), lock_timeout)
         self._reading = Lock()
         self._writer: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
@@ -179,7 +200,12 @@ class LedgerRecorder(SQLiteApplicationRecorder):
             f"SELECT originator_version, topic, state FROM {self.events_table_name} "
             "WHERE originator_id = ? AND originator_version > ? AND originator_version <= ? "
             f"ORDER BY originator_version {order} LIMIT ?",
-            (_key(originator_id), gt or 0, 2**62 if lte is None else lte, _limit(limit)),
+            (
+                _key(originator_id),
+                -1 if gt is None else gt,
+                2**62 if lte is None else lte,
+                -1 if limit is None else limit,
+            ),
         )
         return [StoredEvent(originator_id, *row) for row in rows]
 
@@ -248,10 +274,6 @@ class LedgerRecorder(SQLiteApplicationRecorder):
 
 def _key(originator_id: UUID | str) -> str:
     return originator_id.hex if isinstance(originator_id, UUID) else originator_id
-
-
-def _limit(limit: int | None) -> int:
-    return -1 if limit is None else limit
 
 
 def _notifications(rows: list[Any]) -> list[Notification]:

@@ -22,6 +22,7 @@ from service.projections.choosing import Selection
 from service.projections.entries import Entries
 from service.projections.history import History, positions, version_known_at
 from service.projections.leads import Leads, lead_members, leads, row_of
+from service.projections.members import FIELDS as MEMBER_FIELDS
 from service.projections.members import Members, members
 from service.projections.pipeline import (
     MOST_STEPS,
@@ -111,6 +112,10 @@ class Reads:
     def position(self) -> int:
         """The log's last position, to which the projections are brought before it returns."""
         self.data_version()
+        return self.caught_up()
+
+    def caught_up(self) -> int:
+        """As ``position()``, for whoever asked for ``data_version()`` just now."""
         position = self.seen_position
         self.catch_up.to(position)
         return position
@@ -348,7 +353,7 @@ def _with_results(connection: sa.Connection, rows: Any) -> list[dict[str, Any]]:
         result[2] += Fraction(row.share) * row.leads if row.outcome != "duplicate" else 0
     shown = []
     for row in rows:
-        member = {k: v for k, v in row._mapping.items() if k != "seq"}
+        member = {name: getattr(row, name) for name in MEMBER_FIELDS}
         tips, landed, credit = results[row.id]
         shown.append({**member, "tips": tips, "landed": landed, "credit": str(credit)})
     return shown

@@ -19,6 +19,8 @@ def _database(text: str) -> Path:
     path = text.removeprefix("sqlite:///")
     if path == text or not path:
         raise ValueError(f"'{text}' is not of the form sqlite:///PATH")
+    if path.startswith(("file:", ":memory:")):
+        raise ValueError(f"'{text}' names no file; a ledger is never kept in memory")
     file = Path(path)
     return file / "ledger.sqlite" if path.endswith("/") or file.is_dir() else file
 
@@ -99,6 +101,8 @@ class Settings:
         for name, setting in TABLE.items():
             text = environment.get(setting.variable) or setting.default
             try:
+                if not text.isprintable():
+                    raise ValueError(f"{text!r} has a character that cannot be printed")
                 values[name] = setting.read(text)
             except ValueError as why:
                 raise WrongSetting(f"{setting.variable}: {why}.") from None
@@ -107,4 +111,4 @@ class Settings:
     @property
     def projections(self) -> Path:
         """The file of the projections, beside the log; it can be made anew from the log."""
-        return self.database.with_suffix(".projections.sqlite")
+        return self.database.with_name(self.database.name + ".projections")

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from domain.actor import now
 from domain.errors import Invalid
 from domain.values import check_text
+from service.log import moment_text
 from service.projections.store import Store
-from service.projections.view import moment_text
 from service.settings import Settings
 
 ROLES = ("member", "officer", "auditor", "admin")

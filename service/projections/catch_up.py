@@ -1,10 +1,11 @@
 """Feeds the projections what they have not seen, in batches: rows and bookmark together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from eventsourcing.persistence import ApplicationRecorder, Mapper
+from eventsourcing.persistence import ApplicationRecorder, Mapper, StoredEvent
+from sqlalchemy.exc import DatabaseError
 
 from domain.errors import NotReady
 from service.projections.leads import lead_numbers
@@ -44,60 +45,75 @@ class CatchUp:
         self._store = store
         self._projections = projections
         self._reached = 0
+        self._same_log = False
 
     def to(self, position: int) -> None:
         """Return once every projection reflects the log up to ``position``."""
+        if not self._same_log:
+            self._check_log()
+        if self._reached < position:
+            self._reached = max(self._reached, min(self.status().values()))
         while self._reached < position:
             with self._store.writing() as connection:
-                self._advance(connection, BATCH)
+                reached = self._advance(connection, BATCH)
+            # Only now that it is committed.
+            self._reached = max(self._reached, reached)
 
-    def rebuild(self, progress: Any = None) -> int:
+    def rebuild(self, progress: Callable[[int], object] = lambda _events: None) -> int:
         """Make every projection anew from the log, in one transaction; the position reached.
 
         Until it commits, readers see the old rows. ``progress`` is called with each batch's
         number of events.
         """
         with self._store.writing() as connection:
-            for projection in self._projections:
-                for table in projection.tables:
-                    connection.execute(sa.delete(table))
-            connection.execute(sa.delete(bookmarks))
+            for table in (*(t for p in self._projections for t in p.tables), bookmarks):
+                connection.execute(sa.delete(table))
             reached = 0
-            while True:
-                seen = self._advance(connection, REBUILD_BATCH, remember=False)
-                if seen == reached:
-                    return seen
-                if progress is not None:
-                    progress(seen - reached)
+            while (seen := self._advance(connection, REBUILD_BATCH)) > reached:
+                progress(seen - reached)
                 reached = seen
+        return reached
 
     def status(self) -> dict[str, int]:
         """The bookmark of each projection; 0 for one that has seen nothing."""
         with self._store.reading() as connection:
-            return self._bookmarks(connection)
+            return {name: position for name, (position, _) in self._bookmarks(connection).items()}
 
-    def _bookmarks(self, connection: sa.Connection) -> dict[str, int]:
-        kept = {row.projection: row.position for row in connection.execute(sa.select(bookmarks))}
-        return {p.name: kept.get(p.name, 0) for p in self._projections}
+    def _bookmarks(self, connection: sa.Connection) -> dict[str, tuple[int, str]]:
+        rows = connection.execute(sa.select(bookmarks))
+        kept = {name: (position, event) for name, position, event in rows}
+        return {p.name: kept.get(p.name, (0, "")) for p in self._projections}
 
-    def _advance(self, connection: sa.Connection, limit: int, *, remember: bool = True) -> int:
-        """One batch for whichever projections are furthest behind; the position they reach."""
-        at = self._bookmarks(connection)
-        start = min(at.values())
-        behind = [p for p in self._projections if at[p.name] == start]
-        ahead = [position for position in at.values() if position > start]
-        stop = min(ahead) if ahead else None
+    def _check_log(self) -> None:
+        """Refuse projections of another log, such as an older copy that was restored since."""
+        with self._store.reading() as connection:
+            marks = set(self._bookmarks(connection).values())
+        for position, event in marks - {(0, "")}:
+            found = self._recorder.select_notifications(position, 1, position)
+            if [_identity(notification) for notification in found] != [event]:
+                raise ProjectionStopped(
+                    f"The projections were made from a log whose position {position} is event "
+                    f"{event}, and this log's is not: was another copy of it put here? If this "
+                    "log is the right one, run 'leadledger projections rebuild'."
+                )
+        self._same_log = True
+
+    def _advance(self, connection: sa.Connection, limit: int) -> int:
+        """One batch for whichever projections are furthest behind; the position all have then."""
+        marks = self._bookmarks(connection)
+        start = min(position for position, _ in marks.values())
+        behind = [p for p in self._projections if marks[p.name][0] == start]
+        ahead = [mark for mark in marks.values() if mark[0] > start]
+        stop = min(ahead)[0] if ahead else None
         notifications = self._recorder.select_notifications(
             start, limit, stop, inclusive_of_start=False
         )
-        if notifications:
-            last = notifications[-1].id
-            self._feed(connection, behind, notifications)
-        else:
-            last = stop or start
-        _MARK.many(connection, [(projection.name, last) for projection in behind])
-        if remember:
-            self._reached = min([last, *ahead])
+        if not notifications:
+            return start
+        self._feed(connection, behind, notifications)
+        last = notifications[-1].id
+        event = _identity(notifications[-1])
+        _MARK.many(connection, [(projection.name, last, event) for projection in behind])
         return last
 
     def _feed(
@@ -106,6 +122,10 @@ class CatchUp:
         connection.exec_driver_sql("SAVEPOINT batch")
         try:
             self._project(connection, projections, notifications)
+            connection.exec_driver_sql("RELEASE batch")
+        except DatabaseError:
+            # The disk or the lock, not the events.
+            raise
         except Exception as why:
             connection.exec_driver_sql("ROLLBACK TO batch")
             raise self._stopped(connection, projections, notifications, why) from why
@@ -114,9 +134,12 @@ class CatchUp:
         self, connection: sa.Connection, projections: Sequence[Projection], notifications: Any
     ) -> None:
         decode = self._mapper.to_domain_event
-        events = [(notification.id, decode(notification)) for notification in notifications]
+        events: list[tuple[int, Any]] = [(n.id, decode(n)) for n in notifications]
         numbers = lead_numbers(connection, events)
-        batch = [Happened(at, numbers.get(e.originator_id, 0), e) for at, e in events]
+        batch = [
+            Happened(at, numbers[e.originator_id] if e.TOPIC.startswith("lead.") else 0, e)
+            for at, e in events
+        ]
         for projection in projections:
             projection.project(connection, batch)
 
@@ -138,3 +161,7 @@ class CatchUp:
                 )
         positions = f"{notifications[0].id} to {notifications[-1].id}"
         return ProjectionStopped(f"The projections stopped at positions {positions}: {why!r}.")
+
+
+def _identity(stored: StoredEvent) -> str:
+    return f"{stored.originator_id}/{stored.originator_version}"

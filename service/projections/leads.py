@@ -73,9 +73,8 @@ class Leads:
             **self._begin(connection, first),
         }
         for position, number, event in later:
-            entry = known[number]
-            entry[0].fold(event)
-            entry[1] = position
+            known[number][0].fold(event)
+            known[number][1] = position
         _KEEP.many(connection, [row_of(number, *entry) for number, entry in known.items()])
 
     def _known(
@@ -91,7 +90,9 @@ class Leads:
     def _begin(self, connection: sa.Connection, first: Sequence[Happened]) -> dict[int, list[Any]]:
         people = names_of(connection, sorted({m for h in first for m in h.event.members}))
         names = {member_id: name for member_id, (name, _) in people.items()}
-        begun = {h.lead: [View.begin(h.event, names), h.position] for h in first}
+        begun: dict[int, list[Any]] = {
+            h.lead: [View.begin(h.event, names), h.position] for h in first
+        }
         shares = [
             (number, place, member["id"], people[member["id"]][1], member["share"])
             for number, (view, _) in begun.items()

@@ -23,6 +23,18 @@ members = sa.Table(
     sa.Column("retired_on", sa.String(10)),
     sa.Column("recorded_at", sa.String(32), nullable=False),
 )
+# What is shown of a member, in this order.
+FIELDS = (
+    "id",
+    "number",
+    "name",
+    "sector",
+    "district",
+    "registered_on",
+    "retired_on",
+    "version",
+    "recorded_at",
+)
 Row = dict[str, Any]
 
 

@@ -1,5 +1,6 @@
 """Where tables are kept: a file, its connections, and one bookmark per projection."""
 
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from domain.errors import NotReady
 from service.locks import FileLock
@@ -20,6 +21,8 @@ bookmarks = sa.Table(
     metadata,
     sa.Column("projection", sa.String(40), primary_key=True),
     sa.Column("position", sa.BigInteger, nullable=False),
+    # The event at that position, "<id>/<version>": by it a log that is another one is known.
+    sa.Column("event", sa.String(60), nullable=False),
 )
 
 
@@ -55,7 +58,7 @@ class Store:
         self.path = path
         self._tables = tables
         self._synchronous = "FULL" if durable else "NORMAL"
-        self._lock = FileLock(path.with_suffix(".lock"), lock_timeout)
+        self._lock = FileLock(path.with_name(path.name + ".lock"), lock_timeout)
         self._reading = RLock()
         self._held: sa.Connection | None = None
         self.engine = sa.create_engine(
@@ -123,8 +126,10 @@ class Store:
 def _unavailable() -> Iterator[None]:
     try:
         yield
-    except OperationalError as why:
+    except DatabaseError as why:
         raise NotReady(f"The database cannot be used just now: {why.orig}.") from why
+    except sqlite3.DatabaseError as why:
+        raise NotReady(f"The database cannot be used just now: {why}.") from why
 
 
 def inserting(table: sa.Table) -> "Prepared":

@@ -5,7 +5,6 @@ cannot differ.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 from domain.lead import REVISABLE
@@ -19,6 +18,7 @@ from domain.stage import (
     VERDICT_OUTCOME,
     still_missing,
 )
+from service.log import moment_text
 
 Lead = dict[str, Any]
 Names = Mapping[str, str]
@@ -66,11 +66,6 @@ def recorded_at(event: Any) -> str:
     """When an event was recorded, as text: what the log has, or what it will have."""
     stored: str | None = vars(event).get("recorded_at")
     return stored or moment_text(event.timestamp)
-
-
-def moment_text(moment: datetime) -> str:
-    """RFC 3339 of a moment in UTC, ending in Z, always with microseconds: it sorts as text."""
-    return moment.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def _tipped(event: Any, names: Names) -> Lead:

@@ -12,9 +12,9 @@ from domain.lead import MOST_MEMBERS, TITLE_LENGTH
 from domain.money import UNITS, parse_money
 from domain.stage import (
     AGREEMENTS,
+    CLOSURE_OUTCOMES,
     EVIDENCE_KINDS,
     FOLLOW_UP_FORMS,
-    OUTCOMES,
     STAGES,
     STARTS,
     STEPS,
@@ -284,7 +284,7 @@ class ClosureIn(Command):
 
     outcome = fields.String(
         required=True,
-        validate=validate.OneOf([o for o in OUTCOMES if o not in ("duplicate", "transferred")]),
+        validate=validate.OneOf(CLOSURE_OUTCOMES),
     )
     reason = Text(NOTE, lines=True, required=True)
     lost_to = Text(200, **OPTIONAL)

@@ -18,6 +18,7 @@ from domain.money import parse_money
 from domain.stage import (
     CLOSED,
     CLOSING_FACTS,
+    CLOSURE_OUTCOMES,
     LABELS,
     NEGOTIATING,
     OUTCOMES,
@@ -65,8 +66,7 @@ class Lead(Recorded):
         fault = district_fault(district)
         if fault:
             raise Invalid({"district": [fault]})
-        known = {name: facts.get(name) for name in REVISABLE}
-        _check_facts(known)
+        known = _checked({name: facts.get(name) for name in REVISABLE})
         return cls._create(
             cls.Tipped,
             id=id,
@@ -261,7 +261,7 @@ class Lead(Recorded):
         """A framework agreement (框架协议): recorded, and the lead stays in negotiation."""
         self._check_moving("framework agreement", NEGOTIATING)
         self._check_after_entry(occurred_on)
-        _check_facts({"investment": investment})
+        _checked({"investment": investment})
         self.trigger_event(
             self.FrameworkAgreed,
             number=number,
@@ -292,7 +292,7 @@ class Lead(Recorded):
         """The investment contract (投资合同), at the agreed amount: only it makes a lead signed."""
         given = {"contract": True, "investment": investment}
         waived = self._check_step("signing", occurred_on, given, waivers)
-        _check_facts({"investment": investment})
+        _checked({"investment": investment})
         self.trigger_event(
             self.Signed,
             number=number,
@@ -411,6 +411,8 @@ class Lead(Recorded):
         """Close it (终止) with an outcome that its stage allows."""
         self._check_open()
         label, stages = OUTCOMES[outcome]
+        if outcome not in CLOSURE_OUTCOMES:
+            raise Refused(f"'{outcome}' ({label}) is no closure: it comes by a ruling of its own.")
         if self.stage not in stages:
             raise Refused(
                 f"'{outcome}' ({label}) closes a lead that is {' or '.join(stages)}; "
@@ -471,13 +473,17 @@ class Lead(Recorded):
         note: str | None = None,
     ) -> None:
         """Facts changed on that day. ``facts`` holds any of REVISABLE; None says: not known."""
-        changed = {name: value for name, value in facts.items() if value != self.facts[name]}
+        changed = {
+            name: value
+            for name, value in _checked(facts).items()
+            # What stands now but came later stood not yet on that day.
+            if value != self.facts[name] or occurred_on < self.dated[name]
+        }
         if not changed:
             return
         check_day(occurred_on, not_before=self.tipped_on, since="the lead was tipped")
         if "investment" in changed and not reason:
             raise Invalid({"reason": ["A change of the investment needs its reason."]})
-        _check_facts(changed)
         self.trigger_event(
             self.Revised, facts=changed, reason=reason, occurred_on=occurred_on, note=note
         )
@@ -590,10 +596,11 @@ def _check_named(field: str, found: Facts, names: Sequence[str], needed: str | N
         raise Invalid({f"{field}.{needed}": ["It is empty."]})
 
 
-def _check_facts(facts: Facts) -> None:
-    """Invalid when a revisable fact that is present cannot be kept."""
-    if "title" in facts:
-        check_text("title", facts["title"] or "", TITLE_LENGTH)
+def _checked(facts: Facts) -> dict[str, Any]:
+    """``facts`` as they are kept; Invalid when a revisable one that is present cannot be."""
+    kept = dict(facts)
+    if "title" in kept:
+        kept["title"] = check_text("title", kept["title"] or "", TITLE_LENGTH)
     if facts.get("investor") is not None:
         _check_named("investor", facts["investor"], ("name", "uscc", "country"), "name")
     if facts.get("contact") is not None:
@@ -601,3 +608,4 @@ def _check_facts(facts: Facts) -> None:
     money = facts.get("investment")
     if money:
         parse_money("investment", money["amount"], money["unit"])
+    return kept

@@ -22,7 +22,7 @@ class Member(Recorded):
     @staticmethod
     def create_id(district: str, number: str) -> UUID:
         """The id of the member with this number in this district."""
-        return uuid5(_MEMBERS, f"{district}/{number}")
+        return uuid5(_MEMBERS, f"{district}/{number.strip()}")
 
     @classmethod
     def register(

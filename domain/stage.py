@@ -52,6 +52,9 @@ OUTCOMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "transferred": ("流转", (TIP, NEGOTIATING, SIGNED)),
 }
 
+# What a closure may say; a duplicate is a verdict, a transfer the other district's to accept.
+CLOSURE_OUTCOMES = ("declined", "lost", "withdrawn", "rescinded")
+
 # verdict of a screening → the facts it needs
 VERDICTS: Mapping[str, tuple[str, ...]] = {
     "pursue": (),

@@ -19,9 +19,10 @@ _DISTRICT_PREFIX = re.compile(r"[1-9][0-9](?:[0-9]{2}(?:[0-9]{2})?)?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 EARLIEST = date(1978, 1, 1)
 
-# What may not stand in a text: controls, lone surrogates, private and unassigned code points,
+# What may not stand in a text: controls, separators of lines and paragraphs, lone surrogates,
+# private and unassigned code points,
 # and the marks that make a text read otherwise than it is stored.
-_FORBIDDEN = frozenset({"Cc", "Cs", "Co", "Cn"})
+_FORBIDDEN = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 

@@ -8,6 +8,7 @@ import csv
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -17,11 +18,13 @@ import orjson
 from eventsourcing.application import project_aggregate
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
+from domain.actor import current_actor, now
 from domain.aggregate import Recorded
 from domain.errors import Invalid, LedgerError, Refused
 from domain.lead import Lead
 from domain.member import Member
 from service.application import Ledger
+from service.log import moment_text
 from service.paper import HEADINGS, REQUIRED, BadRow, Command, Paper, read_row
 
 _ROWS = UUID("7d4f0a52-2f0e-5c5b-8f3f-3f6f0d2b9a10")
@@ -70,14 +73,14 @@ def import_csv(
     """
     with path.open(encoding=_encoding(path), newline="") as file, tempfile.TemporaryFile() as spool:
         batch = _Batch(ledger, spool)
-        for line, cells in _rows(file):
-            batch.add(line, cells)
+        for line, row in _rows(file):
+            batch.add(line, row)
             progress(1)
         if batch.bad:
             raise BadImport(sorted(batch.bad))
         if batch.done.events and not dry_run:
             try:
-                ledger.record_all(_spooled(spool))
+                ledger.record_all(_spooled(spool, current_actor().moment))
             except IntegrityError as why:
                 raise Refused(
                     "Some of these rows were recorded by somebody else at the same moment; "
@@ -99,23 +102,30 @@ def _encoding(path: Path) -> str:
     raise BadImport([BadCell(1, "file", "It is neither UTF-8 nor GB18030.")])
 
 
-def _rows(file: IO[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line, heading → cell without spaces around it) of every row that is not empty."""
+def _rows(file: IO[str]) -> Iterator[tuple[int, Mapping[str, str] | BadRow]]:
+    """Every row that is not empty: the line it begins in, and its cells by heading.
+
+    Cells are without spaces around them; a row with more cells than headings is a BadRow.
+    """
     reader = csv.reader(file, strict=True)
     try:
         headings = [heading.strip() for heading in next(reader, [])]
         _check_headings(headings)
+        begins = reader.line_num + 1
         for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if len(cells) > len(headings):
-                reason = f"The row has {len(cells)} cells under {len(headings)} headings."
-                raise BadImport([BadCell(reader.line_num, "row", reason)])
-            known = dict.fromkeys(HEADINGS, "")
-            known.update(zip(headings, (cell.strip() for cell in cells), strict=False))
-            yield reader.line_num, known
+            if any(cell.strip() for cell in cells):
+                yield begins, _named(headings, cells)
+            begins = reader.line_num + 1
     except csv.Error as why:
         raise BadImport([BadCell(reader.line_num, "row", f"It is no CSV: {why}.")]) from None
+
+
+def _named(headings: list[str], cells: list[str]) -> Mapping[str, str] | BadRow:
+    if len(cells) > len(headings):
+        return BadRow({"row": f"It has {len(cells)} cells under {len(headings)} headings."})
+    named = dict.fromkeys(HEADINGS, "")
+    named.update(zip(headings, (cell.strip() for cell in cells), strict=False))
+    return named
 
 
 def _check_headings(headings: list[str]) -> None:
@@ -138,9 +148,11 @@ class _Batch:
         self.bad: list[BadCell] = []
         self.done = Imported()
 
-    def add(self, line: int, cells: Mapping[str, str]) -> None:
+    def add(self, line: int, cells: Mapping[str, str] | BadRow) -> None:
         """Take in one row, or note what is wrong with it."""
         try:
+            if isinstance(cells, BadRow):
+                raise cells
             self._add(line, cells, read_row(cells))
         except BadRow as why:
             self.bad += [BadCell(line, column, reason) for column, reason in why.cells.items()]
@@ -247,8 +259,15 @@ def _cells(why: Invalid, command: Command) -> dict[str, str]:
     }
 
 
-def _spooled(spool: IO[bytes]) -> Iterator[StoredEvent]:
+def _spooled(spool: IO[bytes], imported_at: datetime) -> Iterator[StoredEvent]:
+    """The events, recorded at one moment: that of the first one being asked for.
+
+    That is when the log is held for writing, so that no number asked for while the file was
+    still being read changes when it is asked for again as known at that moment.
+    """
+    stamped = moment_text(now())
     spool.seek(0)
     for line in spool:
         originator_id, version, topic, state = orjson.loads(line)
+        state = state.replace(moment_text(imported_at), stamped, 1)
         yield StoredEvent(UUID(originator_id), version, topic, state.encode())

@@ -72,7 +72,8 @@ def read_row(cells: Mapping[str, str]) -> Paper:
     """The row's meaning; BadRow names every bad cell of it."""
     bad = {name: "It is empty, and every row needs it." for name in REQUIRED if not cells[name]}
     for name, longest in LENGTHS.items():
-        fault = text_fault(cells[name], longest) if cells[name] else None
+        lines = longest == NOTE
+        fault = text_fault(cells[name], longest, lines=lines) if cells[name] else None
         if fault:
             bad[name] = fault
     checks: tuple[tuple[str, Callable[[str], str | None]], ...] = (

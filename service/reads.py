@@ -154,7 +154,7 @@ class Reads:
         """One page of leads; later pages show them as they were at the first."""
         self.position()
         with self.store.snapshot() as connection:
-            reflects = _BOOKMARK.one(connection)[0]
+            reflects = _BOOKMARK.one(connection)[0] or 0
             then = self._rows_then(connection, question.position)
             page = lead_list.page(connection, question, then)
         position = reflects if question.position is None else question.position
@@ -305,7 +305,7 @@ class Reads:
             self._answers.move_to_end(asked)
             return kept
         with self.store.snapshot() as connection:
-            reflects = _BOOKMARK.one(connection)[0]
+            reflects = _BOOKMARK.one(connection)[0] or 0
             found = ask(connection)
         _, _, start, end, known_at = asked
         head = {"from": f"{start}", "to": f"{end}", "known_at": known_at}

@@ -1,5 +1,8 @@
 """How the world reaches the ledger: REST over Flask."""
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask
 from flask_smorest import Api
 from flask_swagger_ui import get_swaggerui_blueprint
@@ -14,9 +17,17 @@ MOST_BYTES = 1024 * 1024
 VERSION = "1"
 
 
+class LedgerApp(Flask):
+    """Flask without the look, at every call, whether a function is a coroutine: none is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """``func`` as it is."""
+        return func
+
+
 def create_app(settings: Settings) -> Flask:
     """The web application on the ledger that ``settings`` name. Build it after any fork."""
-    app = Flask(__name__)
+    app = LedgerApp(__name__)
     app.config.update(
         MAX_CONTENT_LENGTH=MOST_BYTES,
         API_TITLE="Lead Ledger",

@@ -236,7 +236,15 @@ class LedgerRecorder(SQLiteApplicationRecorder):
 
     def data_version(self) -> int:
         """A number that changes whenever any other connection committed to the file."""
-        version: int = self._rows("PRAGMA data_version", ())[0][0]
+        connection = self._reader
+        if connection is None:
+            version: int = self._rows("PRAGMA data_version", ())[0][0]
+            return version
+        # Asked by every request: without the lock, for one statement needs none.
+        try:
+            version = connection.execute("PRAGMA data_version").fetchone()[0]
+        except sqlite3.Error as why:
+            raise OperationalError(why) from why
         return version
 
     def try_write(self) -> None:

@@ -125,8 +125,7 @@ class Reads:
     def lead(self, lead_id: UUID, position: int | None = None) -> Found:
         """A lead as it stands; NotFound. ``position``: what ``position()`` gave just now."""
         position = self.position() if position is None else position
-        with self.store.reading() as connection:
-            row = _LEAD.one(connection, str(lead_id))
+        row = self.store.first(_LEAD, str(lead_id))
         if row is None:
             raise NotFound(f"There is no lead {lead_id}.")
         return Found(row[0], row[1], position)

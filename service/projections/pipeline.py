@@ -26,6 +26,7 @@ from domain.posting import (
 from domain.stage import LABELS, LANDED, NEXT_STEP, OUTCOMES, STAGES
 from service.projections.choosing import Selection
 from service.projections.entries import IN, OUT, entries, totals
+from service.projections.store import Prepared
 
 # The counting rule (口径) these answers follow; a change of meaning is a new number.
 RULE = "1"
@@ -50,7 +51,8 @@ class Book:
     def sums(self, upto: date) -> Sums:
         """Everything that occurred up to and on that day."""
         if self._whole:
-            rows: Iterable[Any] = self._connection.execute(_PREFIX, _periods(upto))
+            day = f"{upto}"
+            rows: Iterable[Any] = _PREFIX.all(self._connection, day[:4], day[:7], day)
         else:
             upto_then = entries.c.occurred_on <= f"{upto}"
             rows = self._connection.execute(self._sides(upto_then, entries.c.kind), self._values)
@@ -96,14 +98,17 @@ def _prefix_part(length: int, *bounds: sa.ColumnElement[bool]) -> sa.Select[Any]
 
 # A day and all before it: the whole years before its year, the whole months of its year before
 # its month, and the days of its month.
-_PREFIX = sa.union_all(
-    _prefix_part(4, totals.c.period < sa.bindparam("year")),
-    _prefix_part(
-        7, totals.c.period > sa.bindparam("year"), totals.c.period < sa.bindparam("month")
+_PREFIX = Prepared(
+    lambda _insert: sa.union_all(
+        _prefix_part(4, totals.c.period < sa.bindparam("year")),
+        _prefix_part(
+            7, totals.c.period > sa.bindparam("year"), totals.c.period < sa.bindparam("month")
+        ),
+        _prefix_part(
+            10, totals.c.period > sa.bindparam("month"), totals.c.period <= sa.bindparam("day")
+        ),
     ),
-    _prefix_part(
-        10, totals.c.period > sa.bindparam("month"), totals.c.period <= sa.bindparam("day")
-    ),
+    ("year", "month", "day"),
 )
 _DAILY = (
     sa.select(
@@ -120,11 +125,6 @@ _DAILY = (
     )
     .group_by(totals.c.period, totals.c.account)
 )
-
-
-def _periods(day: date) -> dict[str, str]:
-    text = f"{day}"
-    return {"year": text[:4], "month": text[:7], "day": text}
 
 
 def _figure(count: int, fen: int) -> dict[str, Any]:

@@ -59,8 +59,10 @@ class Store:
         self._tables = tables
         self._synchronous = "FULL" if durable else "NORMAL"
         self._lock = FileLock(path.with_name(path.name + ".lock"), lock_timeout)
-        self._reading = RLock()
-        self._held: sa.Connection | None = None
+        # One connection for single statements; one for snapshots, which takes turns.
+        self._single: sa.Connection | None = None
+        self._shared: sa.Connection | None = None
+        self._turn = RLock()
         self.engine = sa.create_engine(
             f"sqlite:///{path}",
             isolation_level="AUTOCOMMIT",
@@ -92,27 +94,40 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection for one statement; it sees what is committed by then."""
-        with self._reading, _unavailable():
-            if self._held is None:
-                self._held = self.engine.connect()
-            yield self._held
+        with _unavailable():
+            yield self._one_at_a_time()
+
+    def _one_at_a_time(self) -> sa.Connection:
+        if self._single is None:
+            self._single = self.engine.connect()
+        return self._single
+
+    def first(self, prepared: "Prepared", *values: Any) -> Any:
+        """The first row that ``prepared`` gives for ``values``, or None."""
+        try:
+            return prepared.one(self._one_at_a_time(), *values)
+        except sqlite3.DatabaseError as why:
+            raise NotReady(f"The database cannot be used just now: {why}.") from why
 
     @contextmanager
     def snapshot(self) -> Iterator[sa.Connection]:
         """A connection for several statements that all see the same moment."""
-        with self.reading() as connection:
-            driver: Any = connection.connection.dbapi_connection
+        with self._turn, _unavailable():
+            if self._shared is None:
+                self._shared = self.engine.connect()
+            driver: Any = self._shared.connection.dbapi_connection
             driver.execute("BEGIN")
             try:
-                yield connection
+                yield self._shared
             finally:
                 driver.execute("COMMIT")
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._held is not None:
-            self._held.close()
-            self._held = None
+        for connection in (self._single, self._shared):
+            if connection is not None:
+                connection.close()
+        self._single = self._shared = None
         self.engine.dispose()
 
     def _prepare(self, connection: Any, _record: Any) -> None:

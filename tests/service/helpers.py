@@ -123,25 +123,29 @@ def a_lead(ledger: Ledger) -> UUID:
     return tip(ledger, member.subject).subject
 
 
-def journeys(ledger: Ledger) -> None:
-    """Leads through every command that there is, one of them late and out of order."""
+def journeys(ledger: Ledger, numbers: str = "QJP-") -> None:
+    """Leads through every command that there is, one of them late and out of order.
+
+    ``numbers`` begins the numbers of the two members who report them.
+    """
     with acting(somebody(may_waive=True)):
         facts = {"name": "王委员", "sector": "工商联", "district": DISTRICT}
         member = ledger.register_member(
-            call(), {"number": "QJP-001", "occurred_on": "2025-01-02", **facts}
+            call(), {"number": f"{numbers}001", "occurred_on": "2025-01-02", **facts}
         ).subject
         second = ledger.register_member(
-            call(), {"number": "QJP-002", "occurred_on": "2025-01-03", "note": "新任", **facts}
+            call(),
+            {"number": f"{numbers}002", "occurred_on": "2025-01-03", "note": "新任", **facts},
         ).subject
-        _to_groundbreaking(ledger, member, second)
+        _to_groundbreaking(ledger, member, second, call(f"{numbers}key"))
         _closed_and_back(ledger, member)
         _judged(ledger, member)
         ledger.retire_member(second, call(), {"occurred_on": "2025-12-01"})
 
 
-def _to_groundbreaking(ledger: Ledger, member: UUID, second: UUID) -> None:
+def _to_groundbreaking(ledger: Ledger, member: UUID, second: UUID, by: Call) -> None:
     lead = ledger.tip(
-        call("journey-1"),
+        by,
         {
             "title": "12英寸大晶圆项目",
             "summary": "一期\n二期",
@@ -165,7 +169,12 @@ def _to_groundbreaking(ledger: Ledger, member: UUID, second: UUID) -> None:
     ledger.follow_up(
         lead,
         call(),
-        {"form": "none", "reason": "对方休假", "next_on": "2025-05-01", "occurred_on": "2025-04-20"},
+        {
+            "form": "none",
+            "reason": "对方休假",
+            "next_on": "2025-05-01",
+            "occurred_on": "2025-04-20",
+        },
     )
     ledger.plan_signing(lead, call(), {"expected_on": "2026-01-15", "occurred_on": "2025-06-01"})
     ledger.agree_framework(
@@ -244,9 +253,7 @@ def _judged(ledger: Ledger, member: UUID) -> None:
     first = ledger.tip(call(), {"title": "光伏组件", **facts}).subject
     again = ledger.tip(call(), {"title": "光伏组件厂", **facts}).subject
     verdict = {"occurred_on": "2025-02-03", "reason": "同一家公司"}
-    ledger.screen(
-        again, call(), {"verdict": "duplicate", "duplicate_of": str(first), **verdict}
-    )
+    ledger.screen(again, call(), {"verdict": "duplicate", "duplicate_of": str(first), **verdict})
     ledger.screen(first, call(), {"verdict": "decline", **verdict})
     ledger.reopen(first, call(), {"reason": "再看看", "occurred_on": "2025-03-01"})
 

@@ -1,0 +1,87 @@
+# Every command of the project. All of them work in .venv/, which the first call makes.
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/runtime-installed
+DEV := $(VENV)/dev-installed
+PROJECT := setup.cfg pyproject.toml
+
+# A stamp holds the Python that made the environment. That one stays in use until the caller names
+# another with PYTHON=, for which the environment is made anew.
+INSTALLED := $(shell cat $(RUNTIME) 2>/dev/null)
+PYTHON ?= $(or $(INSTALLED),python3)
+ifneq ($(INSTALLED),$(PYTHON))
+$(RUNTIME) $(DEV): FORCE
+endif
+
+.PHONY: run test format faults bench coverage mutate lock upgrade image-check clean FORCE
+.DEFAULT_GOAL := run
+
+run: $(RUNTIME)
+	@exec $(BIN)/leadledger serve --demo
+
+test: $(DEV)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest
+
+format: $(DEV)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+faults: $(DEV)
+	$(BIN)/python -m pytest -m fault -n 0
+
+bench: $(DEV)
+	$(BIN)/python -m pytest -m bench -n 0 -s tests/bench
+
+coverage: $(DEV)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+mutate: $(DEV)
+	rm -rf mutants
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
+
+COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 \
+	--generate-hashes --custom-compile-command "make lock" setup.cfg --extra build
+
+lock: $(DEV)
+	$(COMPILE) -o requirements.lock
+	$(COMPILE) --extra dev --constraint requirements.lock -o requirements-dev.lock
+
+upgrade: COMPILE += --upgrade
+upgrade: lock
+
+image-check:
+	tools/check-image
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info mutants .coverage* .*_cache .hypothesis
+
+# While packages are being installed there is no stamp, so an install that was cut short is found
+# out by the next call, which starts from an empty environment. The development packages contain
+# the runtime ones in the same versions, hence both stamps for them.
+define install
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "Python 3.11 or newer is needed; '$(PYTHON)' is not: give one with PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "'$(PYTHON)' cannot make virtual environments: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
+	@if [ "$(INSTALLED)" != "$(PYTHON)" ]; then $(PYTHON) -m venv --clear $(VENV); fi
+	@rm -f $(RUNTIME) $(DEV)
+	$(BIN)/python -m pip install $(PIP_FLAGS) --require-hashes -r $(1)
+	$(BIN)/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation --editable .
+endef
+PIP_FLAGS := --quiet --quiet --disable-pip-version-check --no-input
+
+$(RUNTIME): requirements.lock $(PROJECT)
+	$(call install,requirements.lock)
+	@echo "$(PYTHON)" > $@
+
+$(DEV): requirements-dev.lock requirements.lock $(PROJECT)
+	$(call install,requirements-dev.lock)
+	@echo "$(PYTHON)" | tee $(RUNTIME) > $@

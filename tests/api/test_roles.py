@@ -1,0 +1,306 @@
+"""Who may do what: every operation of the document, for every role, with and without a token."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from api.auth import MAY
+from service.tokens import ROLES
+from tests.api.office import BODIES, DISTRICT, NOBODY, Office, a_tip, open_office, settings_in
+
+# operation → the action of api.auth.MAY that it is; None: no token is asked for.
+ACTIONS: dict[tuple[str, str], str | None] = {
+    ("GET", "/healthz"): None,
+    ("GET", "/readyz"): None,
+    ("GET", "/openapi.json"): None,
+    ("GET", "/v1/members"): "read members",
+    ("POST", "/v1/members"): "write members",
+    ("GET", "/v1/members/{member_id}"): "read a member",
+    ("POST", "/v1/members/{member_id}/retirement"): "write members",
+    ("GET", "/v1/leads"): "read leads",
+    ("POST", "/v1/leads"): "tip",
+    ("GET", "/v1/leads/{lead_id}"): "read leads",
+    ("GET", "/v1/leads/{lead_id}/history"): "read leads",
+    **{("POST", f"/v1/leads/{{lead_id}}/{command}"): "write leads" for command in BODIES},
+    ("GET", "/v1/pipeline"): "read the pipeline",
+    ("GET", "/v1/pipeline/movements"): "read the pipeline",
+    ("GET", "/v1/pipeline/series"): "read the pipeline",
+    ("GET", "/v1/pipeline/times"): "read the pipeline",
+}
+
+
+class Ground(NamedTuple):
+    """Two members of an office, each with a lead, and one lead of both."""
+
+    office: Office
+    mine: str
+    theirs: str
+    my_lead: str
+    their_lead: str
+    our_lead: str
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """The ledger that everybody asks for something."""
+    office = open_office(settings_in(Path(tmp_path_factory.mktemp("roles"))))
+    officer = office.officer
+    mine, theirs = officer.register("1")["id"], officer.register("2")["id"]
+    leads = [
+        officer.tip(mine, title="我的")["id"],
+        officer.tip(theirs, title="别人的")["id"],
+        officer.tip(theirs, title="一起的", members=[theirs, mine])["id"],
+    ]
+    yield Ground(office, mine, theirs, *leads)
+    office.close()
+
+
+def request_for(ground: Ground, method: str, template: str) -> tuple[str, Any]:
+    """A path and body that the operation takes, from one who may; made anew for each."""
+    path = template.format(lead_id=ground.my_lead, member_id=ground.mine)
+    if method == "GET":
+        return path, None
+    if template == "/v1/leads":
+        return path, a_tip(ground.mine)
+    if template == "/v1/members":
+        number = f"N{ground.office.position}"
+        return path, {"number": number, "name": "王", "district": DISTRICT}
+    return path, BODIES.get(template.rpartition("/")[2], {"occurred_on": "2025-06-01"})
+
+
+def test_the_table_names_every_operation_of_the_document(ground: Ground) -> None:
+    described = {(o.method, o.template) for o in ground.office.contract.operations}
+    assert described == set(ACTIONS)
+    assert {action for action in ACTIONS.values() if action} == set(MAY) - {"waive facts"}
+
+
+def test_the_document_says_which_operations_ask_for_a_token(ground: Ground) -> None:
+    for operation in ground.office.contract.operations:
+        action = ACTIONS[operation.method, operation.template]
+        assert bool(operation.described.get("security")) == (action is not None)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("method", "template"), ACTIONS)
+def test_a_role_may_what_the_table_says_and_nothing_else(
+    ground: Ground, role: str, method: str, template: str
+) -> None:
+    action = ACTIONS[method, template]
+    caller = ground.office.one(role, ground.mine if role == "member" else None)
+    path, body = request_for(ground, method, template)
+    before = ground.office.position
+    answer = caller.get(path) if body is None else caller.post(path, body)
+    if action is None or role in MAY[action]:
+        # 409: the lead has moved on meanwhile; the role was let through.
+        assert answer.status_code in (200, 201, 409), answer.text
+        if method == "POST":
+            assert answer.status_code == 409 or ground.office.position >= before
+    else:
+        assert answer.status_code == 403
+        assert role in (answer.json or {})["detail"]
+        assert ground.office.position == before
+
+
+@pytest.mark.parametrize("role", sorted(set(ROLES) - MAY["write leads"]))
+def test_a_role_that_may_not_write_learns_nothing_from_trying(ground: Ground, role: str) -> None:
+    caller = ground.office.one(role, ground.mine if role == "member" else None)
+    answers = {
+        caller.post(f"/v1/leads/{lead}/screening", body).status_code
+        for lead in (ground.my_lead, ground.their_lead, NOBODY, "x")
+        for body in (BODIES["screening"], {}, [])
+    }
+    assert answers == {403}
+
+
+def garbage(ground: Ground) -> list[str]:
+    """Authorization headers that prove nothing."""
+    good = ground.office.officer.token or ""
+    _, token_id, secret = good.split("_", 2)
+    other = (ground.office.one("admin").token or "").split("_", 2)
+    return [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer x",
+        "Bearer ll_",
+        "Bearer ll__",
+        f"Bearer ll_{token_id}",
+        f"Bearer ll_{token_id}_",
+        f"Bearer ll_{token_id}_{secret[:-1]}",
+        f"Bearer ll_{token_id}_{secret}x",
+        f"Bearer ll_{token_id}_{secret.swapcase()}",
+        f"Bearer ll_{token_id}_{other[2]}",
+        f"Bearer ll_{other[1]}_{secret}",
+        f"Bearer LL_{token_id}_{secret}",
+        f"Bearer {secret}",
+        f"Bearer ll_' OR 1=1 --_{secret}",
+        f"Bearer ll_{token_id}_é",
+        "Bearer ll_é_é",
+        f"Bearer {'x' * 5_000}",
+        f"Basic {good}",
+        f"Token {good}",
+        good,
+    ]
+
+
+@pytest.mark.parametrize(("method", "template"), ACTIONS)
+def test_without_a_token_that_was_issued_nothing_is_answered(
+    ground: Ground, method: str, template: str
+) -> None:
+    path, body = request_for(ground, method, template)
+    before = ground.office.position
+    nobody = ground.office.holding(None)
+    for header in (None, "Bearer ll_000000000000_nothing", "Basic b2ZmaWNlcjo="):
+        headers = {} if header is None else {"Authorization": header}
+        answer = (
+            nobody.get(path, **headers) if body is None else nobody.post(path, body, **headers)
+        )
+        if ACTIONS[method, template] is None:
+            assert answer.status_code == 200
+        else:
+            assert answer.status_code == 401
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert ground.office.position == before
+
+
+def test_garbage_is_no_token(ground: Ground) -> None:
+    nobody = ground.office.holding(None)
+    answers = {header: nobody.get("/v1/leads", Authorization=header) for header in garbage(ground)}
+    assert {header: a.status_code for header, a in answers.items() if a.status_code != 401} == {}
+    secret = (ground.office.officer.token or "").split("_", 2)[2]
+    assert not [header for header, a in answers.items() if secret in a.text]
+
+
+def test_a_token_is_asked_for_before_anything_else_is_told(ground: Ground) -> None:
+    nobody = ground.office.holding(None)
+    for path in (f"/v1/leads/{ground.my_lead}", f"/v1/leads/{NOBODY}", "/v1/leads?nonsense=1"):
+        assert nobody.get(path).status_code == 401
+    assert nobody.call("POST", "/v1/leads", b"no json").status_code == 401
+
+
+def test_a_token_issued_by_another_process_is_known_at_once(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    one, other = open_office(settings), open_office(settings)
+    officer = one.officer
+    assert officer.ok("/v1/leads")["items"] == []
+    token = other.ledger.tokens.issue("auditor", "auditor")
+    assert one.holding(token).ok("/v1/leads")["items"] == []
+    one.close()
+    other.close()
+
+
+def test_the_scheme_is_read_in_any_case(ground: Ground) -> None:
+    token = ground.office.officer.token
+    nobody = ground.office.holding(None)
+    for scheme in ("bearer", "BEARER", "Bearer "):
+        assert nobody.get("/v1/leads", Authorization=f"{scheme} {token}").status_code == 200
+
+
+# A member's token
+
+
+def test_a_member_tips_for_itself_only(ground: Ground) -> None:
+    member = ground.office.one("member", ground.mine)
+    before = ground.office.position
+    for named in (
+        [ground.theirs],
+        [ground.mine, ground.theirs],
+        [ground.theirs, ground.mine],
+        [NOBODY],
+    ):
+        answer = member.post("/v1/leads", a_tip(ground.mine, members=named))
+        assert answer.status_code == 403
+    assert ground.office.position == before
+    lead = member.tip(ground.mine)
+    assert [m["id"] for m in lead["members"]] == [ground.mine]
+    history = member.ok(f"/v1/leads/{lead['id']}/history")["items"]
+    assert history[0]["actor"].startswith("member")
+
+
+def test_a_member_sees_its_own_leads_and_nothing_else(ground: Ground) -> None:
+    member = ground.office.one("member", ground.mine)
+    seen = {lead["id"] for lead in member.ok("/v1/leads?limit=200")["items"]}
+    assert {ground.my_lead, ground.our_lead} <= seen
+    assert ground.their_lead not in seen
+    officer = ground.office.officer
+    mine = officer.ok(f"/v1/leads?limit=200&member={ground.mine}")["items"]
+    assert seen == {lead["id"] for lead in mine}
+    for lead in (ground.my_lead, ground.our_lead):
+        assert member.ok(f"/v1/leads/{lead}")["id"] == lead
+        assert member.ok(f"/v1/leads/{lead}/history")["items"]
+    assert member.ok(f"/v1/members/{ground.mine}")["id"] == ground.mine
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["q=别人", "district=32", "stage=tip", "sort=-amount", "sector=工商联", "from=2025-01-01"],
+)
+def test_no_question_of_a_member_finds_a_foreign_lead(ground: Ground, query: str) -> None:
+    member = ground.office.one("member", ground.mine)
+    listed = member.ok(f"/v1/leads?limit=200&{query}")["items"]
+    assert ground.their_lead not in {lead["id"] for lead in listed}
+
+
+def test_a_members_question_for_another_member_tells_nothing(ground: Ground) -> None:
+    member = ground.office.one("member", ground.mine)
+    answers = [
+        told(member.get(f"/v1/leads?member={other}"), other) for other in (ground.theirs, NOBODY)
+    ]
+    assert answers[0] == answers[1]
+    assert answers[0][0] in (200, 422)
+
+
+def test_the_cursor_of_an_officer_leads_a_member_to_its_own_leads_only(ground: Ground) -> None:
+    officer, member = ground.office.officer, ground.office.one("member", ground.mine)
+    cursor = officer.ok("/v1/leads?limit=1")["next"]
+    answer = member.get(f"/v1/leads?limit=200&cursor={cursor}")
+    items = (answer.json or {}).get("items", [])
+    assert ground.their_lead not in {lead["id"] for lead in items}
+
+
+def told(answer: Any, id: str) -> tuple[Any, ...]:
+    """All that an answer tells, but for the id that was asked for and the request's name."""
+    headers = {k: v for k, v in answer.headers.items() if k not in ("X-Request-Id",)}
+    body = {k: v for k, v in (answer.json or {}).items() if k != "instance"}
+    return answer.status_code, headers, repr(body).replace(id, "<id>")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/leads/{id}",
+        "/v1/leads/{id}?version=1",
+        "/v1/leads/{id}?version=99",
+        "/v1/leads/{id}?known_at=3",
+        "/v1/leads/{id}?known_at=x",
+        "/v1/leads/{id}?nonsense=1",
+        "/v1/leads/{id}/history",
+    ],
+)
+def test_a_foreign_lead_cannot_be_told_from_a_missing_one(ground: Ground, path: str) -> None:
+    member = ground.office.one("member", ground.mine)
+    for headers in ({}, {"If_None_Match": '"1"'}, {"If_None_Match": "*"}):
+        foreign = member.get(path.format(id=ground.their_lead), **headers)
+        missing = member.get(path.format(id=NOBODY), **headers)
+        assert foreign.status_code in (404, 422)
+        assert told(foreign, ground.their_lead) == told(missing, NOBODY)
+
+
+def test_a_foreign_member_cannot_be_told_from_a_missing_one(ground: Ground) -> None:
+    member = ground.office.one("member", ground.mine)
+    foreign = member.get(f"/v1/members/{ground.theirs}")
+    missing = member.get(f"/v1/members/{NOBODY}")
+    assert foreign.status_code == 404
+    assert told(foreign, ground.theirs) == told(missing, NOBODY)
+
+
+def test_nobody_but_an_administrator_waives_a_fact(ground: Ground) -> None:
+    office = ground.office
+    waivers = [{"fact": "responsible_unit", "reason": "旧账没有"}]
+    body = {"occurred_on": "2025-04-02", "waivers": waivers}
+    for role in ("officer", "admin"):
+        lead = office.officer.tip(ground.theirs)["id"]
+        answer = office.one(role).post(f"/v1/leads/{lead}/negotiation", body)
+        assert answer.status_code == (200 if role in MAY["waive facts"] else 403)

@@ -1,0 +1,114 @@
+"""The long jobs, each in a process of its own, so that its memory can be told: ``work WHAT …``.
+
+Prints, as its last line, JSON: the seconds (of the clock and of CPU) and the peak memory.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import service  # noqa: F401  (first: it puts a repaired SQLite under the name sqlite3)
+from service.application import Ledger
+from service.cli import main as leadledger
+from service.projections.catch_up import REBUILD_BATCH
+from service.settings import Settings
+
+import sqlite3  # isort: skip
+
+AT_ONCE = 20_000
+
+
+def memory() -> tuple[float, float]:
+    """Resident MB now, and at the peak of this process.
+
+    Not ``ru_maxrss``: that one begins with the peak of whoever started the process.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    found = {name: words for name, _, words in (line.partition(":") for line in lines)}
+    return int(found["VmRSS"].split()[0]) / 1024, int(found["VmHWM"].split()[0]) / 1024
+
+
+def import_(path: str) -> dict[str, Any]:
+    """``leadledger import``."""
+    leadledger(["import", path], standalone_mode=False)
+    return {}
+
+
+def insert_bare(target: str) -> dict[str, Any]:
+    """The ledger's stored rows into ``target``, in one transaction; only the inserts count."""
+    source = sqlite3.connect(Settings.from_environment().database)
+    (layout,) = source.execute(
+        "SELECT sql FROM sqlite_master WHERE name = 'stored_events'"
+    ).fetchone()
+    bare = sqlite3.connect(target, isolation_level=None)
+    bare.execute("PRAGMA journal_mode = WAL")
+    bare.execute("PRAGMA synchronous = FULL")
+    bare.execute(layout)
+    rows = source.execute("SELECT * FROM stored_events ORDER BY rowid")
+    seconds = -time.perf_counter()
+    bare.execute("BEGIN IMMEDIATE")
+    seconds += time.perf_counter()
+    while batch := rows.fetchmany(AT_ONCE):
+        seconds -= time.perf_counter()
+        bare.executemany("INSERT INTO stored_events VALUES (?, ?, ?, ?)", batch)
+        seconds += time.perf_counter()
+    seconds -= time.perf_counter()
+    bare.execute("COMMIT")
+    return {"seconds": seconds + time.perf_counter()}
+
+
+def decode() -> dict[str, Any]:
+    """Read and decode the whole log, with the ledger's recorder and mapper; nothing more."""
+    ledger = Ledger(Settings.from_environment())
+    reached = events = 0
+    while batch := ledger.recorder.select_notifications(
+        reached, REBUILD_BATCH, inclusive_of_start=False
+    ):
+        for notification in batch:
+            ledger.mapper.to_domain_event(notification)
+        reached = batch[-1].id
+        events += len(batch)
+    ledger.close()
+    return {"events": events}
+
+
+def rebuild() -> dict[str, Any]:
+    """Rebuild every projection; ``quarters``: resident MB after each quarter of the events."""
+    ledger = Ledger(Settings.from_environment())
+    ledger.create_tables()
+    last = ledger.recorder.max_notification_id() or 0
+    quarters: list[float] = []
+    done = 0
+
+    def progress(events: int) -> None:
+        nonlocal done
+        done += events
+        while len(quarters) < 4 and done * 4 >= last * (len(quarters) + 1):
+            quarters.append(memory()[0])
+
+    ledger.reads.catch_up.rebuild(progress)
+    ledger.close()
+    return {"events": done, "quarters": quarters}
+
+
+JOBS: dict[str, Callable[..., dict[str, Any]]] = {
+    "import": import_,
+    "insert-bare": insert_bare,
+    "decode": decode,
+    "rebuild": rebuild,
+}
+
+
+def main() -> None:
+    """One job."""
+    began, spent = time.perf_counter(), time.process_time()
+    found = JOBS[sys.argv[1]](*sys.argv[2:])
+    seconds, cpu = time.perf_counter() - began, time.process_time() - spent
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": memory()[1], **found}))
+
+
+if __name__ == "__main__":
+    main()

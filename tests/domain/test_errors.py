@@ -1,0 +1,39 @@
+"""What the ledger says no with: each error carries its sentence and its particulars."""
+
+from domain import errors
+from domain.errors import Invalid, LedgerError, NotReady, Refused, Stale
+
+
+def test_every_error_is_a_ledger_error_and_stands_in_the_drawn_tree() -> None:
+    classes = [
+        c for c in vars(errors).values() if isinstance(c, type) and c.__module__ == "domain.errors"
+    ]
+    assert len(classes) == 8
+    for error in classes:
+        assert issubclass(error, LedgerError)
+        assert error.__name__ in str(errors.__doc__)
+
+
+def test_invalid_names_each_field_with_its_reasons() -> None:
+    error = Invalid({"title": ["It is empty."], "members": ("None.", "Really none.")})
+    assert error.errors == {"title": ["It is empty."], "members": ["None.", "Really none."]}
+    assert str(error) == "title: It is empty. members: None. Really none."
+
+
+def test_refused_lists_missing_facts_and_by_itself_none() -> None:
+    assert Refused("No.").missing == []
+    error = Refused("It lacks two.", missing=("start", "evidence"))
+    assert error.missing == ["start", "evidence"]
+    assert str(error) == "It lacks two."
+
+
+def test_stale_carries_what_happened_since() -> None:
+    error = Stale("You know version 1; the present one is 2.", ({"version": 2},))
+    assert error.events == [{"version": 2}]
+    assert str(error) == "You know version 1; the present one is 2."
+
+
+def test_not_ready_says_when_to_try_again() -> None:
+    soon, later = NotReady("Wait."), NotReady("Wait longer.", 5)
+    assert (str(soon), soon.retry_after) == ("Wait.", 1)
+    assert (str(later), later.retry_after) == ("Wait longer.", 5)

@@ -1,0 +1,227 @@
+"""A real server in processes of its own, and clients that speak to it over real sockets."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import Popen, TimeoutExpired
+from typing import Any
+
+HOME = Path(__file__).parents[2]
+COMMAND = (sys.executable, "-c", "from service.cli import main; main()")
+# How long anything may take before a test gives up; none comes near it.
+PATIENCE = 60.0
+DISTRICT = "320812"
+
+
+def until(true: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
+    """Poll until ``true`` gives something, and give it; ``what`` is said when it never does."""
+    deadline = time.monotonic() + patience
+    while not (found := true()):
+        assert time.monotonic() < deadline, f"waited {patience} s for {what}"
+        time.sleep(0.01)
+    return found
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment(folder: Path, home: Path = HOME, **settings: str) -> dict[str, str]:
+    """The environment of a ledger in ``folder``, free of whatever is set around the tests."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("LEDGER_", "PORT"))}
+    database = {"LEDGER_DATABASE": f"sqlite:///{folder / 'ledger.sqlite'}"}
+    return {**kept, "PYTHONPATH": str(home), **database, **settings}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer: its body as JSON, and its headers by lower-case name."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+    @property
+    def position(self) -> int:
+        """The log position that it reflects."""
+        return int(self.headers["ledger-position"])
+
+
+class Client:
+    """One caller on one kept connection, opened again when it breaks."""
+
+    def __init__(self, port: int, token: str, timeout: float = PATIENCE) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+        self._token = token
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
+        """One request, ``If_Match=…`` being that header; whatever breaks is raised as OSError."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent["Authorization"] = f"Bearer {self._token}"
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
+            sent["Content-Type"] = "application/json"
+        try:
+            self._connection.request(method, path, data, sent)
+            answer = self._connection.getresponse()
+            text = answer.read()
+        except (http.client.HTTPException, OSError) as why:
+            self._connection.close()
+            raise ConnectionError(str(why)) from why
+        told = {name.lower(): value for name, value in answer.getheaders()}
+        return Reply(answer.status, told, json.loads(text) if text else None)
+
+    def get(self, path: str, **headers: str) -> Reply:
+        """GET ``path``."""
+        return self.ask("GET", path, **headers)
+
+    def post(self, path: str, body: Any, **headers: str) -> Reply:
+        """POST ``body`` to ``path``."""
+        return self.ask("POST", path, body, **headers)
+
+    def member(self, number: str = "QJP-001") -> str:
+        """The id of a new member."""
+        facts = {"number": number, "name": "王委员", "district": DISTRICT}
+        reply = self.post("/v1/members", facts)
+        assert reply.status == 201, reply.body
+        found: str = reply.body["id"]
+        return found
+
+    def tip(self, member: str, title: str = "示例项目", **headers: str) -> Reply:
+        """The answer to a tip of that member."""
+        facts = {"title": title, "members": [member], "district": DISTRICT}
+        return self.post("/v1/leads", {**facts, "occurred_on": "2025-03-18"}, **headers)
+
+    def follow(self, lead: str, result: str, **headers: str) -> Reply:
+        """The answer to a follow-up, which any open lead takes any number of."""
+        facts = {"form": "visit", "result": result, "occurred_on": "2025-04-01"}
+        return self.post(f"/v1/leads/{lead}/follow-ups", facts, **headers)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Server:
+    """``leadledger serve`` in a process group of its own."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        port: int | None = None,
+        home: Path = HOME,
+        cwd: Path | None = None,
+        wait: bool = True,
+        **settings: str,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = port or free_port()
+        self.folder = folder
+        self._said, self._complained = folder / "stdout", folder / "stderr"
+        with self._said.open("wb") as out, self._complained.open("wb") as err:
+            self.process = Popen(
+                [*COMMAND, "serve", *arguments],
+                env=environment(folder, home, **{"PORT": str(self.port), **settings}),
+                cwd=cwd or folder,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        if wait:
+            until(lambda: "curl " in self.said or self.process.poll() is not None, "the greeting")
+            assert self.process.poll() is None, self.complained
+
+    @property
+    def said(self) -> str:
+        """What it printed so far."""
+        return self._said.read_text("utf-8")
+
+    @property
+    def complained(self) -> str:
+        """What it printed to stderr so far."""
+        return self._complained.read_text("utf-8")
+
+    @property
+    def token(self) -> str:
+        """The first administrator's token; fails when none was printed."""
+        (token,) = [line for line in self.said.splitlines() if line.startswith("ll_")]
+        return token
+
+    def client(self, token: str | None = None, timeout: float = PATIENCE) -> Client:
+        """A caller, by default the first administrator."""
+        return Client(self.port, token or self.token, timeout)
+
+    def workers(self) -> list[int]:
+        """The processes that answer requests."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
+
+    def booted(self, count: int) -> list[int]:
+        """The workers, once so many of them have opened the ledger."""
+
+        def open_files(pid: int) -> set[str]:
+            with suppress(OSError):
+                links = Path(f"/proc/{pid}/fd").iterdir()
+                return {os.readlink(link) for link in links if link.is_symlink()}
+            return set()
+
+        def found() -> list[int]:
+            log = str(self.folder / "ledger.sqlite")
+            workers = [pid for pid in self.workers() if log in open_files(pid)]
+            return workers if len(workers) == count else []
+
+        workers: list[int] = until(found, f"{count} workers that have opened the ledger")
+        return workers
+
+    def alive(self) -> bool:
+        """Whether any process that it started is left."""
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """Tell it to stop; its exit status."""
+        self.process.send_signal(how)
+        return self.process.wait(PATIENCE)
+
+    def end(self) -> None:
+        """Make an end of it, and of everything that it started."""
+        with suppress(ProcessLookupError, TimeoutExpired):
+            if self.process.poll() is None:
+                self.process.terminate()
+                self.process.wait(20)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(PATIENCE)
+
+
+@contextmanager
+def serving(folder: Path, *arguments: str, **how: Any) -> Iterator[Server]:
+    """A server that answers; ended, whatever happens."""
+    server = Server(folder, *arguments, **how)
+    try:
+        yield server
+    finally:
+        server.end()

@@ -1,0 +1,174 @@
+"""Where tables are kept: all of a transaction or none, one moment per snapshot, clear refusals."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from domain.errors import NotReady
+from service.projections.store import Store, inserting, rows_of, upserting
+from tests.service.helpers import raw
+
+metadata = sa.MetaData()
+notes = sa.Table(
+    "notes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("text", sa.Text, nullable=False),
+)
+sums = sa.Table(
+    "sums",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("last", sa.Text, nullable=False),
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A store of one table."""
+    store = Store(tmp_path / "notes.sqlite", 0.2, metadata, durable=True)
+    store.create_tables()
+    yield store
+    store.close()
+
+
+def write(store: Store, *ids: int, text: str = "x") -> None:
+    """Add rows."""
+    with store.writing() as connection:
+        connection.execute(sa.insert(notes), [{"id": id, "text": text} for id in ids])
+
+
+def ids(store: Store) -> list[int]:
+    """What is there."""
+    with store.reading() as connection:
+        return list(connection.execute(sa.select(notes.c.id).order_by(notes.c.id)).scalars())
+
+
+def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
+    write(store, 1)
+    with pytest.raises(ZeroDivisionError), store.writing() as connection:
+        connection.execute(sa.insert(notes), {"id": 2, "text": "x"})
+        raise ZeroDivisionError
+    assert ids(store) == [1]
+    write(store, 3)
+    assert ids(store) == [1, 3]
+
+
+def test_what_is_not_committed_is_not_seen(store: Store) -> None:
+    with store.writing() as connection:
+        connection.execute(sa.insert(notes), {"id": 1, "text": "x"})
+        assert ids(store) == []
+    assert ids(store) == [1]
+
+
+def test_all_statements_of_a_snapshot_see_the_same_moment(store: Store) -> None:
+    write(store, 1)
+    count = sa.select(sa.func.count()).select_from(notes)
+    with store.snapshot() as connection:
+        assert connection.execute(count).scalar_one() == 1
+        write(store, 2)
+        assert connection.execute(count).scalar_one() == 1
+    assert ids(store) == [1, 2]
+
+
+def test_a_snapshot_whose_reader_fails_does_not_hold_its_moment_for_ever(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError), store.snapshot() as connection:
+        connection.execute(sa.select(notes))
+        raise ZeroDivisionError
+    write(store, 1)
+    assert ids(store) == [1]
+
+
+def test_tables_may_be_made_again_and_keep_their_rows(store: Store) -> None:
+    write(store, 1)
+    store.create_tables()
+    assert ids(store) == [1]
+
+
+def test_a_locked_database_is_not_ready_and_works_again_afterwards(store: Store) -> None:
+    other = raw(store.path)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(NotReady, match="cannot be used just now: database is locked"):
+        write(store, 1)
+    assert ids(store) == [], "reading goes on"
+    other.execute("ROLLBACK")
+    other.close()
+    write(store, 1)
+    assert ids(store) == [1]
+
+
+def test_a_full_disk_is_not_ready_and_works_again_afterwards(store: Store) -> None:
+    with store.writing() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(NotReady, match="full"):
+        write(store, *range(100), text="长" * 1000)
+    assert ids(store) == []
+    with store.writing() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 4294967294")
+    write(store, *range(100), text="长" * 1000)
+    assert len(ids(store)) == 100
+
+
+def test_a_file_that_cannot_be_opened_is_not_ready_until_it_can(tmp_path: Path) -> None:
+    (tmp_path / "notes.sqlite").mkdir()
+    store = Store(tmp_path / "notes.sqlite", 0.2, metadata, durable=False)
+    for _ in range(2):
+        with pytest.raises(NotReady, match="unable to open"):
+            store.create_tables()
+        with pytest.raises(NotReady, match="unable to open"):
+            ids(store)
+    (tmp_path / "notes.sqlite").rmdir()
+    store.create_tables()
+    write(store, 1)
+    assert ids(store) == [1]
+    store.close()
+
+
+def test_a_file_that_is_no_database_is_not_ready(tmp_path: Path) -> None:
+    (tmp_path / "notes.sqlite").write_bytes(b"no database at all" * 1000)
+    store = Store(tmp_path / "notes.sqlite", 0.2, metadata, durable=False)
+    with pytest.raises(NotReady, match="not a database"):
+        store.create_tables()
+    store.close()
+
+
+def rows(store: Store, table: sa.Table) -> list[tuple[object, ...]]:
+    """The whole table."""
+    with store.reading() as connection:
+        return [tuple(row) for row in connection.execute(sa.select(table).order_by(*table.c))]
+
+
+def test_an_upsert_replaces_the_row_of_its_key_and_inserts_the_others(store: Store) -> None:
+    put = upserting(notes)
+    for given in ([], [(1, "first"), (2, "first")], [(2, "second"), (3, "second")]):
+        with store.writing() as connection:
+            put.many(connection, given)
+    assert rows(store, notes) == [(1, "first"), (2, "second"), (3, "second")]
+
+
+def test_an_upsert_that_adds_sums_up_within_a_batch_too(store: Store) -> None:
+    add = upserting(sums, adding=["count"])
+    for given in ([("a", 1, "x"), ("a", 2, "y")], [("b", 5, "z"), ("a", -4, "w")]):
+        with store.writing() as connection:
+            add.many(connection, given)
+    assert rows(store, sums) == [("a", -1, "w"), ("b", 5, "z")]
+
+
+def test_a_plain_insert_of_a_row_that_is_there_fails_as_a_whole(store: Store) -> None:
+    write(store, 2)
+    with pytest.raises(sa.exc.IntegrityError), store.writing() as connection:
+        inserting(notes).many(connection, [(1, "x"), (2, "x")])
+    assert ids(store) == [2]
+
+
+@pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 1001])
+def test_rows_of_many_keys_come_once_each(store: Store, count: int) -> None:
+    write(store, *range(1100))
+    keys = list(range(count))
+    with store.reading() as connection:
+        found = [row.id for row in rows_of(connection, sa.select(notes), notes.c.id, keys)]
+    assert found == keys

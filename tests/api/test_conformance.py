@@ -17,7 +17,7 @@ from schemathesis import Case, GenerationMode, HookContext, Response, engine, ho
 from schemathesis.engine import events
 from schemathesis.generation.meta import REQUEST_SHAPE_PROBES, coverage_scenario
 
-from tests.api.office import BODIES, MONEY, NOBODY, Caller, Office, open_office, settings_in
+from tests.api.office import MONEY, NOBODY, Caller, Office, open_office, settings_in
 
 USCC = "91110000600037341L"
 # The days that leads reach their stages on, of this year; each command comes after them.

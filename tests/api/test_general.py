@@ -160,9 +160,7 @@ def test_the_same_key_is_answered_as_the_first_time_and_records_nothing(office: 
     assert office.position == before
 
 
-def test_a_replay_carries_the_headers_of_the_first_answer(
-    officer: Caller, member_id: str
-) -> None:
+def test_a_replay_carries_the_headers_of_the_first_answer(officer: Caller, member_id: str) -> None:
     first = officer.post("/v1/leads", a_tip(member_id), Idempotency_Key="l")
     again = officer.post("/v1/leads", a_tip(member_id), Idempotency_Key="l")
     for name in ("Location", "ETag", "Content-Type"):
@@ -231,9 +229,7 @@ def test_a_key_of_a_command_that_changed_nothing_is_remembered(
 
 
 @pytest.mark.parametrize("key", ["!", "~" * 128, 'a"b,c;d'])
-def test_a_key_is_any_visible_ascii_of_up_to_128(
-    officer: Caller, member_id: str, key: str
-) -> None:
+def test_a_key_is_any_visible_ascii_of_up_to_128(officer: Caller, member_id: str, key: str) -> None:
     assert keyed(officer, "/v1/leads", a_tip(member_id), key)[0] == 201
     assert keyed(officer, "/v1/leads", a_tip(member_id), key)[2] == "true"
 

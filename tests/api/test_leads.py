@@ -131,9 +131,7 @@ def test_a_lead_goes_from_its_tip_to_groundbreaking(officer: Caller, member_id: 
     assert officer.ok(f"/v1/leads/{lead['id']}") == lead
 
 
-def test_a_framework_agreement_does_not_make_a_lead_signed(
-    officer: Caller, member_id: str
-) -> None:
+def test_a_framework_agreement_does_not_make_a_lead_signed(officer: Caller, member_id: str) -> None:
     lead = lead_in(officer, member_id, "negotiating")
     after = officer.command(lead, "signing", agreement="framework", document_sha256="ab" * 32)
     assert (after["stage"], after["investment"]) == ("negotiating", lead["investment"])
@@ -204,9 +202,7 @@ def test_a_duplicate_repeats_another_lead_that_is_there(
     assert list(problem_of(answer, 422, "invalid")["errors"]) == ["duplicate_of"]
 
 
-def test_a_revision_changes_what_it_names_and_nothing_else(
-    officer: Caller, member_id: str
-) -> None:
+def test_a_revision_changes_what_it_names_and_nothing_else(officer: Caller, member_id: str) -> None:
     lead = officer.tip(member_id, industry="C397", summary="一期")
     after = officer.command(
         lead,

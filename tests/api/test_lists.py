@@ -121,9 +121,7 @@ COMBINATIONS = [
     ("stage=tip", "district=3208", "member={m1}", "max_cny=100000000"),
 ]
 HOLDS = {**FILTERS, "sector=工商联": lambda lead, m: True}
-HOLDS["sector=工商联"] = lambda lead, m: bool(
-    {m[0], m[2]} & {x["id"] for x in lead["members"]}
-)
+HOLDS["sector=工商联"] = lambda lead, m: bool({m[0], m[2]} & {x["id"] for x in lead["members"]})
 HOLDS["from=2025-03-15"] = lambda lead, _: lead["dates"]["tip"] >= "2025-03-15"
 HOLDS["to=2025-03-17"] = lambda lead, _: lead["dates"]["tip"] <= "2025-03-17"
 HOLDS["min_cny=50000000"] = lambda lead, _: (cny(lead) or -1) >= 50_000_000
@@ -145,9 +143,7 @@ def query_of(filters: tuple[str, ...], members: list[str]) -> str:
 
 def expected(ground: Ground, filters: tuple[str, ...], sort: str = "recorded") -> list[Lead]:
     """The leads that a list should show, by a model that knows no database."""
-    found = [
-        lead for lead in ground.leads if all(HOLDS[f](lead, ground.members) for f in filters)
-    ]
+    found = [lead for lead in ground.leads if all(HOLDS[f](lead, ground.members) for f in filters)]
     # The order of recording breaks every tie, in the direction of the sort.
     order = ground.leads.index
     key = KEYS[sort.lstrip("-")]

@@ -82,9 +82,7 @@ def test_every_tip_stands_in_one_place_on_every_day(reader: Caller) -> None:
         assert point["stages"] == {s["stage"]: s["standing"] for s in answer["stages"]}
 
 
-@pytest.mark.parametrize(
-    ("step", "points"), [("day", 363), ("week", 53), ("month", 12)]
-)
+@pytest.mark.parametrize(("step", "points"), [("day", 363), ("week", 53), ("month", 12)])
 def test_a_series_has_one_point_for_each_step_and_ends_with_the_window(
     reader: Caller, step: str, points: int
 ) -> None:

@@ -154,9 +154,7 @@ def test_without_a_token_that_was_issued_nothing_is_answered(
     nobody = ground.office.holding(None)
     for header in (None, "Bearer ll_000000000000_nothing", "Basic b2ZmaWNlcjo="):
         headers = {} if header is None else {"Authorization": header}
-        answer = (
-            nobody.get(path, **headers) if body is None else nobody.post(path, body, **headers)
-        )
+        answer = nobody.get(path, **headers) if body is None else nobody.post(path, body, **headers)
         if ACTIONS[method, template] is None:
             assert answer.status_code == 200
         else:

@@ -144,7 +144,9 @@ def fill(caller: Caller, member: str) -> list[Any]:
     """Tips, each near the size of a page, until one is refused; the answers."""
     answers = []
     for number in range(100):
-        answers.append(caller.post("/v1/leads", a_tip(member, summary="满" * 3_900, title=f"{number}")))
+        answers.append(
+            caller.post("/v1/leads", a_tip(member, summary="满" * 3_900, title=f"{number}"))
+        )
         if answers[-1].status_code != 201:
             return answers
     raise AssertionError("a hundred tips fitted in")
@@ -234,9 +236,7 @@ def test_an_unreadable_event_stops_the_reads_and_is_named(hasty: Office, what: s
             detail = unavailable(officer.get(path))
             assert f"position {position}" in detail, detail
             assert lead["id"] in detail and topic in detail
-        detail = unavailable(
-            officer.post(f"/v1/leads/{lead['id']}/screening", BODIES["screening"])
-        )
+        detail = unavailable(officer.post(f"/v1/leads/{lead['id']}/screening", BODIES["screening"]))
         assert topic in detail
         assert hasty.position == position
         assert officer.ok("/healthz") == {"status": "ok"}

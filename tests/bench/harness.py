@@ -62,7 +62,9 @@ class Figure:
 
     def __str__(self) -> str:
         spread = f" ({min(self.rounds):.2f}–{max(self.rounds):.2f})" if self.rounds[1:] else ""
-        return f"{self.name}: {self.value:.2f}{self.unit}{spread}, limit {self.limit}. {self.detail}"
+        return (
+            f"{self.name}: {self.value:.2f}{self.unit}{spread}, limit {self.limit}. {self.detail}"
+        )
 
 
 class Report:

@@ -57,9 +57,7 @@ def measure(
     def ours(_round: int) -> Burst:
         nonlocal place
         skip, length = place, len(asked)
-        burst = office.server.load(
-            asked, connections=connections, skip=skip, seconds=seconds
-        )
+        burst = office.server.load(asked, connections=connections, skip=skip, seconds=seconds)
         place = (skip + int(burst.rate * seconds / connections) // 2 * 2 + 2) % length
         return burst
 
@@ -83,9 +81,7 @@ def by_rate(
     return report.add(name, [a.rate / b.rate for a, b in found], limit, detail)
 
 
-def by_latency(
-    report: Report, name: str, found: list[tuple[Burst, Burst]], kind: str
-) -> Figure:
+def by_latency(report: Report, name: str, found: list[tuple[Burst, Burst]], kind: str) -> Figure:
     """The figure of one client's waiting, theirs over ours (higher is better)."""
     ours, theirs = found[len(found) // 2]
     detail = f"{theirs.latency[kind] * 1e3:.2f} ms beside {ours.latency[kind] * 1e3:.2f} ms"

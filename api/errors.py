@@ -104,7 +104,7 @@ def _web_error(error: HTTPException) -> Response:
 
 
 def _fault(error: Exception) -> Response:
-    log.exception("request %s failed", request_id(), exc_info=error)
+    log.exception("request %s failed", request_id(), exc_info=error)  # noqa: LOG004
     detail = "The ledger met a fault of its own; its log has more under this request's id."
     return problem(500, *WEB_CODES[500], detail)
 

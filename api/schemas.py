@@ -326,8 +326,8 @@ class Whole(fields.Integer):
 class YesNo(fields.Boolean):
     """``true`` or ``false``."""
 
-    truthy = {"true"}
-    falsy = {"false"}
+    truthy = {"true"}  # noqa: RUF012
+    falsy = {"false"}  # noqa: RUF012
 
 
 class KnownAt(fields.String):

@@ -14,7 +14,7 @@ from domain.values import NOTE, district_fault, industry_fault, parse_day, text_
 from service.uscc import uscc_fault
 
 HEADINGS = tuple(
-    "编号 项目名称 提供委员 委员界别 区划代码 提供日期 投资方 统一社会信用代码 产业代码 计划投资 单位 "
+    "编号 项目名称 提供委员 委员界别 区划代码 提供日期 投资方 统一社会信用代码 产业代码 计划投资 单位 "  # noqa: E501
     "洽谈日期 责任单位 责任人 拟签约日期 签约日期 协议类型 协议投资 协议单位 开工日期 开工佐证 "
     "终止日期 终止结果 终止原因 备注".split()
 )

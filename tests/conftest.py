@@ -1,4 +1,4 @@
-"""Tests of defects that are known and not yet mended are expected to fail, by their listed names."""
+"""Tests of defects that are known and not yet mended are expected to fail, by their listed names."""  # noqa: E501
 
 from pathlib import Path
 

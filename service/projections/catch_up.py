@@ -154,7 +154,7 @@ class CatchUp:
         for one in notifications:
             try:
                 self._project(connection, projections, [one])
-            except Exception as cause:
+            except Exception as cause:  # noqa: BLE001
                 return ProjectionStopped(
                     f"The projections stopped at position {one.id}, event "
                     f"{one.originator_version} of {one.originator_id} ({one.topic}): {cause!r}."

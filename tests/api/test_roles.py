@@ -260,7 +260,7 @@ def test_the_cursor_of_an_officer_leads_a_member_to_its_own_leads_only(ground: G
 
 def told(answer: Any, id: str) -> tuple[Any, ...]:
     """All that an answer tells, but for the id that was asked for and the request's name."""
-    headers = {k: v for k, v in answer.headers.items() if k not in ("X-Request-Id",)}
+    headers = {k: v for k, v in answer.headers.items() if k not in ("X-Request-Id",)}  # noqa: FURB171
     body = {k: v for k, v in (answer.json or {}).items() if k != "instance"}
     return answer.status_code, headers, repr(body).replace(id, "<id>")
 

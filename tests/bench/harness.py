@@ -89,11 +89,11 @@ class Report:
 
     def markdown(self) -> str:
         """All figures as a table."""
-        commit = subprocess.run(
+        commit = subprocess.run(  # noqa: PLW1510
             ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
         ).stdout.strip()
         head = (
-            f"{date.today()}, commit {commit or 'unknown'}, {len(CORES)} cores, "
+            f"{date.today()}, commit {commit or 'unknown'}, {len(CORES)} cores, "  # noqa: DTZ011
             f"Python {'.'.join(map(str, sys.version_info[:3]))}. Each figure is the median of "
             "rounds in which both sides were measured in turn; lowest and highest round beside it."
         )
@@ -148,7 +148,7 @@ class Server:
             "requests": requests,
         }
         before = self._cpu()
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: PLW1510
             [sys.executable, "-S", "-E", str(Path(__file__).parent / "load.py")],
             input=json.dumps(plan),
             capture_output=True,
@@ -263,7 +263,7 @@ def in_turn(
 
 def work(what: str, *arguments: str, database: Path) -> dict[str, Any]:
     """Run ``tests/bench/work.py`` in a process of its own; what it found."""
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: PLW1510
         [sys.executable, "-m", "tests.bench.work", what, *arguments],
         cwd=ROOT,
         env=child_environment(LEDGER_DATABASE=f"sqlite:///{database}"),

@@ -337,6 +337,6 @@ def result_of(process: Any, pipe: Any) -> Any:
 def _work(pipe: Any, work: Callable[..., Any], arguments: Sequence[Any]) -> None:
     try:
         result = (True, work(*arguments))
-    except Exception:
+    except Exception:  # noqa: BLE001
         result = (False, traceback.format_exc())
     pipe.send(result)

@@ -272,7 +272,7 @@ def compete(barrier: Any, folder: Path, lead: UUID, version: int) -> str:
         try:
             follow(ledger, lead, by=call(known=version))
         except Stale as stale:
-            assert [event["version"] for event in stale.events] == [2]
+            assert [event["version"] for event in stale.events] == [2]  # noqa: PT017
             return "stale"
         return "done"
 

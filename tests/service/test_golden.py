@@ -212,4 +212,4 @@ def test_the_golden_files_are_never_rewritten(tmp_path: Path) -> None:
 
 
 if __name__ == "__main__":
-    print(f"{append_missing(GOLDEN)} events appended")
+    print(f"{append_missing(GOLDEN)} events appended")  # noqa: T201

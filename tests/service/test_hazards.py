@@ -105,7 +105,7 @@ def test_an_unknown_topic_fails_closed_and_imports_nothing(tmp_path: Path, topic
         before = set(sys.modules)
         with pytest.raises(UnreadableEvent, match="has a topic unknown here"):
             follow(ledger, lead)
-        with pytest.raises(NotReady, match="position 3.*unknown here"):
+        with pytest.raises(NotReady, match="position 3.*unknown here"):  # noqa: RUF043
             ledger.reads.lead(lead)
         assert set(sys.modules) == before
         assert len(whole_log(ledger)) == 3
@@ -121,7 +121,7 @@ def test_a_newer_event_stops_commands_and_reads_of_that_lead(tmp_path: Path) -> 
         ledger.record_all([StoredEvent(lead, 2, "lead.followed_up", newer)])
         with pytest.raises(UnreadableEvent, match="of a newer version, 2"):
             follow(ledger, lead)
-        with pytest.raises(NotReady, match="position 3.*newer version, 2"):
+        with pytest.raises(NotReady, match="position 3.*newer version, 2"):  # noqa: RUF043
             ledger.reads.lead(lead)
 
 
@@ -195,7 +195,7 @@ def test_a_save_that_is_interrupted_between_its_events_leaves_none_of_them(
 ) -> None:
     with ledger_in(tmp_path) as ledger:
         lead = a_lead(ledger)
-        with pytest.raises(KeyboardInterrupt), ledger.log_recorder.writing() as writer:
+        with pytest.raises(KeyboardInterrupt), ledger.log_recorder.writing() as writer:  # noqa: PT012
             writer.execute("INSERT INTO stored_events VALUES ('x', 1, 't', x'00')")
             raise KeyboardInterrupt
         assert follow(ledger, lead).position == 3

@@ -49,7 +49,7 @@ def ids(store: Store) -> list[int]:
 
 def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
     write(store, 1)
-    with pytest.raises(ZeroDivisionError), store.writing() as connection:
+    with pytest.raises(ZeroDivisionError), store.writing() as connection:  # noqa: PT012
         connection.execute(sa.insert(notes), {"id": 2, "text": "x"})
         raise ZeroDivisionError
     assert ids(store) == [1]
@@ -75,7 +75,7 @@ def test_all_statements_of_a_snapshot_see_the_same_moment(store: Store) -> None:
 
 
 def test_a_snapshot_whose_reader_fails_does_not_hold_its_moment_for_ever(store: Store) -> None:
-    with pytest.raises(ZeroDivisionError), store.snapshot() as connection:
+    with pytest.raises(ZeroDivisionError), store.snapshot() as connection:  # noqa: PT012
         connection.execute(sa.select(notes))
         raise ZeroDivisionError
     write(store, 1)

@@ -49,8 +49,20 @@ def refused(ground: Ground, path: str, data: bytes, headers: dict[str, str] = JS
 
 
 # A tip with one thing wrong: the field's value, and the field that the answer names.
-MEMBER = object()  # stands for the id of the member that is there
-LEFT_OUT = object()
+
+
+class _StandsFor:
+    """A placeholder whose name is the same in every process, as the tests' names must be."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+MEMBER = _StandsFor("the member that is there")
+LEFT_OUT = _StandsFor("left out")
 WRONG_IN_A_TIP: list[tuple[str, Any, str]] = [
     ("title", LEFT_OUT, "title"),
     ("title", None, "title"),

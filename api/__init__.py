@@ -17,6 +17,12 @@ MOST_BYTES = 1024 * 1024
 VERSION = "1"
 
 
+class LedgerApi(Api):
+    """flask-smorest's registry of routes, without the error answer of its own that it documents."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+
 class LedgerApp(Flask):
     """Flask without the look, at every call, whether a function is a coroutine: none is."""
 
@@ -38,7 +44,7 @@ def create_app(settings: Settings) -> Flask:
     ledger = Ledger(settings)
     ledger.create_tables()
     app.extensions["ledger"] = ledger
-    api = Api(app)
+    api = LedgerApi(app)
     app.extensions["ledger-api"] = api
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     for resource in (members, leads, pipeline, system):

@@ -14,6 +14,7 @@ from domain.errors import Invalid
 
 # The parameters that say where in a list to be, not which list it is.
 _PLACE = frozenset({"cursor", "limit"})
+_FARTHEST = 2**62
 
 
 def write_cursor(*place: Any) -> str:
@@ -30,7 +31,8 @@ def read_cursor(query: dict[str, Any], kinds: tuple[type, ...]) -> list[Any] | N
         found = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (binascii.Error, ValueError):
         found = None
-    if not isinstance(found, list) or [type(part) for part in found] != [str, *kinds]:
+    fits = isinstance(found, list) and [type(part) for part in found] == [str, *kinds]
+    if not fits or any(abs(part) > _FARTHEST for part in found if type(part) is int):
         raise Invalid({"cursor": ["It is none that this ledger gave."]})
     if found[0] != _question():
         raise Invalid({"cursor": ["It belongs to a list with other parameters."]})

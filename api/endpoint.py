@@ -4,6 +4,7 @@ A route is declared once, with ``endpoint``; its OpenAPI description is made fro
 words that the running code goes by.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache, wraps
 from hashlib import blake2b, sha256
@@ -25,6 +26,7 @@ from service.application import Answer, Ledger
 from service.requests import Call
 
 _KEY_LENGTH = 128
+_VERSION = re.compile(r"[0-9]{1,18}", re.ASCII)
 View = Callable[..., Response]
 
 
@@ -73,6 +75,7 @@ def endpoint(
                 return view(**path)
 
         described = operation(method, answer, body, query, status, refusals)
+        described["operationId"] = f"{blueprint.name}_{view.__name__}"
         blueprint.route(rule, methods=[method])(blueprint.doc(**described)(answering))
         return answering
 
@@ -101,7 +104,7 @@ def _known_versions() -> frozenset[int] | None:
         return None
     tags = (tag.strip() for tag in header.split(","))
     quoted = (tag[1:-1] for tag in tags if len(tag) > 2 and tag[0] == tag[-1] == '"')
-    return frozenset(int(tag) for tag in quoted if tag.isascii() and tag.isdigit())
+    return frozenset(int(tag) for tag in quoted if _VERSION.fullmatch(tag))
 
 
 def answered(answer: Answer) -> Response:
@@ -150,7 +153,10 @@ def _check_accept() -> None:
     accept = request.headers.get("Accept")
     if accept in (None, "", "*/*", "application/json"):
         return
-    if not request.accept_mimetypes.accept_json:
+    # From the most to the least specific range that says something of JSON.
+    wanted = {range_.partition(";")[0].strip(): q for range_, q in request.accept_mimetypes}
+    said = [wanted[r] for r in ("application/json", "application/*", "*/*") if r in wanted]
+    if not said or said[0] <= 0:
         raise NotAcceptable(f"This answers application/json; the request accepts {accept[:80]}.")
 
 
@@ -173,8 +179,10 @@ def _flat(messages: Mapping[Any, Any], path: str = "") -> dict[str, list[str]]:
     """Nested messages as ``investment.amount`` → reasons."""
     flat: dict[str, list[str]] = {}
     for name, value in messages.items():
-        at = f"{path}.{name}" if path else str(name)
-        at = at.removesuffix("._schema").replace("_schema", "body")
+        if name == "_schema":
+            at = path or "body"
+        else:
+            at = f"{path}.{name}" if path else str(name)
         if isinstance(value, Mapping):
             flat.update(_flat(value, at))
         else:

@@ -41,12 +41,30 @@ _IF_NONE_MATCH = {
     "description": "An ETag the client has; 304 if it still holds.",
     "schema": {"type": "string"},
 }
-_POSITION = {
+POSITION = {
     "Ledger-Position": {
         "description": "The log position that the answer reflects.",
         "schema": {"type": "integer"},
     }
 }
+
+
+_CREATED = {"Location": {"description": "Where it is.", "schema": {"type": "string"}}}
+_LATER = {
+    "Retry-After": {
+        "description": "In how many seconds to try again.",
+        "schema": {"type": "integer"},
+    }
+}
+
+
+def refused(status: int) -> dict[str, Any]:
+    """The description of a refusal."""
+    return {
+        "description": _PROBLEMS[status],
+        "headers": {**POSITION, **(_LATER if status == 503 else {})},
+        "content": {"application/problem+json": {"schema": ProblemOut}},
+    }
 
 
 def operation(
@@ -61,13 +79,13 @@ def operation(
     etag = {"ETag": {"description": "The version.", "schema": {"type": "string"}}}
     done = {
         "description": "Recorded." if body else "As asked.",
-        "headers": {**_POSITION, **etag},
+        "headers": {**POSITION, **etag, **(_CREATED if status == 201 else {})},
         "content": {"application/json": {"schema": answer}},
     }
     responses: dict[str, Any] = {str(status): done}
     parameters: list[Any] = []
     if method == "GET":
-        responses["304"] = {"description": "It has not changed."}
+        responses["304"] = {"description": "It has not changed.", "headers": {**POSITION, **etag}}
         parameters.append(_IF_NONE_MATCH)
     else:
         parameters += _COMMAND_HEADERS
@@ -76,11 +94,7 @@ def operation(
     if query is not None:
         parameters.append({"in": "query", "schema": query})
     for refusal in sorted({*_ALL, *(_WITH_BODY if body else ()), *refusals}):
-        responses[str(refusal)] = {
-            "description": _PROBLEMS[refusal],
-            "headers": _POSITION,
-            "content": {"application/problem+json": {"schema": ProblemOut}},
-        }
+        responses[str(refusal)] = refused(refusal)
     described: dict[str, Any] = {
         "parameters": parameters,
         "responses": responses,

@@ -7,8 +7,9 @@ from flask import Response, current_app, g
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema
 
-from api.answers import HealthOut, OpenApiOut, ProblemOut
+from api.answers import HealthOut, OpenApiOut
 from api.endpoint import ledger
+from api.openapi import POSITION, refused
 from domain.errors import NotReady
 
 blueprint = Blueprint("system", __name__, description="Health and description; no token needed.")
@@ -41,11 +42,14 @@ def _json(body: object) -> Response:
 
 def _route(rule: str, view: Callable[[], Response], answer: type[Schema]) -> None:
     """Declare a route that takes nothing and needs no token."""
-    done = {"description": "As asked.", "content": {"application/json": {"schema": answer}}}
-    problem = {"application/problem+json": {"schema": ProblemOut}}
-    failed = {"description": "not-ready: try again later", "content": problem}
-    responses = {"200": done, **({"503": failed} if view is readyz else {})}
-    blueprint.route(rule)(blueprint.doc(responses=responses)(view))
+    done = {
+        "description": "As asked.",
+        "headers": POSITION,
+        "content": {"application/json": {"schema": answer}},
+    }
+    responses = {"200": done, **({"503": refused(503)} if view is readyz else {})}
+    described = blueprint.doc(responses=responses, operationId=f"system_{view.__name__}")
+    blueprint.route(rule)(described(view))
 
 
 _route("/healthz", healthz, HealthOut)

@@ -23,7 +23,10 @@ EARLIEST = date(1978, 1, 1)
 # private and unassigned code points,
 # and the marks that make a text read otherwise than it is stored.
 _FORBIDDEN = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# zero-width marks first, then those of direction
+_UNSEEN = frozenset(
+    "\u200b\u2060\ufeff\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
 
 
 def text_fault(text: str, longest: int, *, lines: bool = False) -> str | None:
@@ -35,7 +38,7 @@ def text_fault(text: str, longest: int, *, lines: bool = False) -> str | None:
     for at, char in enumerate(text):
         if lines and char in "\n\r\t":
             continue
-        if char in _BIDI or unicodedata.category(char) in _FORBIDDEN:
+        if char in _UNSEEN or unicodedata.category(char) in _FORBIDDEN:
             return f"Character {at + 1} (U+{ord(char):04X}) is a control character."
     return None
 

@@ -8,6 +8,7 @@ synchronous FULL, and reading that builds its objects faster.
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -28,6 +29,9 @@ from eventsourcing.persistence import (
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
 
 from service.locks import FileLock
+
+# In bytes: what the longest texts of one request come to, with room to spare.
+_LARGE_COMMAND = 64 * 1024
 
 
 class UnreadableEvent(Exception):
@@ -75,7 +79,9 @@ class LedgerMapper(Mapper[UUID]):
 
     def __init__(self, classes: Iterable[type[Any]], aggregates: Mapping[str, type[Any]]) -> None:
         super().__init__(OrjsonTranscoder())
-        self._classes = {cls.TOPIC: (cls, getattr(cls, "class_version", 1)) for cls in classes}
+        self._classes = {
+            cls.TOPIC: (cls, getattr(cls, "class_version", 1), _facts_of(cls)) for cls in classes
+        }
         self._origins = {
             topic: f"{cls.__module__}:{cls.__qualname__}" for topic, cls in aggregates.items()
         }
@@ -84,7 +90,7 @@ class LedgerMapper(Mapper[UUID]):
         """The event as it is kept for ever."""
         state = dict(vars(domain_event))
         topic: str = type(domain_event).TOPIC  # type: ignore[attr-defined]
-        cls, version = self._classes[topic]
+        cls, version, _ = self._classes[topic]
         if cls is not type(domain_event):
             raise UnreadableEvent(f"Topic {topic} belongs to {cls}, not {type(domain_event)}.")
         state.pop("originator_topic", None)
@@ -102,7 +108,7 @@ class LedgerMapper(Mapper[UUID]):
         known = self._classes.get(topic)
         if known is None:
             raise UnreadableEvent(f"{_named(stored_event)} has a topic unknown here.")
-        cls, newest = known
+        cls, newest, facts = known
         try:
             state = orjson.loads(stored_event.state)
             # Kept as text as well: whoever shows it need not write it anew.
@@ -115,6 +121,9 @@ class LedgerMapper(Mapper[UUID]):
             raise UnreadableEvent(f"{_named(stored_event)} is of an unknown version, {version!r}.")
         for step in range(version, newest):
             getattr(cls, f"upcast_v{step}_v{step + 1}")(state)
+        if not facts <= state.keys():
+            lacking = ", ".join(sorted(facts - state.keys()))
+            raise UnreadableEvent(f"{_named(stored_event)} is damaged: it lacks {lacking}.")
         state["originator_id"] = stored_event.originator_id
         state["originator_version"] = stored_event.originator_version
         if topic in self._origins:
@@ -122,6 +131,12 @@ class LedgerMapper(Mapper[UUID]):
         event = object.__new__(cls)
         object.__setattr__(event, "__dict__", state)
         return event
+
+
+def _facts_of(cls: type[Any]) -> frozenset[str]:
+    """The fields that an event's stored state holds."""
+    elsewhere = {"originator_id", "originator_version", "originator_topic"}
+    return frozenset(field.name for field in fields(cls)) - elsewhere
 
 
 def _named(stored: StoredEvent) -> str:
@@ -152,7 +167,7 @@ class LedgerRecorder(SQLiteApplicationRecorder):
         """The library's table, and the one line that readiness writes."""
         return [
             *super().construct_create_table_statements(),
-            "CREATE TABLE IF NOT EXISTS readiness (id INTEGER PRIMARY KEY, tries INTEGER)",
+            "CREATE TABLE IF NOT EXISTS readiness (id INTEGER PRIMARY KEY, room BLOB)",
         ]
 
     @contextmanager
@@ -248,11 +263,16 @@ class LedgerRecorder(SQLiteApplicationRecorder):
         return version
 
     def try_write(self) -> None:
-        """Write something durably; raises what a command would meet. For readiness."""
+        """Write durably as much as a large command, and take it back. For readiness.
+
+        Raises what a command would meet: a lock that is held, a disk with no room left.
+        """
         with self.writing() as connection:
             connection.execute(
-                "INSERT INTO readiness VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET tries = 1"
+                "INSERT INTO readiness (room) VALUES (zeroblob(?))", (_LARGE_COMMAND,)
             )
+        with self.writing() as connection:
+            connection.execute("DELETE FROM readiness")
 
     def close(self) -> None:
         """Let go of the file."""

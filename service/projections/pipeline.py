@@ -5,6 +5,7 @@ the same for a thousand leads as for a million. A selection of leads, or an earl
 is summed from the entries themselves.
 """
 
+from calendar import monthrange
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
@@ -234,12 +235,14 @@ def step_ends(start: date, end: date, step: str) -> list[date]:
     day = start
     while day <= end:
         if step == "week":
-            last = day + timedelta(days=6 - day.weekday())
+            last = date.fromordinal(min(day.toordinal() + 6 - day.weekday(), end.toordinal()))
         elif step == "month":
-            last = (day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+            last = day.replace(day=monthrange(day.year, day.month)[1])
         else:
             last = day
         ends.append(min(last, end))
+        if last >= end:
+            break
         day = last + timedelta(days=1)
     return ends
 

@@ -73,7 +73,7 @@ def test_a_locked_ledger_is_read_but_not_written(hasty: Office, how: Any) -> Non
     member = officer.register()["id"]
     lead = officer.tip(member)
     before = hasty.position
-    with how(database if how is locked else database.with_suffix(".lock")):
+    with how(database if how is locked else database.with_name(database.name + ".lock")):
         for answer in writes(officer, member, lead["id"]):
             unavailable(answer)
         unavailable(officer.get("/readyz"))

@@ -179,10 +179,8 @@ def _flat(messages: Mapping[Any, Any], path: str = "") -> dict[str, list[str]]:
     """Nested messages as ``investment.amount`` → reasons."""
     flat: dict[str, list[str]] = {}
     for name, value in messages.items():
-        if name == "_schema":
-            at = path or "body"
-        else:
-            at = f"{path}.{name}" if path else str(name)
+        inner = f"{path}.{name}" if path else str(name)
+        at = path or "body" if name == "_schema" else inner
         if isinstance(value, Mapping):
             flat.update(_flat(value, at))
         else:

@@ -21,8 +21,15 @@ from domain.stage import (
     VERDICTS,
 )
 from domain.values import (
+    COUNTRY_SHAPE,
+    DISTRICT_SHAPE,
+    INDUSTRY_SHAPE,
+    LINE_SHAPE,
     LONG_TEXT,
     NOTE,
+    PHONE_SHAPE,
+    PREFIX_SHAPE,
+    TEXT_SHAPE,
     country_fault,
     district_fault,
     district_prefix_fault,
@@ -35,12 +42,12 @@ from service.uscc import uscc_fault
 
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_DISTRICT = {"pattern": r"^[1-9][0-9]{5}$", "example": "320812"}
-_PREFIX = {"pattern": r"^[1-9][0-9]([0-9]{2}([0-9]{2})?)?$", "example": "3208"}
-_INDUSTRY = {"pattern": r"^[A-T][0-9]{0,4}$", "example": "C397"}
+_DISTRICT = {"pattern": DISTRICT_SHAPE, "example": "320812"}
+_PREFIX = {"pattern": PREFIX_SHAPE, "example": "3208"}
+_INDUSTRY = {"pattern": INDUSTRY_SHAPE, "example": "C397"}
 _USCC = {"pattern": r"^[0-9A-HJ-NPQRTUWXY]{18}$", "example": "91110000600037341L"}
-_COUNTRY = {"pattern": r"^[A-Z]{2}$", "example": "CN"}
-_PHONE = {"pattern": r"^\+?[0-9][0-9 ()-]{4,28}[0-9]$", "example": "0517-83590000"}
+_COUNTRY = {"pattern": COUNTRY_SHAPE, "example": "CN"}
+_PHONE = {"pattern": PHONE_SHAPE, "example": "0517-83590000"}
 _HASH = {"pattern": r"^[0-9a-f]{64}$"}
 
 OPTIONAL: dict[str, Any] = {"load_default": None, "allow_none": True}
@@ -50,7 +57,9 @@ class Text(fields.String):
     """A text without spaces around it; ``lines`` allows line breaks."""
 
     def __init__(self, longest: int, *, lines: bool = False, **more: Any) -> None:
-        super().__init__(metadata={"minLength": 1, "maxLength": longest}, **more)
+        shape = TEXT_SHAPE if lines else LINE_SHAPE
+        about = {"minLength": 1, "maxLength": longest, "pattern": shape}
+        super().__init__(metadata=about, **more)
         self._longest = longest
         self._lines = lines
 

@@ -10,7 +10,7 @@ from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Mappe
 from eventsourcing.utils import Environment, EnvType
 
 from domain.actor import current_actor
-from domain.errors import Invalid, KeyReused, NotFound, NotReady, Refused, Stale
+from domain.errors import Invalid, KeyReused, LedgerError, NotFound, NotReady, Refused, Stale
 from domain.lead import Lead
 from domain.member import Member
 from service.log import LedgerMapper, LedgerRecorder
@@ -228,7 +228,14 @@ class Ledger(Application[UUID]):
                 answer = self._recorded_by_this_request(subject, status)
             if answer is not None:
                 return answer
-            before, new = attempt()
+            try:
+                before, new = attempt()
+            except LedgerError:
+                # Refused perhaps because the same request, sent twice, was faster elsewhere.
+                answer = self._answered_before(call)
+                if answer is not None:
+                    return answer
+                raise
             stream = [*before, *new]
             version = stream[-1].originator_version
             claims = claim(call, subject, version, status)
@@ -253,6 +260,8 @@ class Ledger(Application[UUID]):
             raise KeyReused(f"Idempotency-Key '{call.key}' came before with another request.")
         subject = UUID(first.subject)
         body = self._show(list(self.events.get(subject, lte=first.version)))
+        # Whatever position the answer names, it was recorded by then.
+        self.reads.data_version()
         # A try of this very request, whose reply was lost, is no replay.
         replayed = first.request != current_actor().request
         return Answer(subject, first.version, first.status, body, replayed=replayed)

@@ -1,10 +1,12 @@
 """The command line: ``leadledger …``. Exit status 0 done, 1 refused or failed, 2 wrong usage."""
 
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import click
@@ -78,11 +80,17 @@ def _import(ledger: Ledger, file: Path, *, dry_run: bool) -> Imported:
     actor = Actor(f"import of {file.name}", now(), uuid4().hex, may_waive=True)
     with (
         acting(actor),
-        click.progressbar(length=length, label=file.name, file=sys.stderr) as bar,
+        _progress(length, file.name) as bar,
     ):
         done = import_csv(ledger, file, dry_run=dry_run, progress=bar.update)
         bar.update(length)
         return done
+
+
+def _progress(length: int, label: str) -> Any:
+    """A progress bar on a terminal; nothing at all anywhere else."""
+    hidden = not sys.stderr.isatty()
+    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden)
 
 
 @main.command()
@@ -112,7 +120,7 @@ def rebuild() -> None:
     """Make every projection anew from the log; readers see the old until it is done."""
     with _ledger() as ledger:
         last = ledger.recorder.max_notification_id() or 0
-        with click.progressbar(length=last, label="projections", file=sys.stderr) as bar:
+        with _progress(last, "projections") as bar:
             position = ledger.reads.catch_up.rebuild(bar.update)
     click.echo(f"Rebuilt up to position {position}.")
 
@@ -123,12 +131,15 @@ def serve(with_demo: bool) -> None:
     """Serve the API with gunicorn until it is told to stop."""
     with _ledger() as ledger:
         settings = ledger.settings
+        _check_address(settings)
         if with_demo and ledger.recorder.max_notification_id() is None:
             done = _import(ledger, DEMO, dry_run=False)
             click.echo(f"Loaded the 2025 ledger: {done.leads} leads.")
         first = None if ledger.tokens.any() else ledger.tokens.issue("admin", "first administrator")
         address = f"http://{settings.bind}:{settings.port}"
         greeting = _greeting(address, first)
+    # gunicorn finds the application beside the code; a path given from here stays what it was.
+    os.environ["LEDGER_DATABASE"] = f"sqlite:///{settings.database.resolve()}"
     os.chdir(HOME)
     # The greeting goes through a pipe, so that gunicorn gives it when it is ready and the token
     # stands in no process list, environment or file.
@@ -141,6 +152,17 @@ def serve(with_demo: bool) -> None:
     os.environ["LEADLEDGER_GREETING"] = str(ready)
     gunicorn = [sys.executable, "-m", "gunicorn", "--config", config, "wsgi:app"]
     os.execv(sys.executable, gunicorn)
+
+
+def _check_address(settings: Settings) -> None:
+    """Stop before anything is made when the address is taken."""
+    with socket.socket(socket.AF_INET6 if ":" in settings.bind else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.bind, settings.port))
+        except OSError as why:
+            address = f"{settings.bind}:{settings.port}"
+            raise click.ClickException(f"Cannot listen on {address}: {why.strerror}.") from None
 
 
 def _greeting(address: str, first_token: str | None) -> str:

@@ -122,7 +122,7 @@ def _rows(file: IO[str]) -> Iterator[tuple[int, Mapping[str, str] | BadRow]]:
 
 def _named(headings: list[str], cells: list[str]) -> Mapping[str, str] | BadRow:
     if len(cells) > len(headings):
-        return BadRow({"row": f"It has {len(cells)} cells under {len(headings)} headings."})
+        return BadRow({"row": f"The row has {len(cells)} cells under {len(headings)} headings."})
     named = dict.fromkeys(HEADINGS, "")
     named.update(zip(headings, (cell.strip() for cell in cells), strict=False))
     return named

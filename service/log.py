@@ -8,7 +8,6 @@ synchronous FULL, and reading that builds its objects faster.
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
@@ -136,7 +135,7 @@ class LedgerMapper(Mapper[UUID]):
 def _facts_of(cls: type[Any]) -> frozenset[str]:
     """The fields that an event's stored state holds."""
     elsewhere = {"originator_id", "originator_version", "originator_topic"}
-    return frozenset(field.name for field in fields(cls)) - elsewhere
+    return frozenset(getattr(cls, "__dataclass_fields__", ())) - elsewhere
 
 
 def _named(stored: StoredEvent) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from domain.errors import NotReady
 from service.locks import FileLock
@@ -141,6 +141,8 @@ class Store:
 def _unavailable() -> Iterator[None]:
     try:
         yield
+    except IntegrityError:
+        raise
     except DatabaseError as why:
         raise NotReady(f"The database cannot be used just now: {why.orig}.") from why
     except sqlite3.DatabaseError as why:

@@ -199,7 +199,7 @@ def test_another_amount_needs_a_reason(
         ({"title": None}, {"title": ["It is empty."]}),
         ({"title": " "}, {"title": ["It is empty."]}),
         ({"title": "项" * 201}, {"title": ["It has 201 characters; at most 200 are kept."]}),
-        ({"title": "a\u202e"}, {"title": ["Character 2 (U+202E) is a control character."]}),
+        ({"title": "a\u202e"}, {"title": ["Character 2 (U+202E) is one that no text keeps."]}),
         (
             {"investment": {"amount": "1e9", "unit": "元"}},
             {"investment.amount": ["'1e9' is no decimal number of 0 or more, like 1.6."]},

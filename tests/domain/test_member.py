@@ -89,10 +89,10 @@ def test_the_id_is_that_of_the_number_as_it_is_kept() -> None:
     [
         ("number", "", "It is empty."),
         ("number", "1" * 41, "It has 41 characters; at most 40 are kept."),
-        ("number", "QJP\t1", "Character 4 (U+0009) is a control character."),
+        ("number", "QJP\t1", "Character 4 (U+0009) is one that no text keeps."),
         ("name", " ", "It is empty."),
         ("name", "张" * 101, "It has 101 characters; at most 100 are kept."),
-        ("name", "张\u202e伟", "Character 2 (U+202E) is a control character."),
+        ("name", "张\u202e伟", "Character 2 (U+202E) is one that no text keeps."),
         ("sector", "  ", "It is empty."),
         ("sector", "界" * 101, "It has 101 characters; at most 100 are kept."),
         ("district", "3208", "'3208' is no GB/T 2260 district code of six digits, like 320812."),

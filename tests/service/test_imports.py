@@ -278,7 +278,7 @@ def test_a_dozen_different_faults_are_all_named_at_once(tmp_path: Path, ledger: 
         f"line 16, 终止日期: 'rescinded' (解约) closes a lead that is signed; {stands}",
         "line 17, 拟签约日期: 2025-03-31 is before the plan of 2025-04-01 itself.",
         f"line 18, 产业代码: 'Z' is no GB/T 4754 code: {shape}",
-        "line 18, 备注: Character 2 (U+0007) is a control character.",
+        "line 18, 备注: Character 2 (U+0007) is one that no text keeps.",
         "line 18, 编号: It is empty, and every row needs it.",
     ]
 

@@ -83,7 +83,7 @@ def test_a_lock_is_let_go_when_what_it_guarded_fails(tmp_path: Path) -> None:
 def test_a_lock_whose_file_cannot_be_opened_can_be_had_once_it_can(tmp_path: Path) -> None:
     lock = FileLock(tmp_path / "folder" / "x.lock", 0.05)
     for _ in range(2):
-        with pytest.raises(OSError, match="No such file"), lock.held():
+        with pytest.raises(NotReady, match="No such file"), lock.held():
             pytest.fail("there is nothing to hold")
     (tmp_path / "folder").mkdir()
     with lock.held():

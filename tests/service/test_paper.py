@@ -162,8 +162,8 @@ NO_DAY = "is no day of the calendar, like 2025-03-18."
     ("cells", "column", "reason"),
     [
         ({"项目名称": "长" * 201}, "项目名称", "It has 201 characters; at most 200 are kept."),
-        ({"项目名称": "a\x00b"}, "项目名称", "Character 2 (U+0000) is a control character."),
-        ({"备注": "a\u202eb"}, "备注", "Character 2 (U+202E) is a control character."),
+        ({"项目名称": "a\x00b"}, "项目名称", "Character 2 (U+0000) is one that no text keeps."),
+        ({"备注": "a\u202eb"}, "备注", "Character 2 (U+202E) is one that no text keeps."),
         (
             {"提供委员": "一" * 41},
             "提供委员",

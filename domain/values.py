@@ -24,13 +24,12 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 EARLIEST = date(1978, 1, 1)
 
 # What may not stand in a text: controls, marks that are not seen or make a text read otherwise
-# than it is stored, separators of lines and paragraphs, code points that mean nothing or only to
-# one installation. (A list of ranges, not Unicode's categories: those that one version knows not
-# yet hold the rare characters of people's names.)
+# than it is stored, separators of lines and paragraphs, code points that are no characters. (A
+# list of ranges, not Unicode's categories: what one version of it does not know yet, and what
+# GB18030 keeps for private use, are rare characters of people's names.)
 _UNKEPT = (
     r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e"
-    r"\u2060\u2066-\u2069\ue000-\uf8ff\ufdd0-\ufdef\ufeff\ufffe\uffff"
-    "\U000f0000-\U0010ffff"
+    r"\u2060\u2066-\u2069\ufdd0-\ufdef\ufeff\ufffe\uffff"
 )
 _BREAKS = r"\t\n\r"
 LINE_SHAPE = f"^[^{_UNKEPT}{_BREAKS}]*[^\\s{_UNKEPT}][^{_UNKEPT}{_BREAKS}]*$"

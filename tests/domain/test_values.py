@@ -64,10 +64,7 @@ def test_a_long_text_is_refused_for_its_length_before_its_characters() -> None:
         ("\x85", "U+0085"),
         ("\ud800", "U+D800"),
         ("\udfff", "U+DFFF"),
-        ("\ue000", "U+E000"),
         ("\ufffe", "U+FFFE"),
-        ("\U0010ffff", "U+10FFFF"),
-        ("\U000f0000", "U+F0000"),
         *((chr(point), f"U+{point:04X}") for point in BIDI),
     ],
 )
@@ -99,8 +96,8 @@ def test_a_line_separator_of_unicode_stands_in_no_text(char: str, name: str, lin
 
 
 def test_every_character_of_a_forbidden_category_is_refused_and_every_letter_is_kept() -> None:
-    forbidden = {"Cc", "Cs", "Co", "Zl", "Zp"}
-    for point in range(0, sys.maxunicode, 97):
+    forbidden = {"Cc", "Cs", "Zl", "Zp"}
+    for point in range(0, 0xF0000, 97):
         char = chr(point)
         category = unicodedata.category(char)
         if category in forbidden or point in BIDI:

@@ -169,7 +169,7 @@ def test_a_damaged_state_is_refused_and_named_with_its_position(state: bytes) ->
 
 def test_an_event_version_newer_than_known_is_refused() -> None:
     state = b'{"timestamp": "2025-01-01T00:00:00Z", "class_version": 2}'
-    with pytest.raises(UnreadableEvent, match=r"position 7 is of a newer version, 2\."):
+    with pytest.raises(UnreadableEvent, match=r"position 7 is of a version unknown here, 2\."):
         mapper().to_domain_event(stored(state=state))
 
 

@@ -117,7 +117,9 @@ class LedgerMapper(Mapper[UUID]):
             raise UnreadableEvent(f"{_named(stored_event)} is damaged: {why!r}.") from why
         version = state.pop("class_version", 1)
         if type(version) is not int or not 1 <= version <= newest:
-            raise UnreadableEvent(f"{_named(stored_event)} is of a version unknown here, {version!r}.")
+            raise UnreadableEvent(
+                f"{_named(stored_event)} is of a version unknown here, {version!r}."
+            )
         for step in range(version, newest):
             getattr(cls, f"upcast_v{step}_v{step + 1}")(state)
         if not facts <= state.keys():

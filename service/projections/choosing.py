@@ -6,6 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from domain.posting import OUTSIDE
+from service.projections.entries import entries
 from service.projections.leads import lead_members, leads
 
 
@@ -74,9 +76,25 @@ class Selection:
             text = text.replace(special, _ESCAPE + special)
         return text
 
-    def numbers(self) -> "sa.Select[Any] | None":
-        """The selected leads' numbers, with ``values()`` to bind; None for all of them."""
+    def numbers(self, position: int | None = None) -> "sa.Select[Any] | None":
+        """The selected leads' numbers, with ``values()`` to bind; None for all of them.
+
+        With ``position`` the least amount is that of what was known then. (Industry and the
+        other facts are those of today.)
+        """
         names = self.values()
         if not names:
             return None
-        return sa.select(leads.c.number).where(*(FILTERS[name](leads) for name in names))
+        chosen = {name: FILTERS[name](leads) for name in names}
+        if position is not None and "least_fen" in chosen:
+            chosen["least_fen"] = leads.c.number.in_(_of_least_amount(position))
+        return sa.select(leads.c.number).where(*chosen.values())
+
+
+def _of_least_amount(position: int) -> sa.Select[Any]:
+    """The leads whose money, as the book up to ``position`` has it, is the least bound or more."""
+    came = sa.case((entries.c.source == OUTSIDE, entries.c.fen), else_=0)
+    went = sa.case((entries.c.target == OUTSIDE, entries.c.fen), else_=0)
+    known = sa.select(entries.c.lead).where(entries.c.position <= position)
+    amount = sa.func.sum(came - went)
+    return known.group_by(entries.c.lead).having(amount >= sa.bindparam("least_fen"))

@@ -44,7 +44,7 @@ class Book:
         self, connection: sa.Connection, selection: Selection, position: int | None = None
     ) -> None:
         self._connection = connection
-        self._chosen = selection.numbers()
+        self._chosen = selection.numbers(position)
         self._values = selection.values()
         self._position = position
         self._whole = self._chosen is None and position is None

@@ -1,6 +1,5 @@
 """Texts, days and codes that people type: what is kept, and what is refused and why."""
 
-import sys
 import unicodedata
 from collections.abc import Callable
 from datetime import date

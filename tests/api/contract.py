@@ -119,7 +119,7 @@ class Contract:
         if not content:
             assert not response.data, f"{where} is described without a body"
             return
-        kind = response.mimetype
+        kind = response.mimetype or ""
         assert kind in content, f"{where} came as {kind}; described is {', '.join(content)}"
         self.validator(content[kind].get("schema", {})).validate(json.loads(response.data))
 

@@ -63,7 +63,7 @@ class _StandsFor:
 
 MEMBER = _StandsFor("the member that is there")
 LEFT_OUT = _StandsFor("left out")
-WRONG_IN_A_TIP: list[tuple[str, Any, str]] = [
+WRONG_IN_A_TIP: list[tuple[str, Any, str | None]] = [
     ("title", LEFT_OUT, "title"),
     ("title", None, "title"),
     ("title", "", "title"),
@@ -223,7 +223,7 @@ WRONG_IN_A_TIP: list[tuple[str, Any, str]] = [
 
 
 def _name(value: object) -> str:
-    return ascii(value)[:40] if not isinstance(value, object) or value is not LEFT_OUT else "-"
+    return "-" if value is LEFT_OUT else ascii(value)[:40]
 
 
 @pytest.mark.parametrize(("field", "value", "named"), WRONG_IN_A_TIP, ids=_name)

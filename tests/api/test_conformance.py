@@ -107,7 +107,7 @@ class Aim:
         self.answered: dict[str, Counter[int]] = {}
         self.unexplained: list[str] = []
 
-    def before(self, case: Case) -> None:
+    def before(self, case: "Case[Any]") -> None:
         """Aim a request that the document allows."""
         if not allowed(case):
             return
@@ -160,7 +160,7 @@ class Aim:
         if command == "closure" and body.get("outcome") != "lost":
             body.pop("lost_to", None)
 
-    def _aim_path(self, case: Case) -> None:
+    def _aim_path(self, case: "Case[Any]") -> None:
         parameters, path = case.path_parameters, case.operation.path
         command = path.rpartition("/")[2]
         if path.endswith("/retirement"):
@@ -193,7 +193,7 @@ class Aim:
         for name, day in zip([n for n in ("from", "to") if n in query], days, strict=True):
             query[name] = max(day, "1978-01-01")
 
-    def after(self, case: Case, response: Response) -> None:
+    def after(self, case: "Case[Any]", response: Response) -> None:
         """Count the answer to what the document allows; note what nothing explains."""
         if not allowed(case):
             return
@@ -207,7 +207,7 @@ class Aim:
                 self.unexplained.append(f"{case.as_curl_command()}\n{problem}")
 
 
-def allowed(case: Case) -> bool:
+def allowed(case: "Case[Any]") -> bool:
     """Whether the document allows the request, as it was meant to."""
     if case.meta is None or case.meta.generation.mode != GenerationMode.POSITIVE:
         return False
@@ -270,11 +270,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     )
 
     @schemathesis.hook
-    def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
+    def before_call(context: HookContext, case: "Case[Any]", kwargs: dict[str, Any]) -> None:
         aim.before(case)
 
     @schemathesis.hook
-    def after_call(context: HookContext, case: Case, response: Response) -> None:
+    def after_call(context: HookContext, case: "Case[Any]", response: Response) -> None:
         aim.after(case, response)
 
     found = Run(aim, [], Counter(), Counter())

@@ -150,7 +150,7 @@ def expected(ground: Ground, filters: tuple[str, ...], sort: str = "recorded") -
     return sorted(found, key=lambda ld: (key(ld), order(ld)), reverse=sort.startswith("-"))
 
 
-@pytest.mark.parametrize("filters", [(f,) for f in FILTERS] + COMBINATIONS, ids="&".join)
+@pytest.mark.parametrize("filters", [*((f,) for f in FILTERS), *COMBINATIONS], ids="&".join)
 def test_a_filter_lets_through_what_it_says(ground: Ground, filters: tuple[str, ...]) -> None:
     query = query_of(filters, ground.members)
     listed = ground.office.officer.ok(f"/v1/leads?{query}")

@@ -106,10 +106,11 @@ def test_a_role_may_what_the_table_says_and_nothing_else(
 @pytest.mark.parametrize("role", sorted(set(ROLES) - MAY["write leads"]))
 def test_a_role_that_may_not_write_learns_nothing_from_trying(ground: Ground, role: str) -> None:
     caller = ground.office.one(role, ground.mine if role == "member" else None)
+    bodies: list[Any] = [BODIES["screening"], {}, []]
     answers = {
         caller.post(f"/v1/leads/{lead}/screening", body).status_code
         for lead in (ground.my_lead, ground.their_lead, NOBODY, "x")
-        for body in (BODIES["screening"], {}, [])
+        for body in bodies
     }
     assert answers == {403}
 

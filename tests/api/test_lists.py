@@ -120,7 +120,7 @@ COMBINATIONS = [
     ("member={m0}", "q=项目", "about_to_sign=true"),
     ("stage=tip", "district=3208", "member={m1}", "max_cny=100000000"),
 ]
-HOLDS = {**FILTERS, "sector=工商联": lambda lead, m: True}
+HOLDS: dict[str, Callable[..., Any]] = {**FILTERS, "sector=工商联": lambda lead, m: True}
 HOLDS["sector=工商联"] = lambda lead, m: bool({m[0], m[2]} & {x["id"] for x in lead["members"]})
 HOLDS["from=2025-03-15"] = lambda lead, _: lead["dates"]["tip"] >= "2025-03-15"
 HOLDS["to=2025-03-17"] = lambda lead, _: lead["dates"]["tip"] <= "2025-03-17"

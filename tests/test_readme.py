@@ -1,0 +1,67 @@
+"""The README is true: its tables are the code's, and its journey runs as it is pasted."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import service  # noqa: F401 - a safe SQLite first
+from service.paper import HEADINGS
+from service.settings import HOME, TABLE
+from tests.service.test_cli import Server, serving
+
+README = HOME / "README.md"
+
+
+def settings_table() -> str:
+    """The settings as the README shows them."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for setting in TABLE.values():
+        default = setting.default.replace(str(HOME), ".")
+        if setting.variable == "LEDGER_WORKERS":
+            default = "one per core, at least 2"
+        rows.append(f"| `{setting.variable}` | {default} | {setting.meaning} |")
+    return "\n".join(rows)
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [("settings", settings_table()), ("headings", "、".join(HEADINGS) + ".")],
+    ids=["settings", "headings"],
+)
+def test_the_readme_shows_what_the_code_has(part: str, text: str) -> None:
+    found = re.search(rf"<!-- {part} -->\n\n?(.*?)\n?<!-- /{part} -->", README.read_text(), re.S)
+    assert found is not None
+    assert found[1].strip() == text
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """The service on a fresh ledger."""
+    with serving(tmp_path) as running:
+        yield running
+
+
+def test_the_journey_runs_as_it_is_pasted(server: Server) -> None:
+    block = re.search(r"<!-- journey -->\n```bash\n(.*?)```", README.read_text(), re.S)
+    assert block is not None
+    script = block[1].replace("http://127.0.0.1:8000", f"http://127.0.0.1:{server.port}")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euc", script],
+        env={"TOKEN": server.token, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert "urn:leadledger:problem" not in done.stdout
+    for event in ("tipped", "screened", "negotiation_opened", "followed_up", "signing_planned"):
+        assert f'"event":"{event}"' in done.stdout
+    assert '"stage":"groundbroken","label":"开工","standing":{"count":1,"cny":"1500000000"}' in (
+        done.stdout
+    )

@@ -33,7 +33,7 @@ class LedgerApp(Flask):
 
 def create_app(settings: Settings) -> Flask:
     """The web application on the ledger that ``settings`` name. Build it after any fork."""
-    app = LedgerApp(__name__)
+    app = LedgerApp(__name__, static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=MOST_BYTES,
         API_TITLE="Lead Ledger",

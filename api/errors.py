@@ -1,6 +1,5 @@
 """The one place where a refusal becomes a status: problem documents (RFC 9457) for all of them."""
 
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -65,17 +64,9 @@ def problem(
         "instance": f"urn:leadledger:request:{request_id()}",
         **more,
     }
-    answer = Response(_as_json(body), status, content_type="application/problem+json")
+    answer = Response(orjson.dumps(body), status, content_type="application/problem+json")
     answer.headers.extend(headers)
     return answer
-
-
-def _as_json(body: Mapping[str, Any]) -> bytes:
-    """JSON in UTF-8; escaped throughout where what it quotes is no text, as a lone surrogate."""
-    try:
-        return orjson.dumps(body)
-    except orjson.JSONEncodeError:
-        return json.dumps(body).encode()
 
 
 def _ledger_error(error: LedgerError) -> Response:

@@ -343,9 +343,9 @@ class KnownAt(fields.String):
     """A moment (RFC 3339 with its zone) or a log position."""
 
     def __init__(self) -> None:
-        super().__init__(
-            metadata={"description": "An RFC 3339 moment, or a log position.", "example": "57"}
-        )
+        about = {"description": "An RFC 3339 moment, or a log position.", "example": "57"}
+        either = [{"pattern": "^[0-9]{1,18}$"}, {"format": "date-time"}]
+        super().__init__(metadata={**about, "anyOf": either})
 
 
 class Paged(Request):

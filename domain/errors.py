@@ -22,8 +22,13 @@ class Invalid(LedgerError):
     """``errors`` maps each wrong field to the reasons, each a sentence with the value in it."""
 
     def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
-        self.errors = {field: list(reasons) for field, reasons in errors.items()}
+        self.errors = {_quoted(f): list(map(_quoted, reasons)) for f, reasons in errors.items()}
         super().__init__(" ".join(f"{f}: {' '.join(r)}" for f, r in self.errors.items()))
+
+
+def _quoted(text: str) -> str:
+    """``text`` with what no UTF-8 can hold, a lone surrogate, as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class Refused(LedgerError):

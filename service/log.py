@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import orjson
@@ -35,6 +36,22 @@ _LARGE_COMMAND = 64 * 1024
 
 class UnreadableEvent(Exception):
     """A stored event that this version does not know; nothing is guessed about it."""
+
+
+def has_tables(path: Path, names: Iterable[str]) -> bool:
+    """Whether the SQLite file has these tables, found out without a lock or a change to it."""
+    try:
+        connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=0)
+    except sqlite3.Error:
+        return False
+    try:
+        made = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    except sqlite3.Error:
+        # Somebody is making it this moment, or it is no database: the lock will tell.
+        return False
+    finally:
+        connection.close()
+    return set(names) <= made
 
 
 def moment_text(moment: datetime) -> str:
@@ -158,8 +175,13 @@ class LedgerRecorder(SQLiteApplicationRecorder):
         self._reader: sqlite3.Connection | None = None
 
     def create_table(self) -> None:
-        """Make the file and its tables once, under the lock, whoever starts first."""
+        """Make the file and its tables once, under the lock, whoever starts first.
+
+        Where they stand already nothing is locked: a worker starts while another one writes.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        if has_tables(self.path, {self.events_table_name, "readiness"}):
+            return
         with self.writing() as connection:
             for statement in self.create_table_statements:
                 connection.execute(statement)

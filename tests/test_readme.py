@@ -12,7 +12,7 @@ import pytest
 import service  # noqa: F401 - a safe SQLite first
 from service.paper import HEADINGS
 from service.settings import HOME, TABLE
-from tests.service.test_cli import Server, serving
+from tests.faults.serving import Server, serving
 
 README = HOME / "README.md"
 
@@ -34,7 +34,9 @@ def settings_table() -> str:
     ids=["settings", "headings"],
 )
 def test_the_readme_shows_what_the_code_has(part: str, text: str) -> None:
-    found = re.search(rf"<!-- {part} -->\n\n?(.*?)\n?<!-- /{part} -->", README.read_text(), re.S)
+    found = re.search(
+        rf"<!-- {part} -->\n\n?(.*?)\n?<!-- /{part} -->", README.read_text(), re.DOTALL
+    )
     assert found is not None
     assert found[1].strip() == text
 
@@ -47,7 +49,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def test_the_journey_runs_as_it_is_pasted(server: Server) -> None:
-    block = re.search(r"<!-- journey -->\n```bash\n(.*?)```", README.read_text(), re.S)
+    block = re.search(r"<!-- journey -->\n```bash\n(.*?)```", README.read_text(), re.DOTALL)
     assert block is not None
     script = block[1].replace("http://127.0.0.1:8000", f"http://127.0.0.1:{server.port}")
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from domain.errors import NotReady
 from service.locks import FileLock
+from service.log import has_tables
 
 metadata = sa.MetaData()
 
@@ -73,6 +74,9 @@ class Store:
     def create_tables(self) -> None:
         """Make what is missing, once, under the lock."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        if has_tables(self.path, self._tables.tables):
+            # Nothing is locked: a worker starts while another one writes.
+            return
         with self.writing() as connection:
             self._tables.create_all(connection)
 

@@ -191,7 +191,8 @@ class Aim:
             query["member"] = self.member
         days = sorted(query[name] for name in ("from", "to") if name in query)
         for name, day in zip([n for n in ("from", "to") if n in query], days, strict=True):
-            query[name] = max(day, "1978-01-01")
+            # A window that has no end ends today, and begins before.
+            query[name] = max(day if "to" in query else min(day, DAY), "1978-01-01")
 
     def after(self, case: "Case[Any]", response: Response) -> None:
         """Count the answer to what the document allows; note what nothing explains."""

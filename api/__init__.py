@@ -43,6 +43,8 @@ def create_app(settings: Settings) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     ledger = Ledger(settings)
     ledger.create_tables()
+    # Open the log now: a worker that cannot is to say so at its start.
+    ledger.reads.data_version()
     app.extensions["ledger"] = ledger
     api = LedgerApi(app)
     app.extensions["ledger-api"] = api

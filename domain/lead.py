@@ -5,7 +5,7 @@ beneath it. An event only assigns when it is applied, so that a rule made strict
 makes old history unreadable. The tables that the rules read are in `domain.stage`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 from uuid import UUID
 
@@ -19,17 +19,21 @@ from domain.stage import (
     CLOSED,
     CLOSING_FACTS,
     CLOSURE_OUTCOMES,
+    EVIDENCE_KINDS,
+    FOLLOW_UP_FORMS,
+    GROUNDBROKEN,
     LABELS,
     NEGOTIATING,
     OUTCOMES,
     SIGNED,
+    STARTS,
     STEPS,
     TIP,
     VERDICT_OUTCOME,
     VERDICTS,
     missing_facts,
 )
-from domain.values import check_text, district_fault, parse_day
+from domain.values import NOTE, check_text, district_fault, parse_day
 
 Facts = Mapping[str, Any]
 
@@ -107,11 +111,12 @@ class Lead(Recorded):
         note: str | None = None,
     ) -> None:
         """The office's verdict on a tip (研判): pursue, decline, or a duplicate of another."""
+        _check_word("verdict", verdict, VERDICTS)
         if self.stage != TIP:
             raise Refused(f"Only a tip is screened; this lead is {self._standing}.")
+        self._check_after_entry(occurred_on)
         if verdict == "pursue" and self.screened == verdict:
             return
-        self._check_after_entry(occurred_on)
         if duplicate_of and verdict != "duplicate":
             raise Invalid({"duplicate_of": [f"It goes with verdict duplicate, not {verdict}."]})
         given = {"reason": reason, "duplicate_of": duplicate_of}
@@ -190,6 +195,7 @@ class Lead(Recorded):
     ) -> None:
         """A dated contact with its result, or no progress (``none``) with a reason (跟进)."""
         self._check_open()
+        _check_word("form", form, FOLLOW_UP_FORMS)
         check_day(occurred_on, not_before=self.tipped_on, since="the lead was tipped")
         needed, given, other = (
             ("reason", reason, result) if form == "none" else ("result", result, reason)
@@ -225,9 +231,9 @@ class Lead(Recorded):
     ) -> None:
         """Terms are agreed and a day is expected (即将签约); None withdraws the plan."""
         self._check_moving("signing plan", NEGOTIATING)
+        self._check_after_entry(occurred_on)
         if expected_on == self.expected_on:
             return
-        self._check_after_entry(occurred_on)
         if self.planned_on:
             check_day(occurred_on, not_before=self.planned_on, since="the last plan was made")
         if expected_on and parse_day("expected_on", expected_on).isoformat() < occurred_on:
@@ -328,6 +334,10 @@ class Lead(Recorded):
         note: str | None = None,
     ) -> None:
         """Main works started, equipment delivered or business opened (开工), with evidence."""
+        if start is not None:
+            _check_word("start", start, STARTS)
+        for piece in evidence:
+            _check_word("evidence.kind", piece["kind"], EVIDENCE_KINDS)
         given = {"start": start, "evidence": evidence}
         waived = self._check_step("groundbreaking", occurred_on, given, waivers)
         self.trigger_event(
@@ -349,18 +359,20 @@ class Lead(Recorded):
 
         def apply(self, aggregate: Any) -> None:
             """Move on."""
-            aggregate._enter("groundbroken", self.occurred_on)
+            aggregate._enter(GROUNDBROKEN, self.occurred_on)
 
     def suspend(
         self, *, reason: str, review_on: str, occurred_on: str, note: str | None = None
     ) -> None:
         """Put on hold (暂缓) until a review; said again it moves the review date or the reason."""
         self._check_open()
+        check_day(occurred_on, not_before=self.tipped_on, since="the lead was tipped")
         if self.suspension == (reason, review_on):
             return
         self._check_flag_day(occurred_on)
         if parse_day("review_on", review_on).isoformat() < occurred_on:
             raise Invalid({"review_on": [f"{review_on} is before the suspension, {occurred_on}."]})
+        check_text("reason", reason, NOTE, lines=True)
         self.trigger_event(
             self.Suspended, reason=reason, review_on=review_on, occurred_on=occurred_on, note=note
         )
@@ -410,6 +422,7 @@ class Lead(Recorded):
     ) -> None:
         """Close it (终止) with an outcome that its stage allows."""
         self._check_open()
+        _check_word("outcome", outcome, OUTCOMES)
         label, stages = OUTCOMES[outcome]
         if outcome not in CLOSURE_OUTCOMES:
             raise Refused(f"'{outcome}' ({label}) is no closure: it comes by a ruling of its own.")
@@ -450,6 +463,7 @@ class Lead(Recorded):
         if self.stage != CLOSED:
             raise Refused(f"Only a closed lead is reopened; this lead is {self._standing}.")
         self._check_after_entry(occurred_on)
+        check_text("reason", reason, NOTE, lines=True)
         self.trigger_event(self.Reopened, reason=reason, occurred_on=occurred_on, note=note)
 
     class Reopened(Recorded.Event):
@@ -473,6 +487,9 @@ class Lead(Recorded):
         note: str | None = None,
     ) -> None:
         """Facts changed on that day. ``facts`` holds any of REVISABLE; None says: not known."""
+        check_day(occurred_on, not_before=self.tipped_on, since="the lead was tipped")
+        for name in facts:
+            _check_word("facts", name, REVISABLE)
         changed = {
             name: value
             for name, value in _checked(facts).items()
@@ -481,7 +498,6 @@ class Lead(Recorded):
         }
         if not changed:
             return
-        check_day(occurred_on, not_before=self.tipped_on, since="the lead was tipped")
         if "investment" in changed and not reason:
             raise Invalid({"reason": ["A change of the investment needs its reason."]})
         self.trigger_event(
@@ -563,12 +579,19 @@ class Lead(Recorded):
         return _check_given(step.facts, given, waivers, f"To become {step.target} ({step.label})")
 
 
+def _check_word(field: str, word: str, words: Iterable[str]) -> None:
+    if word not in words:
+        raise Invalid({field: [f"'{word[:40]}' is none of {', '.join(words)}."]})
+
+
 def _check_given(
     needed: Sequence[str], given: Facts, waivers: Sequence[Mapping[str, str]], what: str
 ) -> list[dict[str, str]]:
     """The waivers, as recorded, for the ``needed`` facts not ``given``; Refused if one lacks."""
     missing = missing_facts(needed, given)
     waived = [_waiver(needed, waiver) for waiver in waivers]
+    if len({waiver["fact"] for waiver in waived}) < len(waived):
+        raise Invalid({"waivers": ["One fact is waived twice."]})
     unneeded = [waiver["fact"] for waiver in waived if waiver["fact"] not in missing]
     if unneeded:
         raise Invalid({"waivers": [f"{', '.join(unneeded)} is given, so nothing is waived."]})
@@ -583,6 +606,8 @@ def _waiver(facts: Sequence[str], waiver: Mapping[str, str]) -> dict[str, str]:
     actor = current_actor()
     if not actor.may_waive:
         raise Forbidden("Only an administrator, or an import of old paper, waives a fact.")
+    if not waiver["reason"].strip():
+        raise Invalid({"waivers": [f"The waiver of {waiver['fact']} gives no reason."]})
     if waiver["fact"] not in facts:
         raise Invalid({"waivers": [f"'{waiver['fact']}' is no fact this step requires."]})
     return {"fact": waiver["fact"], "by": actor.name, "why": waiver["reason"]}

@@ -61,7 +61,7 @@ class Member(Recorded):
 
         def apply(self, aggregate: Any) -> None:
             """Take over the facts."""
-            aggregate._begin(self.number, self.name, self.district)
+            aggregate._begin(self.number, self.name, self.district, self.occurred_on)
 
     def retire(self, *, occurred_on: str, note: str | None = None) -> None:
         """The member's term ended on ``occurred_on``; tips given before stay theirs."""
@@ -69,7 +69,7 @@ class Member(Recorded):
             return
         if self.retired_on:
             raise Refused(f"{self.name} ({self.number}) retired on {self.retired_on} already.")
-        check_day(occurred_on)
+        check_day(occurred_on, not_before=self.registered_on, since=f"{self.name} was registered")
         self.trigger_event(self.Retired, occurred_on=occurred_on, note=note)
 
     class Retired(Recorded.Event):
@@ -81,10 +81,11 @@ class Member(Recorded):
             """Remember since when."""
             aggregate.retired_on = self.occurred_on
 
-    def _begin(self, number: str, name: str, district: str) -> None:
+    def _begin(self, number: str, name: str, district: str, registered_on: str) -> None:
         self.number = number
         self.name = name
         self.district = district
+        self.registered_on = registered_on
         self.retired_on: str | None = None
 
     def may_tip(self, occurred_on: str) -> None:

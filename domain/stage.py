@@ -1,6 +1,6 @@
 """The stage tables: where a lead can stand, how it moves, and what each step needs.
 
-A lead goes forward one stage at a time. It leaves the way through ``CLOSURES``, and comes
+A lead goes forward one stage at a time. It leaves the way through ``OUTCOMES``, and comes
 back only by reopening, into the stage it left.
 """
 

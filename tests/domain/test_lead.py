@@ -29,6 +29,7 @@ from tests.domain.given import (
 
 AMOUNT = {"amount": "30", "unit": "亿元"}
 DAY = "2025-12-01"
+PIECE = [{"kind": "photo", "reference": "x"}]
 
 STANDS: dict[str, tuple[Happened, ...]] = {
     "tip": (tipped(),),
@@ -81,7 +82,7 @@ COMMANDS: dict[str, tuple[Callable[[Lead], None], dict[str, str]]] = {
         {"negotiating": "signed", "about to sign": "signed"},
     ),
     "break ground": (
-        lambda lead: lead.break_ground(start="opening", evidence=[{}], occurred_on=DAY),
+        lambda lead: lead.break_ground(start="opening", evidence=PIECE, occurred_on=DAY),
         {"signed": "groundbroken"},
     ),
     "suspend": (
@@ -152,7 +153,7 @@ def test_what_a_command_leaves_is_what_its_events_leave() -> None:
         lambda: lead.follow_up(form="none", reason="x", occurred_on="2025-05-05"),
         lambda: lead.sign(investment=AMOUNT, occurred_on="2025-06-10"),
         lambda: lead.revise(facts={"title": "y"}, occurred_on="2025-06-11"),
-        lambda: lead.break_ground(start="opening", evidence=[{}], occurred_on="2025-09-01"),
+        lambda: lead.break_ground(start="opening", evidence=PIECE, occurred_on="2025-09-01"),
     ]
     for command in commands:
         with office():

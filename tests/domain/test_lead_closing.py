@@ -92,7 +92,7 @@ def test_a_duplicate_is_a_verdict_and_a_transfer_is_the_other_districts_so_neith
 
 def test_an_outcome_that_is_in_no_table_records_nothing() -> None:
     lead = lead_after(tipped())
-    with office(), pytest.raises(KeyError):
+    with office(), pytest.raises(Invalid, match="forgotten"):
         lead.close(outcome="forgotten", reason="x", occurred_on="2025-05-06")
     assert recorded(lead) == []
 

@@ -262,7 +262,7 @@ def test_a_revised_title_loses_the_spaces_around_it() -> None:
 
 def test_what_is_not_revisable_records_nothing() -> None:
     lead = lead_after(tipped())
-    with office(), pytest.raises(KeyError):
+    with office(), pytest.raises(Invalid, match="district"):
         lead.revise(facts={"district": "320813"}, occurred_on="2025-05-01")
     assert recorded(lead) == []
 

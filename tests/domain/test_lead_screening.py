@@ -142,7 +142,7 @@ def test_a_lead_is_no_duplicate_of_itself() -> None:
 
 def test_a_verdict_that_is_in_no_table_records_nothing() -> None:
     lead = lead_after(tipped())
-    with office(), pytest.raises(KeyError):
+    with office(), pytest.raises(Invalid, match="perhaps"):
         lead.screen(verdict="perhaps", occurred_on="2025-03-20")
     assert recorded(lead) == []
 

@@ -174,3 +174,10 @@ def test_old_members_load_although_todays_rules_would_refuse_them() -> None:
     )
     assert (member.id, member.name, member.district) == (LEAD_ID, "\0", "x")
     assert (member.version, member.retired_on) == (3, "someday")
+
+
+def test_nobody_retires_before_being_registered() -> None:
+    with office():
+        member = register(occurred_on="2025-06-01")
+        with pytest.raises(Invalid, match="1999-01-01 is before"):
+            member.retire(occurred_on="1999-01-01")

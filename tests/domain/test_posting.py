@@ -597,7 +597,7 @@ FROM_STAGE: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("close", {"outcome": "lost", "reason": "x"}),
     ],
     "signed": [
-        ("break_ground", {"start": "opening", "evidence": [{}]}),
+        ("break_ground", {"start": "opening", "evidence": [{"kind": "photo", "reference": "x"}]}),
         ("close", {"outcome": "rescinded", "reason": "x"}),
     ],
     "groundbroken": [],

@@ -185,7 +185,8 @@ def test_projections_that_are_no_database_are_refused_in_one_line(tmp_path: Path
 def test_a_ledger_that_another_writer_holds_is_refused_in_one_line(tmp_path: Path) -> None:
     command(tmp_path, "demo")
     with FileLock(tmp_path / "ledger.sqlite.lock", 5).held():
-        said = one_line(command(tmp_path, "demo", LEDGER_LOCK_TIMEOUT="0.2"))
+        issue = ("token", "issue", "--role", "auditor")
+        said = one_line(command(tmp_path, *issue, LEDGER_LOCK_TIMEOUT="0.2"))
     assert said.startswith("Waited 0.2 s to write;")
 
 

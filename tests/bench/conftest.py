@@ -89,7 +89,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     database = ledger_of(tmp_path_factory.mktemp("office"), rows=10_000)
     token = token_for(database)
     with sqlite3.connect(database.with_name(database.name + ".projections")) as connection:
-        still_open = "SELECT id FROM leads WHERE stage <> 'closed' ORDER BY seq"
+        still_open = "SELECT id FROM leads WHERE stage <> 'closed' ORDER BY number"
         leads = [id for (id,) in connection.execute(still_open)]
         (member,) = connection.execute("SELECT id FROM members ORDER BY seq").fetchone()
     connection.close()

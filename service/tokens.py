@@ -15,7 +15,7 @@ from domain.actor import now
 from domain.errors import Invalid
 from domain.values import check_text
 from service.log import moment_text
-from service.projections.store import Store
+from service.projections.store import Prepared, Store
 from service.settings import Settings
 
 ROLES = ("member", "officer", "auditor", "admin")
@@ -31,7 +31,12 @@ tokens = sa.Table(
     sa.Column("member_id", sa.String(36)),
     sa.Column("issued_at", sa.String(32), nullable=False),
 )
-_ONE = sa.select(tokens).where(tokens.c.id == sa.bindparam("id"))
+_ONE = Prepared(
+    lambda _insert: sa.select(
+        tokens.c.id, tokens.c.digest, tokens.c.role, tokens.c.name, tokens.c.member_id
+    ).where(tokens.c.id == sa.bindparam("id")),
+    ["id"],
+)
 
 
 @dataclass(frozen=True)
@@ -95,9 +100,8 @@ class Tokens:
         return known
 
     def _look_up(self, token_id: str) -> Holder | None:
-        with self.store.reading() as connection:
-            row = connection.execute(_ONE, {"id": token_id}).one_or_none()
-        return Holder(row.id, row.digest, row.role, row.name, row.member_id) if row else None
+        row = self.store.first(_ONE, token_id)
+        return Holder(*row) if row else None
 
 
 def _digest(secret: str) -> str:

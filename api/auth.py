@@ -26,7 +26,7 @@ MAY: Mapping[str, frozenset[str]] = {
 
 def authenticate(ledger: Ledger) -> Holder:
     """The holder of the request's token; Unauthenticated. Remembered for the request."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("Send a token: 'Authorization: Bearer ll_…'.")
     data_version = ledger.reads.data_version()

@@ -19,7 +19,7 @@ from werkzeug.exceptions import NotAcceptable
 from api.auth import actor_for, authenticate, check_may
 from api.json_body import json_body
 from api.openapi import operation
-from api.stamps import request_id
+from api.stamps import request_id, stamp
 from domain.actor import acting
 from domain.errors import Invalid
 from service.application import Answer, Ledger
@@ -132,9 +132,10 @@ def shown(
     else:
         etag = f'W/"{tag or blake2b(data, digest_size=12).hexdigest()}"'
     g.position = position
-    known = request.headers.get("If-None-Match")
+    known = request.environ.get("HTTP_IF_NONE_MATCH")
     if known is not None and _matches(known, etag):
-        return Response(status=304, headers={"ETag": etag})
+        stamp(("ETag", etag))
+        return Response(status=304)
     return _json(data, etag, 200)
 
 
@@ -145,12 +146,12 @@ def _matches(known: str, etag: str) -> bool:
 
 
 def _json(data: bytes, etag: str, status: int) -> Response:
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    return Response(data, status, headers=headers, content_type="application/json")
+    stamp(("ETag", etag), ("Cache-Control", "private, no-cache"))
+    return Response(data, status, content_type="application/json")
 
 
 def _check_accept() -> None:
-    accept = request.headers.get("Accept")
+    accept = request.environ.get("HTTP_ACCEPT")
     if accept in (None, "", "*/*", "application/json"):
         return
     # From the most to the least specific range that says something of JSON.

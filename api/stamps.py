@@ -13,12 +13,18 @@ from service.application import Ledger
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _REQUEST_ID = "leadledger.request_id"
+_HEADERS = "leadledger.headers"
 
 
 def request_id() -> str:
     """The id of this request, which its events, its problem documents and the log name."""
     found: str = request.environ[_REQUEST_ID]
     return found
+
+
+def stamp(*headers: tuple[str, str]) -> None:
+    """Give the response to this request more headers."""
+    request.environ.setdefault(_HEADERS, []).extend(headers)
 
 
 class StampedResponses:
@@ -42,6 +48,7 @@ class StampedResponses:
                 ("X-Request-Id", name),
                 ("X-Content-Type-Options", "nosniff"),
             ]
-            return start_response(status, [*headers, *stamps], exc_info)
+            said = environ.get(_HEADERS, ())
+            return start_response(status, [*headers, *said, *stamps], exc_info)
 
         return self._app(environ, stamped)

@@ -246,5 +246,7 @@ class Prepared:
         return self._compiled[name]
 
     def _parameters(self, values: tuple[Any, ...], compiled: _Compiled) -> Any:
+        if compiled.order == self._names:
+            return values
         named = {**compiled.constants, **dict(zip(self._names, values, strict=True))}
         return named if compiled.order is None else tuple(named[name] for name in compiled.order)

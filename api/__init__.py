@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Request
+from flask.sessions import NullSession, SessionInterface, SessionMixin
 from flask_smorest import Api
 from flask_swagger_ui import get_swaggerui_blueprint
 
@@ -23,8 +24,24 @@ class LedgerApi(Api):
     DEFAULT_ERROR_RESPONSE_NAME = None
 
 
+class NoSessions(SessionInterface):
+    """Every request proves itself by its token: there is no session to open, or to keep."""
+
+    _none = NullSession()
+
+    def open_session(self, _app: Flask, _request: Request) -> SessionMixin:
+        """The session that holds nothing."""
+        return self._none
+
+    def is_null_session(self, _obj: object) -> bool:
+        """It is never kept."""
+        return True
+
+
 class LedgerApp(Flask):
-    """Flask without the look, at every call, whether a function is a coroutine: none is."""
+    """Flask without sessions, and without asking of every function whether it is a coroutine."""
+
+    session_interface = NoSessions()
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """``func`` as it is."""

@@ -19,7 +19,7 @@ from werkzeug.exceptions import NotAcceptable
 from api.auth import actor_for, authenticate, check_may
 from api.json_body import json_body
 from api.openapi import operation
-from api.stamps import request_id, stamp
+from api.stamps import reflects, request_id, stamp
 from domain.actor import acting
 from domain.errors import Invalid
 from service.application import Answer, Ledger
@@ -115,7 +115,7 @@ def answered(answer: Answer) -> Response:
     if answer.replayed:
         response.headers["Idempotent-Replay"] = "true"
     if answer.position is not None:
-        g.position = answer.position
+        reflects(answer.position)
     return response
 
 
@@ -131,7 +131,7 @@ def shown(
         etag = f'"{version}"'
     else:
         etag = f'W/"{tag or blake2b(data, digest_size=12).hexdigest()}"'
-    g.position = position
+    reflects(position)
     known = request.environ.get("HTTP_IF_NONE_MATCH")
     if known is not None and _matches(known, etag):
         stamp(("ETag", etag))

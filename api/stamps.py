@@ -7,13 +7,14 @@ import secrets
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import g, has_app_context, request
+from flask import request
 
 from service.application import Ledger
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _REQUEST_ID = "leadledger.request_id"
 _HEADERS = "leadledger.headers"
+_POSITION = "leadledger.position"
 
 
 def request_id() -> str:
@@ -25,6 +26,11 @@ def request_id() -> str:
 def stamp(*headers: tuple[str, str]) -> None:
     """Give the response to this request more headers."""
     request.environ.setdefault(_HEADERS, []).extend(headers)
+
+
+def reflects(position: int) -> None:
+    """Say which log position the response to this request reflects."""
+    request.environ[_POSITION] = position
 
 
 class StampedResponses:
@@ -41,8 +47,7 @@ class StampedResponses:
         name = environ[_REQUEST_ID] = secrets.token_hex(16)
 
         def stamped(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            reflected = g.get("position", 0) if has_app_context() else 0
-            position = max(reflected, self._ledger.reads.seen_position)
+            position = max(environ.get(_POSITION, 0), self._ledger.reads.seen_position)
             stamps = [
                 ("Ledger-Position", str(position)),
                 ("X-Request-Id", name),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import orjson
-from flask import Response, current_app, g
+from flask import Response, current_app
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema
 
@@ -24,7 +24,7 @@ def readyz() -> Response:
     """The ledger can be written, its projections follow, and its book balances; else 503."""
     found = ledger()
     found.log_recorder.try_write()
-    g.position = found.reads.position()
+    found.reads.position()
     if not found.reads.whole_book_balances():
         raise NotReady("The trial balance is not zero: the book must not be trusted.", 60)
     return _json({"status": "ready"})

@@ -102,6 +102,9 @@ class Reads:
 
     def data_version(self) -> int:
         """A number that changes whenever anything in the log's file did; notes the position."""
+        version = self._recorder.data_version()
+        if version == self._data_version:
+            return version
         with self._seen:
             version = self._recorder.data_version()
             if version != self._data_version:

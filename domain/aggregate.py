@@ -22,6 +22,18 @@ class Recorded(Aggregate):
         request: str
         note: str | None
 
+        def mutate(self, aggregate: Any) -> Any:
+            """The aggregate after this event, which it keeps among those of its past."""
+            aggregate = super().mutate(aggregate)
+            aggregate.remember(self)
+            return aggregate
+
+    def remember(self, event: Any) -> None:
+        """Keep ``event`` in ``past``, oldest first: what a correction is measured against."""
+        if event.originator_version == self.INITIAL_VERSION:
+            self.past: list[Any] = []
+        self.past.append(event)
+
     @classmethod
     def _create(
         cls, event_class: type[CanInitAggregate[UUID]], *, id: UUID | None = None, **facts: Any

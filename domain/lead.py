@@ -6,13 +6,25 @@ makes old history unreadable. The tables that the rules read are in `domain.stag
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
 
-from domain.actor import current_actor
+from domain.actor import acting, current_actor
 from domain.aggregate import Recorded, check_day
+from domain.correction import (
+    CORRECTABLE,
+    CORRECTED,
+    HAPPENS,
+    REVISABLE,
+    Correction,
+    chain_of,
+    effective,
+    may_be_right,
+    voided_by,
+)
 from domain.errors import Forbidden, Invalid, Refused
 from domain.money import parse_money
 from domain.stage import (
@@ -23,6 +35,7 @@ from domain.stage import (
     FOLLOW_UP_FORMS,
     GROUNDBROKEN,
     LABELS,
+    LANDED,
     NEGOTIATING,
     OUTCOMES,
     SIGNED,
@@ -37,10 +50,14 @@ from domain.values import NOTE, check_text, district_fault, parse_day
 
 Facts = Mapping[str, Any]
 
+# What an event says that no command is given.
+_NOT_GIVEN = frozenset(
+    "originator_id originator_version originator_topic timestamp recorded_at actor request".split()
+)
+
 TITLE_LENGTH = 200
+AUTHORITY_LENGTH = 200
 MOST_MEMBERS = 20
-# What a revision may change; of each the fact dated last is the one that stands.
-REVISABLE = ("title", "summary", "investor", "industry", "investment", "contact")
 
 
 class Lead(Recorded):
@@ -361,6 +378,40 @@ class Lead(Recorded):
             """Move on."""
             aggregate._enter(GROUNDBROKEN, self.occurred_on)
 
+    def recognise(
+        self, *, stage: str, authority: str, occurred_on: str, note: str | None = None
+    ) -> None:
+        """A higher office accepted the signing or the groundbreaking (认定), on that day."""
+        _check_word("stage", stage, LANDED)
+        self._check_open()
+        if stage not in self.entered:
+            raise Refused(f"The lead was never {stage} ({LABELS[stage]}); it is {self._standing}.")
+        since = f"the lead became {stage}"
+        check_day(occurred_on, not_before=self.entered[stage], since=since)
+        authority = check_text("authority", authority, AUTHORITY_LENGTH)
+        before = self.recognised.get(stage)
+        if before == (occurred_on, authority):
+            return
+        if before:
+            raise Refused(
+                f"{before[1]} recognised it as {stage} on {before[0]} already; if that is wrong, "
+                "correct it."
+            )
+        self.trigger_event(
+            self.Recognised, stage=stage, authority=authority, occurred_on=occurred_on, note=note
+        )
+
+    class Recognised(Recorded.Event):
+        """A higher office accepted a claim."""
+
+        TOPIC = "lead.recognised"
+        stage: str
+        authority: str
+
+        def apply(self, aggregate: Any) -> None:
+            """Keep who accepted it, and when."""
+            aggregate.recognised[self.stage] = (self.occurred_on, self.authority)
+
     def suspend(
         self, *, reason: str, review_on: str, occurred_on: str, note: str | None = None
     ) -> None:
@@ -516,6 +567,81 @@ class Lead(Recorded):
             for name, value in self.facts.items():
                 aggregate._learn(name, value, self.occurred_on)
 
+    def correct(
+        self,
+        *,
+        version: int,
+        reason: str,
+        occurred_on: str,
+        facts: Facts | None = None,
+        void: bool = False,
+        note: str | None = None,
+    ) -> None:
+        """Put right the facts of an earlier event, or (``void``) say that it never happened.
+
+        ``facts`` holds the right values, ``occurred_on`` and ``note`` among them;
+        ``occurred_on`` itself is the day of the correction. Refused when what was recorded
+        after the event could then not have happened, naming it.
+        """
+        check_day(occurred_on)
+        reason = check_text("reason", reason, NOTE, lines=True)
+        if not 1 <= version <= len(self.past):
+            raise Invalid(
+                {"version": [f"There is no event {version}; the last is {self.version}."]}
+            )
+        if bool(facts) == void:
+            raise Invalid({"facts": ["Give the right facts, or say void: true; one of the two."]})
+        self._check_correctable(version, facts or {}, void=void)
+        correction = Correction(self.version + 1, version, dict(facts or {}), void)
+        right = effective(self.past, [correction])
+        if list(map(vars, right)) == list(map(vars, effective(self.past))):
+            return
+        _check_history(right, chain_of(self.past, version)[-1])
+        self.trigger_event(
+            self.Corrected,
+            corrects=version,
+            facts=dict(facts) if facts else None,
+            void=void,
+            reason=reason,
+            occurred_on=occurred_on,
+            note=note,
+        )
+
+    class Corrected(Recorded.Event):
+        """An earlier event is to be read otherwise: with other facts, or as if it never was."""
+
+        TOPIC = CORRECTED
+        corrects: int
+        facts: dict[str, Any] | None
+        void: bool
+        reason: str
+
+        def apply(self, aggregate: Any) -> None:
+            """Tell the lead again, as if it had been right from the start."""
+            _retell(aggregate, effective([*aggregate.past, self]))
+
+    def _check_correctable(self, version: int, facts: Facts, *, void: bool) -> None:
+        """Whether the table allows it."""
+        chain = chain_of(self.past, version)
+        for at in chain:
+            by = voided_by(self.past, at)
+            if by and by not in chain:
+                raise Refused(
+                    f"Version {at} was voided by version {by}; void that to have it back."
+                )
+        event = self.past[version - 1]
+        if void and event.TOPIC != CORRECTED and not CORRECTABLE[event.TOPIC].void:
+            raise Refused("A tip is counted once, for ever: decline it, or rule it a duplicate.")
+        if facts and event.TOPIC == CORRECTED and event.void:
+            raise Refused(f"Version {version} voided an event and has no facts; void it instead.")
+        root = self.past[chain[-1] - 1]
+        allowed = may_be_right(root)
+        for name in facts:
+            if name not in allowed:
+                what = f"version {chain[-1]} ({_name_of(root)})"
+                reason = f"It cannot be put right in {what}; there it may be {', '.join(allowed)}."
+                raise Invalid({f"facts.{name}": [reason]})
+
     @property
     def _standing(self) -> str:
         return f"{self.stage} ({LABELS[self.stage]}) since {self.entered_on}"
@@ -526,6 +652,9 @@ class Lead(Recorded):
         # The day it entered the stage it stands in, and the stage it left when it was closed.
         self.entered_on = occurred_on
         self.left: str | None = None
+        # Stage → the day it first came there; and what a higher office recognised, when.
+        self.entered = {TIP: occurred_on}
+        self.recognised: dict[str, tuple[str, str]] = {}
         self.screened: str | None = None
         self.expected_on: str | None = None
         self.planned_on: str | None = None
@@ -540,6 +669,7 @@ class Lead(Recorded):
         self.left = self.stage if stage == CLOSED else None
         self.stage = stage
         self.entered_on = occurred_on
+        self.entered.setdefault(stage, occurred_on)
         self.expected_on = self.planned_on = None
         if stage == CLOSED:
             self.suspension = None
@@ -548,6 +678,22 @@ class Lead(Recorded):
         if occurred_on >= self.dated[name]:
             self.facts[name] = value
             self.dated[name] = occurred_on
+
+    def _impossible(self, event: Any) -> str | None:
+        """Why ``event`` cannot have happened to the lead as it stands; None if it can."""
+        stages, since, on_hold = HAPPENS[event.TOPIC]
+        if event.TOPIC == "lead.closed":
+            stages = OUTCOMES[event.outcome][1]
+        if self.stage not in stages:
+            return f"the lead would be {self.stage}"
+        if on_hold is not None and on_hold != bool(self.suspension):
+            return "the lead would be suspended" if self.suspension else "nothing to resume"
+        first = max(filter(None, (getattr(self, name) for name in since)))
+        if event.TOPIC == "lead.recognised":
+            first = self.entered.get(event.stage, "9999-12-31")
+        if event.occurred_on < first:
+            return f"its day, {event.occurred_on}, would be too early"
+        return None
 
     def _check_open(self) -> None:
         if self.stage == CLOSED:
@@ -577,6 +723,57 @@ class Lead(Recorded):
         self._check_moving(command, step.source)
         self._check_after_entry(occurred_on)
         return _check_given(step.facts, given, waivers, f"To become {step.target} ({step.label})")
+
+
+def _retell(lead: Any, events: Iterable[Any]) -> None:
+    """Make ``lead`` what it is when these events, and only they, happened to it."""
+    for event in events:
+        event.apply(lead)
+
+
+def _told(events: Sequence[Any]) -> Any:
+    """A lead to try something on: what these events make of it."""
+    lead = events[0].mutate(None)
+    _retell(lead, events[1:])
+    return lead
+
+
+def _check_history(events: Sequence[Any], version: int) -> None:
+    """Refused, or Invalid, unless the event ``version``, where it is still told, meets the rules
+    of its command, and those after it can still have happened."""
+    here = [event for event in events if event.originator_version == version]
+    upto = [event for event in events if event.originator_version <= version]
+    for event in here:
+        _carry_out_again(event, upto[:-1])
+    lead = _told(upto)
+    impossible: list[str] = []
+    for event in events[len(upto) :]:
+        fault = lead._impossible(event)
+        if fault:
+            impossible.append(f"version {event.originator_version} ({_name_of(event)}: {fault})")
+        else:
+            event.apply(lead)
+    if impossible:
+        raise Refused(
+            "What was recorded later could then not have happened. Void or correct first, in this "
+            f"order: {', '.join(reversed(impossible))}."
+        )
+
+
+def _carry_out_again(event: Any, before: Sequence[Any]) -> None:
+    """Check ``event`` as its command does, on the lead that the events ``before`` it tell of."""
+    facts = {name: value for name, value in vars(event).items() if name not in _NOT_GIVEN}
+    if "waived" in facts:
+        waived = facts.pop("waived")
+        facts["waivers"] = [{"fact": w["fact"], "reason": w["why"]} for w in waived]
+    command = CORRECTABLE[event.TOPIC].command
+    # What was waived when it was recorded stays waived.
+    with acting(replace(current_actor(), may_waive=True)):
+        getattr(_told(before) if before else Lead, command)(**facts)
+
+
+def _name_of(event: Any) -> str:
+    return f"{event.TOPIC.partition('.')[2]} on {event.occurred_on}"
 
 
 def _check_word(field: str, word: str, words: Iterable[str]) -> None:

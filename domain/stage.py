@@ -21,7 +21,9 @@ LABELS = {
     GROUNDBROKEN: "开工",
     CLOSED: "终止",
 }
-# 落地 has no fixed meaning elsewhere; in this ledger it is:
+OPEN = (TIP, NEGOTIATING, SIGNED, GROUNDBROKEN)
+# 落地 has no fixed meaning elsewhere; in this ledger it is the two stages that are also the ones
+# a higher office recognises (认定):
 LANDED = (SIGNED, GROUNDBROKEN)
 
 

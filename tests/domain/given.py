@@ -141,6 +141,20 @@ def revised(occurred_on: str, reason: str | None = None, **facts: Any) -> Happen
     return happened(Lead.Revised, occurred_on, facts=facts, reason=reason)
 
 
+def recognised(occurred_on: str, stage: str = "signed", authority: str = "市商务局") -> Happened:
+    """A claim that a higher office accepted."""
+    return happened(Lead.Recognised, occurred_on, stage=stage, authority=authority)
+
+
+def corrected(
+    version: int, *, reason: str = "录入有误", void: bool = False, **facts: Any
+) -> Happened:
+    """An event that was put right, or voided, today."""
+    return happened(
+        Lead.Corrected, TODAY, corrects=version, facts=facts or None, void=void, reason=reason
+    )
+
+
 def registered(occurred_on: str = "2025-01-02", **facts: Any) -> Happened:
     """A member of the conference."""
     known = {"number": "QJP-001", "name": "张伟", "sector": "工商联", "district": "320812"}
@@ -219,5 +233,5 @@ def refusal(
 
 def remembered(aggregate: Any) -> Mapping[str, Any]:
     """A copy of all that the aggregate keeps for its rules."""
-    own = {k: v for k, v in vars(aggregate).items() if not k.startswith("_")}
+    own = {k: v for k, v in vars(aggregate).items() if not k.startswith("_") and k != "past"}
     return {k: dict(v) if isinstance(v, dict) else v for k, v in own.items()}

@@ -200,6 +200,7 @@ def _window() -> dict[str, fields.Field[Any]]:
         "from": _day(**ALWAYS),
         "to": _day(**ALWAYS),
         "known_at": fields.Integer(**MAYBE),
+        "by": fields.String(**ALWAYS),
         "position": fields.Integer(**ALWAYS),
         "rule": fields.String(**ALWAYS),
     }

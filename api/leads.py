@@ -10,10 +10,11 @@ from api.answers import HistoryOut, LeadOut, LeadsOut
 from api.auth import own_member
 from api.cursors import page_of, read_cursor, write_cursor
 from api.endpoint import View, answered, call, endpoint, ledger, shown
-from api.windows import known_at, selection
+from api.windows import as_of, known_at, selection
 from domain.errors import Forbidden, Invalid, NotFound
 from service.application import Ledger
 from service.projections.lead_list import Question
+from service.projections.store import FOREVER, LAST_DAY
 
 blueprint = Blueprint("leads", __name__, url_prefix="/v1", description="Leads (项目).")
 
@@ -53,12 +54,15 @@ def leads(query: dict[str, Any]) -> Response:
         tip_to=query.get("tip_to"),
         words=query.get("q"),
     )
+    day, moment = as_of(query), known_at(query)
+    moments = [at for at in (moment, place[0] if place else None) if at is not None]
     question = Question(
         selection=chosen,
         sort=sort.lstrip("-"),
         descending=sort.startswith("-"),
         limit=query["limit"],
-        position=place[0] if place else None,
+        as_of=LAST_DAY if day is None else f"{day}",
+        known_at=min([FOREVER - 1, *moments]),
         after=(place[1], place[2]) if place else None,
     )
     page = ledger().reads.leads(question)
@@ -80,7 +84,7 @@ def lead(lead_id: str, query: dict[str, Any]) -> Response:
     wanted = _visible(lead_id)
     reads = ledger().reads
     if query:
-        found = reads.lead_at(wanted, query.get("version"), known_at(query))
+        found = reads.lead_at(wanted, query.get("version"), known_at(query), as_of(query))
     else:
         found = reads.lead(wanted, g.position)
     return shown(found.body, found.position, found.version)
@@ -148,8 +152,10 @@ _command("follow-ups", schemas.FollowUpIn(), Ledger.follow_up)
 _command("signing-plan", schemas.SigningPlanIn(), Ledger.plan_signing)
 _command("signing", schemas.SigningIn(), _sign)
 _command("groundbreaking", schemas.GroundbreakingIn(), Ledger.break_ground)
+_command("recognition", schemas.RecognitionIn(), Ledger.recognise)
 _command("suspension", schemas.SuspensionIn(), Ledger.suspend)
 _command("resumption", schemas.ResumptionIn(), Ledger.resume)
 _command("closure", schemas.ClosureIn(), Ledger.close_lead)
 _command("reopening", schemas.ReopeningIn(), Ledger.reopen)
 _command("revision", schemas.RevisionIn(), _revise)
+_command("corrections", schemas.CorrectionIn(), Ledger.correct)

@@ -1,5 +1,6 @@
 """The pipeline: where every lead stands, what moved, over time, and how long it takes."""
 
+from datetime import date
 from typing import Any
 
 from flask import Response
@@ -7,39 +8,46 @@ from flask_smorest import Blueprint
 
 from api.answers import MovementsOut, PipelineOut, SeriesOut, TimesOut
 from api.endpoint import endpoint, ledger, shown
-from api.schemas import PipelineQuery, SeriesQuery, WindowQuery
+from api.schemas import PipelineQuery, SeriesQuery
 from api.windows import known_at, selection, window
+from service.projections.choosing import Selection
 
 blueprint = Blueprint(
     "pipeline", __name__, url_prefix="/v1/pipeline", description="The pipeline, from the book."
 )
 _READ = "read the pipeline"
+Asked = tuple[Selection, date, date, int | None, str]
+
+
+def _asked(query: dict[str, Any]) -> Asked:
+    """Which leads, from, to, as known at which position, by which days."""
+    return (selection(query), *window(query), known_at(query), query["by"])
 
 
 @endpoint(blueprint, "GET", "", _READ, PipelineOut, query=PipelineQuery())
 def pipeline(query: dict[str, Any]) -> Response:
     """Tips, landed, and each stage by the three counting rules; defaults: this year to today."""
-    found = ledger().reads.pipeline(selection(query), *window(query), known_at(query))
+    found = ledger().reads.pipeline(*_asked(query))
     return shown(found, found["position"])
 
 
 @endpoint(blueprint, "GET", "/movements", _READ, MovementsOut, query=PipelineQuery())
 def movements(query: dict[str, Any]) -> Response:
     """Per stage: opening + in − out = closing."""
-    found = ledger().reads.movements(selection(query), *window(query), known_at(query))
+    found = ledger().reads.movements(*_asked(query))
     return shown(found, found["position"])
 
 
 @endpoint(blueprint, "GET", "/series", _READ, SeriesOut, query=SeriesQuery())
 def series(query: dict[str, Any]) -> Response:
     """What stood in each stage at each step's end."""
-    chosen, knowledge = selection(query), known_at(query)
-    found = ledger().reads.series(chosen, *window(query), knowledge, query["step"])
+    chosen, start, end, knowledge, by = _asked(query)
+    found = ledger().reads.series(chosen, start, end, knowledge, query["step"], by)
     return shown(found, found["position"])
 
 
-@endpoint(blueprint, "GET", "/times", _READ, TimesOut, query=WindowQuery())
+@endpoint(blueprint, "GET", "/times", _READ, TimesOut, query=PipelineQuery())
 def times(query: dict[str, Any]) -> Response:
     """How long leads stay in each stage, and what share goes on."""
-    found = ledger().reads.times(selection(query), *window(query))
+    found = ledger().reads.times(*_asked(query))
     return shown(found, found["position"])

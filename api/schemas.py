@@ -8,13 +8,15 @@ from uuid import UUID
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from domain.errors import Invalid, NotFound
-from domain.lead import MOST_MEMBERS, TITLE_LENGTH
+from domain.lead import AUTHORITY_LENGTH, MOST_MEMBERS, TITLE_LENGTH
 from domain.money import UNITS, parse_money
+from domain.posting import OCCURRED, RECOGNISED
 from domain.stage import (
     AGREEMENTS,
     CLOSURE_OUTCOMES,
     EVIDENCE_KINDS,
     FOLLOW_UP_FORMS,
+    LANDED,
     STAGES,
     STARTS,
     STEPS,
@@ -119,9 +121,40 @@ def District(**more: Any) -> Coded:  # noqa: N802 - it is used as a field class
     return Coded(district_fault, _DISTRICT, **more)
 
 
+def MembersIn(**more: Any) -> fields.List:  # noqa: N802 - it is used as a field class
+    """The members of a tip."""
+    return fields.List(
+        Id(),
+        validate=validate.Length(1, MOST_MEMBERS),
+        metadata={"uniqueItems": True, "description": "In order of first report."},
+        **more,
+    )
+
+
 def _hash_fault(text: str) -> str | None:
     exact = re.fullmatch(r"[0-9a-f]{64}", text)
     return None if exact else "It is no SHA-256 in 64 lower-case hexadecimal digits."
+
+
+class Version(fields.Integer):
+    """A version, as a JSON number."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(strict=True, validate=validate.Range(1, 10**9), **more)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **more: Any) -> Any:
+        if type(value) is not int:
+            raise self.make_error("invalid")
+        return super()._deserialize(value, attr, data, **more)
+
+
+class TrueOrFalse(fields.Boolean):
+    """A JSON boolean, and nothing that looks like one."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **more: Any) -> bool:
+        if type(value) is not bool:
+            raise self.make_error("invalid", input=value)
+        return value
 
 
 class Request(Schema):
@@ -189,12 +222,7 @@ class LeadIn(Command):
 
     title = Text(TITLE_LENGTH, required=True)
     summary = Text(LONG_TEXT, lines=True, **OPTIONAL)
-    members = fields.List(
-        Id(),
-        required=True,
-        validate=validate.Length(1, MOST_MEMBERS),
-        metadata={"uniqueItems": True, "description": "In order of first report."},
-    )
+    members = MembersIn(required=True)
     district = District(required=True)
     investor = fields.Nested(InvestorIn, **OPTIONAL)
     industry = Coded(industry_fault, _INDUSTRY, **OPTIONAL)
@@ -275,6 +303,13 @@ class GroundbreakingIn(Step):
     )
 
 
+class RecognitionIn(Command):
+    """A higher office accepts a claim."""
+
+    stage = fields.String(required=True, validate=validate.OneOf(LANDED))
+    authority = Text(AUTHORITY_LENGTH, required=True)
+
+
 class SuspensionIn(Command):
     """On hold until a review."""
 
@@ -315,6 +350,46 @@ class RevisionIn(Command):
     investment = fields.Nested(MoneyIn, allow_none=True)
     contact = fields.Nested(ContactIn, allow_none=True)
     reason = Text(NOTE, lines=True, **OPTIONAL)
+
+
+class RightFacts(Request):
+    """The right values: those of the event that is corrected, its day and its note."""
+
+    occurred_on = Day()
+    note = Text(NOTE, lines=True, allow_none=True)
+    title = Text(TITLE_LENGTH)
+    summary = Text(LONG_TEXT, lines=True, allow_none=True)
+    members = MembersIn()
+    district = District()
+    investor = fields.Nested(InvestorIn, allow_none=True)
+    industry = Coded(industry_fault, _INDUSTRY, allow_none=True)
+    investment = fields.Nested(MoneyIn, allow_none=True)
+    contact = fields.Nested(ContactIn, allow_none=True)
+    reason = Text(NOTE, lines=True, allow_none=True)
+    duplicate_of = Id(allow_none=True)
+    responsible_unit = Text(100, allow_none=True)
+    manager = Text(100, allow_none=True)
+    form = fields.String(validate=validate.OneOf(FOLLOW_UP_FORMS))
+    result = Text(NOTE, lines=True, allow_none=True)
+    next_on = Day(allow_none=True)
+    expected_on = Day(allow_none=True)
+    number = Text(100, allow_none=True)
+    document_sha256 = Coded(_hash_fault, _HASH, allow_none=True)
+    start = fields.String(validate=validate.OneOf(STARTS), allow_none=True)
+    evidence = fields.List(fields.Nested(EvidenceIn), validate=validate.Length(max=50))
+    authority = Text(AUTHORITY_LENGTH)
+    review_on = Day()
+    outcome = fields.String(validate=validate.OneOf(CLOSURE_OUTCOMES))
+    lost_to = Text(200, allow_none=True)
+
+
+class CorrectionIn(Command):
+    """An earlier event put right, or (``void``) said never to have happened: one of the two."""
+
+    version = Version(required=True)
+    facts = fields.Nested(RightFacts)
+    void = TrueOrFalse(load_default=False)
+    reason = Text(NOTE, lines=True, required=True)
 
 
 # Queries
@@ -372,7 +447,14 @@ class Selected(Request):
     min_cny = Whole(0, 10**13)
 
 
-class LeadsQuery(Paged, Selected):
+class Moment(Request):
+    """As of which day (nothing later counts), and as known when."""
+
+    as_of = Day()
+    known_at = KnownAt()
+
+
+class LeadsQuery(Paged, Selected, Moment):
     """Which leads, in which order."""
 
     stage = fields.String(validate=validate.OneOf(STAGES))
@@ -390,11 +472,10 @@ class LeadsQuery(Paged, Selected):
     )
 
 
-class LeadQuery(Request):
+class LeadQuery(Moment):
     """Which of a lead's versions."""
 
     version = Whole(1, 10**9)
-    known_at = KnownAt()
 
 
 class WindowQuery(Selected):
@@ -404,10 +485,10 @@ class WindowQuery(Selected):
     end = Day(data_key="to")
 
 
-class PipelineQuery(WindowQuery):
-    """The window, as known at a moment."""
+class PipelineQuery(WindowQuery, Moment):
+    """The window, as known at a moment, by the days that count."""
 
-    known_at = KnownAt()
+    by = fields.String(load_default=OCCURRED, validate=validate.OneOf((OCCURRED, RECOGNISED)))
 
 
 class SeriesQuery(PipelineQuery):

@@ -24,10 +24,24 @@ def selection(query: Mapping[str, Any], member: str | None = None, **more: Any) 
     )
 
 
+def as_of(query: Mapping[str, Any]) -> date | None:
+    """The business date that ``as_of`` names; None without it, Invalid if it is to come."""
+    if "as_of" not in query:
+        return None
+    day = date.fromisoformat(query["as_of"])
+    if day > (today := now().astimezone(CHINA).date()):
+        raise Invalid({"as_of": [f"{day} is in the future; today is {today} in China."]})
+    return day
+
+
 def window(query: Mapping[str, Any]) -> tuple[date, date]:
-    """From and to, both included; by default the year of ``to``, and today in China."""
-    today = now().astimezone(CHINA).date()
-    end = date.fromisoformat(query["end"]) if "end" in query else today
+    """From and to, both included; by default the year of ``to``, and today in China.
+
+    With ``as_of`` nothing later counts: the window ends there at the latest.
+    """
+    last = as_of(query) or now().astimezone(CHINA).date()
+    end = date.fromisoformat(query["end"]) if "end" in query else last
+    end = min(end, last) if "as_of" in query else end
     start = date.fromisoformat(query["start"]) if "start" in query else end.replace(month=1, day=1)
     if start > end:
         raise Invalid({"from": [f"{start} is after {end}, where the window ends."]})

@@ -175,7 +175,8 @@ def voided_by(events: Sequence[Any], version: int) -> int | None:
         for e in events
         if e.TOPIC == CORRECTED and e.corrects == version and e.void
     ]
-    return next(v for v in reversed(standing) if _merged({}, right[v]) is not None)
+    by: int = next(v for v in reversed(standing) if _merged({}, right[v]) is not None)
+    return by
 
 
 def may_be_right(event: Any) -> tuple[str, ...]:

@@ -4,16 +4,20 @@ A lead's *path* is the list of its dated placements: from this day on it stands 
 with that amount. The book is the difference between neighbouring placements. A fact learnt
 late goes where its day belongs, and what it changes is posted as the difference, on the days
 the changed entries stand on: so a fact put right posts exactly the reversal.
+
+There are two books, which differ only where a signing or groundbreaking is not yet recognised:
+one counts from the day it happened, the other from the day a higher office recognised it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from domain.money import fen_of
 from domain.stage import (
     CLOSED,
     GROUNDBROKEN,
+    LANDED,
     NEGOTIATING,
     OUTCOMES,
     SIGNED,
@@ -42,6 +46,8 @@ ACCOUNTS: Mapping[str, str] = {
 # How an entry came about: the first time the lead comes to a stage, a return to one it had left,
 # a move within negotiating, or another amount.
 FIRST, RETURN, PLAN, AMOUNT = KINDS = ("first", "return", "plan", "amount")
+# The book an entry stands in: in both, or in that by the day it happened, or was recognised.
+BOTH, OCCURRED, RECOGNISED = "both", "occurred", "recognised"
 
 
 class Placement(NamedTuple):
@@ -65,6 +71,7 @@ class Posting(NamedTuple):
     target: str
     leads: int
     fen: int
+    by: str = BOTH
 
 
 def _fen(money: Mapping[str, str] | None) -> int:
@@ -128,6 +135,11 @@ POSTING_RULES: Mapping[str, Callable[[Any, "Track"], Placement | None]] = {
 }
 
 
+RECOGNITION, CORRECTION = "lead.recognised", "lead.corrected"
+# Every event that can change the books.
+BOOKED = frozenset({*POSTING_RULES, RECOGNITION, CORRECTION})
+
+
 class Track:
     """A lead's path, and where its end has brought it: account, amount, stages ever come to."""
 
@@ -178,6 +190,97 @@ class Track:
             return RETURN
         self.reached.append(target)
         return FIRST
+
+
+class Books:
+    """A lead in both books. ``recognised``: stage → the day it was recognised."""
+
+    __slots__ = ("recognised", "track")
+
+    def __init__(
+        self, path: Iterable[Placement] = (), recognised: Mapping[str, str] | None = None
+    ) -> None:
+        self.track = Track(path)
+        self.recognised = dict(recognised or {})
+
+    def happened(self, event: Any) -> list[Posting]:
+        """The entries that ``event`` (no correction) posts."""
+        if event.TOPIC == RECOGNITION:
+            before = self._by_recognition()
+            self.recognised[event.stage] = event.occurred_on
+            return _split([], _difference(before, self._by_recognition()))
+        placement = POSTING_RULES[event.TOPIC](event, self.track)
+        if placement is None:
+            return []
+        if placement.account not in LANDED and not self._apart:
+            return self.track.post(placement)
+        before = self._by_recognition()
+        return _split(self.track.post(placement), _difference(before, self._by_recognition()))
+
+    def retold(self, events: Iterable[Any]) -> list[Posting]:
+        """The entries by which the books come to agree with ``events``, and with these only."""
+        now = Books()
+        for event in events:
+            if event.TOPIC in BOOKED:
+                now.happened(event)
+        lines = _difference(postings(self.track.path), postings(now.track.path))
+        others = _difference(self._by_recognition(), now._by_recognition())
+        self.track, self.recognised = now.track, now.recognised
+        return _split(lines, others)
+
+    @property
+    def _apart(self) -> bool:
+        return any(placement.account in LANDED for placement in self.track.path)
+
+    def _by_recognition(self) -> list[Posting]:
+        return postings(recognised_path(self.track.path, self.recognised))
+
+
+def recognised_path(path: Sequence[Placement], recognised: Mapping[str, str]) -> list[Placement]:
+    """``path`` as it counts by recognition: whatever has landed stands in negotiation until its
+    stage is recognised, and a recognised groundbreaking recognises the signing with it."""
+    days = {stage: recognised[stage] for stage in LANDED if stage in recognised}
+    if GROUNDBROKEN in days:
+        days[SIGNED] = min(days.get(SIGNED, days[GROUNDBROKEN]), days[GROUNDBROKEN])
+    counted: list[Placement] = []
+    waiting = sorted(days.items(), key=lambda entry: (entry[1], LANDED.index(entry[0])))
+    account = OUTSIDE
+    for placement in path:
+        while waiting and waiting[0][1] < placement.day:
+            counted += _recognition(*waiting.pop(0), account)
+        account = placement.account or account
+        shown = placement.account and _counted(placement.account, placement.day, days)
+        counted.append(Placement(placement.day, shown, placement.fen))
+    for stage, day in waiting:
+        counted += _recognition(stage, day, account)
+    return counted
+
+
+def _recognition(stage: str, day: str, account: str) -> list[Placement]:
+    """What the recognition of ``stage`` moves, of a lead that stands in ``account`` by then."""
+    counts = account in LANDED and LANDED.index(stage) <= LANDED.index(account)
+    return [Placement(day, stage, None)] if counts else []
+
+
+def _counted(account: str, day: str, recognised: Mapping[str, str]) -> str:
+    """Where a lead that stands in ``account`` is counted on ``day``."""
+    if account not in LANDED:
+        return account
+    upto = LANDED[: LANDED.index(account) + 1]
+    counts = [stage for stage in upto if recognised.get(stage, "9999-12-31") < day]
+    return counts[-1] if counts else NEGOTIATING
+
+
+def _split(occurred: list[Posting], recognised: list[Posting]) -> list[Posting]:
+    """The entries of each book as lines that name the book, or both."""
+    if occurred == recognised:
+        return occurred
+    both = [line for line in occurred if line in recognised]
+    return [
+        *both,
+        *(line._replace(by=OCCURRED) for line in occurred if line not in both),
+        *(line._replace(by=RECOGNISED) for line in recognised if line not in both),
+    ]
 
 
 def postings(path: Iterable[Placement]) -> list[Posting]:

@@ -10,6 +10,7 @@ from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Mappe
 from eventsourcing.utils import Environment, EnvType
 
 from domain.actor import current_actor
+from domain.correction import effective
 from domain.errors import Invalid, KeyReused, LedgerError, NotFound, NotReady, Refused, Stale
 from domain.lead import Lead
 from domain.member import Member
@@ -32,11 +33,13 @@ EVENTS = (
     Lead.FrameworkAgreed,
     Lead.Signed,
     Lead.Groundbroken,
+    Lead.Recognised,
     Lead.Suspended,
     Lead.Resumed,
     Lead.Closed,
     Lead.Reopened,
     Lead.Revised,
+    Lead.Corrected,
     Answered,
 )
 BEGINNINGS = {"member.registered": Member, "lead.tipped": Lead}
@@ -179,6 +182,10 @@ class Ledger(Application[UUID]):
         """Main works started."""
         return self._lead(lead_id, call, lambda lead: lead.break_ground(**facts))
 
+    def recognise(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
+        """A higher office accepted a signing or groundbreaking."""
+        return self._lead(lead_id, call, lambda lead: lead.recognise(**facts))
+
     def suspend(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
         """Put on hold."""
         return self._lead(lead_id, call, lambda lead: lead.suspend(**facts))
@@ -198,6 +205,21 @@ class Ledger(Application[UUID]):
     def revise(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
         """Facts changed."""
         return self._lead(lead_id, call, lambda lead: lead.revise(**facts))
+
+    def correct(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
+        """An earlier event was put right, or voided."""
+
+        def decide(lead: Lead) -> None:
+            right = facts.get("facts") or {}
+            if right.get("duplicate_of"):
+                self._check_lead(right["duplicate_of"])
+            tip = lead.past[0]
+            lead.correct(**facts)
+            told = effective(lead.past)[0]
+            if (told.members, told.occurred_on) != (tip.members, tip.occurred_on):
+                self._check_members(told.members, told.occurred_on)
+
+        return self._lead(lead_id, call, decide)
 
     def record_all(self, stored: Iterable[StoredEvent]) -> int:
         """Append an import's events, all or none; how many. IntegrityError if one is there."""
@@ -316,7 +338,7 @@ class Ledger(Application[UUID]):
     def _show(self, stream: list[Any]) -> dict[str, Any]:
         """A lead or member as the API shows it after ``stream``."""
         if BEGINNINGS[stream[0].TOPIC] is Lead:
-            return view_of(stream, self._names_of(stream[0].members))
+            return view_of(stream, self._names_of(effective(stream)[0].members)).lead
         row: dict[str, Any] = {}
         for event in stream:
             member_rows.fold(row, event)

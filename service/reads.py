@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from fractions import Fraction
 from threading import Lock
@@ -13,7 +13,10 @@ import orjson
 import sqlalchemy as sa
 from eventsourcing.persistence import Mapper
 
+from domain.actor import CHINA, now
+from domain.correction import CORRECTED, effective
 from domain.errors import Invalid, NotFound
+from domain.posting import OCCURRED
 from domain.stage import LANDED
 from service.log import LedgerRecorder
 from service.projections import lead_list
@@ -21,9 +24,9 @@ from service.projections.catch_up import CatchUp
 from service.projections.choosing import Selection
 from service.projections.entries import Entries
 from service.projections.history import History, positions, version_known_at
-from service.projections.leads import Leads, lead_members, leads, row_of
+from service.projections.leads import Leads, lead_members, leads
 from service.projections.members import FIELDS as MEMBER_FIELDS
-from service.projections.members import Members, members
+from service.projections.members import Members, members, names_of
 from service.projections.pipeline import (
     MOST_STEPS,
     RULE,
@@ -34,8 +37,9 @@ from service.projections.pipeline import (
     step_ends,
     times,
 )
-from service.projections.store import Prepared, Store, bookmarks, metadata
-from service.projections.view import View, recorded_at, view_of
+from service.projections.store import FOREVER, LAST_DAY, Prepared, Store, bookmarks, metadata
+from service.projections.variants import Variants
+from service.projections.view import recorded_at, view_as_of
 from service.settings import Settings
 
 _LEAD = Prepared(
@@ -58,12 +62,14 @@ _ENVELOPE = frozenset(
         "occurred_on",
         "actor",
         "request",
+        "corrects",
     }
 )
 
 
-# What was asked of the book: which answer, of which leads, from, to, as known at.
-Asked = tuple[str, Selection, date, date, int | None]
+# What was asked of the book: which answer, of which leads, from, to, as known at, by which days.
+Asked = tuple[str, Selection, date, date, int | None, str]
+_NOW = FOREVER - 1
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,7 @@ class Reads:
         self._recorder = recorder
         self._mapper = mapper
         self.store = Store(settings.projections, settings.lock_timeout, metadata, durable=False)
-        projections = (Members(), Leads(), History(), Entries())
+        projections = (Members(), Leads(), History(), Entries(), Variants())
         self.catch_up = CatchUp(recorder, mapper, self.store, projections)
         self._seen = Lock()
         self._data_version: int | None = None
@@ -134,9 +140,14 @@ class Reads:
         return Found(row[0], row[1], position)
 
     def lead_at(
-        self, lead_id: UUID, version: int | None = None, known_at: int | None = None
+        self,
+        lead_id: UUID,
+        version: int | None = None,
+        known_at: int | None = None,
+        as_of: date | None = None,
     ) -> Found:
-        """A lead as it was at ``version``, or as the log up to ``known_at`` tells it."""
+        """A lead as it was at ``version``, or as the log up to ``known_at`` tells it, or as what
+        had happened by the end of the day ``as_of`` makes it; NotFound where it was not yet."""
         found = self.lead(lead_id)
         if known_at is not None:
             with self.store.reading() as connection:
@@ -144,41 +155,46 @@ class Reads:
             if known is None:
                 raise NotFound(f"Lead {lead_id} was not known at position {known_at}.")
             version = known if version is None else min(version, known)
-        if version is None or version == found.version:
-            return found
-        if not 1 <= version < found.version:
+        version = found.version if version is None else version
+        if not 1 <= version <= found.version:
             raise NotFound(f"Lead {lead_id} has no version {version}; it is at {found.version}.")
-        names = {m["id"]: m["name"] for m in orjson.loads(found.body)["members"]}
-        lead = view_of(self._events(lead_id, version), names)
-        return Found(orjson.dumps(lead), version, found.position)
+        if version == found.version and as_of is None:
+            return found
+        body = self._then(lead_id, version, LAST_DAY if as_of is None else f"{as_of}")
+        if body is None:
+            raise NotFound(f"Lead {lead_id} had not been tipped by {as_of}.")
+        return Found(body, version, found.position)
+
+    def _then(self, lead_id: UUID, version: int | None, day: str) -> bytes | None:
+        """The lead's JSON at a version as of a day; None before its tip."""
+        events = self._events(lead_id, version)
+        with self.store.reading() as connection:
+            people = names_of(connection, effective(events)[0].members)
+        view = view_as_of(events, {id: name for id, (name, _) in people.items()}, day)
+        return orjson.dumps(view.lead) if view else None
 
     def leads(self, question: lead_list.Question) -> LeadPage:
-        """One page of leads; later pages show them as they were at the first."""
+        """One page of leads; later pages show them as they were known at the first."""
         self.position()
         with self.store.snapshot() as connection:
             reflects = _BOOKMARK.one(connection)[0] or 0
-            then = self._rows_then(connection, question.position)
-            page = lead_list.page(connection, question, then)
-        position = reflects if question.position is None else question.position
-        return LeadPage(page.bodies, position, page.last, reflects)
+            if question.known_at >= reflects:
+                question = replace(question, known_at=_NOW)
+            page = lead_list.page(connection, question)
+            bodies = [
+                body or self._body_then(connection, UUID(id), question) for id, body in page.rows
+            ]
+        position = reflects if question.known_at == _NOW else question.known_at
+        return LeadPage(bodies, position, page.last, reflects)
 
-    def _rows_then(self, connection: sa.Connection, position: int | None) -> list[tuple[Any, ...]]:
-        """The rows, as they were at ``position``, of the leads that changed since."""
-        if position is None:
-            return []
-        rows = []
-        for lead_id in lead_list.changed_since(connection, position):
-            known = version_known_at(connection, lead_id, position)
-            row = connection.execute(
-                sa.select(leads.c.body, leads.c.number).where(leads.c.id == lead_id)
-            ).one()
-            names = {m["id"]: m["name"] for m in orjson.loads(row.body)["members"]}
-            events = self._events(UUID(lead_id), known)
-            view = View.begin(events[0], names)
-            for event in events[1:]:
-                view.fold(event)
-            rows.append(row_of(row.number, view, position))
-        return rows
+    def _body_then(
+        self, connection: sa.Connection, lead_id: UUID, question: lead_list.Question
+    ) -> bytes:
+        version = version_known_at(connection, str(lead_id), question.known_at)
+        body = self._then(lead_id, version, question.as_of)
+        if body is None:
+            raise NotFound(f"Lead {lead_id} had not been tipped by {question.as_of}.")
+        return body
 
     def history(self, lead_id: UUID, after: int = 0) -> list[dict[str, Any]]:
         """What happened to a lead after version ``after``, oldest first; NotFound."""
@@ -198,7 +214,11 @@ class Reads:
         mine = (
             sa.select(lead_members.c.place)
             .join(leads, leads.c.number == lead_members.c.lead)
-            .where(leads.c.id == str(lead_id), lead_members.c.member_id == member_id)
+            .where(
+                leads.c.id == str(lead_id),
+                lead_members.c.member_id == member_id,
+                lead_members.c.until == FOREVER,
+            )
         )
         with self.store.reading() as connection:
             return connection.execute(mine).first() is not None
@@ -238,21 +258,38 @@ class Reads:
     # The book
 
     def pipeline(
-        self, selection: Selection, start: date, end: date, known_at: int | None
+        self,
+        selection: Selection,
+        start: date,
+        end: date,
+        known_at: int | None,
+        by: str = OCCURRED,
     ) -> dict[str, Any]:
-        """The pipeline of a window."""
-        asked = ("pipeline", selection, start, end, known_at)
+        """The pipeline of a window, as known at a log position, by the days of what OCCURRED or
+        was RECOGNISED."""
+        asked = ("pipeline", selection, start, end, known_at, by)
         return self._book(asked, lambda b: pipeline(b, start, end))
 
     def movements(
-        self, selection: Selection, start: date, end: date, known_at: int | None
+        self,
+        selection: Selection,
+        start: date,
+        end: date,
+        known_at: int | None,
+        by: str = OCCURRED,
     ) -> dict[str, Any]:
         """Opening, in, out and closing of each stage in a window."""
-        asked = ("movements", selection, start, end, known_at)
+        asked = ("movements", selection, start, end, known_at, by)
         return self._book(asked, lambda b: movements(b, start, end))
 
     def series(
-        self, selection: Selection, start: date, end: date, known_at: int | None, step: str
+        self,
+        selection: Selection,
+        start: date,
+        end: date,
+        known_at: int | None,
+        step: str,
+        by: str = OCCURRED,
     ) -> dict[str, Any]:
         """What stood in each stage at each step's end; Invalid for more than a thousand steps."""
         days = {"day": 1, "week": 7, "month": 28}[step]
@@ -263,12 +300,19 @@ class Reads:
         def answer(book: Book) -> dict[str, Any]:
             return {"step": step, "points": list(series(book, start, ends))}
 
-        return self._book((f"series by {step}", selection, start, end, known_at), answer)
+        return self._book((f"series by {step}", selection, start, end, known_at, by), answer)
 
-    def times(self, selection: Selection, start: date, end: date) -> dict[str, Any]:
+    def times(
+        self,
+        selection: Selection,
+        start: date,
+        end: date,
+        known_at: int | None = None,
+        by: str = OCCURRED,
+    ) -> dict[str, Any]:
         """How long leads stay in each stage."""
-        asked = ("times", selection, start, end, None)
-        return self._answer(asked, lambda c: {"stages": times(c, selection, start, end)})
+        asked = ("times", selection, start, end, known_at, by)
+        return self._book(asked, lambda b: {"stages": times(b, start, end)})
 
     def whole_book_balances(self) -> bool:
         """The trial balance of everything ever posted."""
@@ -294,8 +338,9 @@ class Reads:
         return low
 
     def _book(self, asked: Asked, ask: Callable[[Book], Mapping[str, Any]]) -> dict[str, Any]:
-        _, selection, _, _, known_at = asked
-        return self._answer(asked, lambda c: ask(Book(c, selection, known_at)))
+        _, selection, _, end, known_at, by = asked
+        position = _NOW if known_at is None else known_at
+        return self._answer(asked, lambda c: ask(Book(c, selection, day_of(end), position, by)))
 
     def _answer(
         self, asked: Asked, ask: Callable[[sa.Connection], Mapping[str, Any]]
@@ -309,13 +354,18 @@ class Reads:
         with self.store.snapshot() as connection:
             reflects = _BOOKMARK.one(connection)[0] or 0
             found = ask(connection)
-        _, _, start, end, known_at = asked
-        head = {"from": f"{start}", "to": f"{end}", "known_at": known_at}
+        _, _, start, end, known_at, by = asked
+        head = {"from": f"{start}", "to": f"{end}", "known_at": known_at, "by": by}
         answer = {**head, "position": reflects, "rule": RULE, **found}
         self._answers[asked] = answer
         if len(self._answers) > _REMEMBERED:
             self._answers.popitem(last=False)
         return answer
+
+
+def day_of(end: date) -> str:
+    """The day, as ISO text, of which leads are chosen for a window that ends then."""
+    return LAST_DAY if end >= now().astimezone(CHINA).date() else f"{end}"
 
 
 def _happened(event: Any, position: int) -> dict[str, Any]:
@@ -328,7 +378,7 @@ def _happened(event: Any, position: int) -> dict[str, Any]:
         "recorded_at": recorded_at(event),
         "actor": event.actor,
         "facts": facts,
-        "corrects": None,
+        "corrects": event.corrects if event.TOPIC == CORRECTED else None,
     }
 
 
@@ -344,7 +394,7 @@ def _with_results(connection: sa.Connection, rows: Any) -> list[dict[str, Any]]:
             sa.func.count().label("leads"),
         )
         .join(leads, leads.c.number == lead_members.c.lead)
-        .where(lead_members.c.member_id.in_(ids))
+        .where(lead_members.c.member_id.in_(ids), lead_members.c.until == FOREVER)
         .group_by(lead_members.c.member_id, lead_members.c.share, leads.c.stage, leads.c.outcome)
     )
     results: dict[str, list[Any]] = {id: [0, 0, Fraction(0)] for id in ids}

@@ -133,15 +133,19 @@ class CatchUp:
     def _project(
         self, connection: sa.Connection, projections: Sequence[Projection], notifications: Any
     ) -> None:
-        decode = self._mapper.to_domain_event
+        decode, past = self._mapper.to_domain_event, self._past
         events: list[tuple[int, Any]] = [(n.id, decode(n)) for n in notifications]
         numbers = lead_numbers(connection, events)
         batch = [
-            Happened(at, numbers[e.originator_id] if e.TOPIC.startswith("lead.") else 0, e)
+            Happened(at, numbers[e.originator_id] if e.TOPIC.startswith("lead.") else 0, e, past)
             for at, e in events
         ]
         for projection in projections:
             projection.project(connection, batch)
+
+    def _past(self, event: Any) -> list[Any]:
+        stored = self._recorder.select_events(event.originator_id, lte=event.originator_version)
+        return [self._mapper.to_domain_event(before) for before in stored]
 
     def _stopped(
         self,

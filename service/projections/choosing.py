@@ -1,18 +1,27 @@
-"""Which leads are meant: one table of filters, for lists and for the book."""
+"""Which leads are meant: one table of filters, for lists and for the book.
 
-from collections.abc import Callable, Mapping
+Whatever a filter asks for is asked as of the day, and as known at the position, that the values
+``as_of`` and ``known_at`` say.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from domain.posting import OUTSIDE
-from service.projections.entries import entries
 from service.projections.leads import lead_members, leads
+from service.projections.moment import FROM_BOOK, FROM_HISTORY, NOW, POSITION, facts_at, rows_at
 
 
 def _reported(condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    return sa.select(lead_members.c.lead).where(condition)
+    known = (lead_members.c.since <= POSITION, lead_members.c.until > POSITION)
+    return sa.select(lead_members.c.lead).where(condition, *known)
+
+
+def _amount(rows: sa.FromClause) -> sa.ColumnElement[int]:
+    """In fen; a lead without an amount in CNY counts as 0, as it does in the book."""
+    return sa.func.coalesce(rows.c.fen, 0)
 
 
 _ESCAPE = "/"
@@ -27,8 +36,8 @@ FILTERS: Mapping[str, Callable[[sa.FromClause], sa.ColumnElement[bool]]] = {
     "member": lambda rows: rows.c.number.in_(
         _reported(lead_members.c.member_id == sa.bindparam("member"))
     ),
-    "least_fen": lambda rows: rows.c.fen >= sa.bindparam("least_fen"),
-    "most_fen": lambda rows: rows.c.fen <= sa.bindparam("most_fen"),
+    "least_fen": lambda rows: _amount(rows) >= sa.bindparam("least_fen"),
+    "most_fen": lambda rows: _amount(rows) <= sa.bindparam("most_fen"),
     "stage": lambda rows: rows.c.stage == sa.bindparam("stage"),
     "about_to_sign": lambda rows: rows.c.about_to_sign == sa.bindparam("about_to_sign"),
     "suspended": lambda rows: rows.c.suspended == sa.bindparam("suspended"),
@@ -36,6 +45,14 @@ FILTERS: Mapping[str, Callable[[sa.FromClause], sa.ColumnElement[bool]]] = {
     "tip_to": lambda rows: rows.c.tip_on <= sa.bindparam("tip_to"),
     "words": lambda rows: rows.c.words.like(sa.bindparam("words"), escape=_ESCAPE),
 }
+
+# filter → the column it looks at, where that is called otherwise
+_COLUMN = {"least_fen": "fen", "most_fen": "fen", "tip_from": "tip_on", "tip_to": "tip_on"}
+
+
+def column_of(name: str) -> str:
+    """The column of rows that a filter looks at."""
+    return _COLUMN.get(name, name)
 
 
 @dataclass(frozen=True)
@@ -76,25 +93,21 @@ class Selection:
             text = text.replace(special, _ESCAPE + special)
         return text
 
-    def numbers(self, position: int | None = None) -> "sa.Select[Any] | None":
-        """The selected leads' numbers, with ``values()`` to bind; None for all of them.
-
-        With ``position`` the least amount is that of what was known then. (Industry and the
-        other facts are those of today.)
-        """
+    def numbers(self, as_of: str, known_at: int) -> "sa.Select[Any] | None":
+        """The selected leads' numbers, with ``values()``, ``as_of`` and ``known_at`` to bind;
+        None for all of them."""
         names = self.values()
         if not names:
             return None
-        chosen = {name: FILTERS[name](leads) for name in names}
-        if position is not None and "least_fen" in chosen:
-            chosen["least_fen"] = leads.c.number.in_(_of_least_amount(position))
-        return sa.select(leads.c.number).where(*chosen.values())
+        rows = rows_then(names, as_of, known_at)
+        return sa.select(rows.c.number).where(*(FILTERS[name](rows) for name in names))
 
 
-def _of_least_amount(position: int) -> sa.Select[Any]:
-    """The leads whose money, as the book up to ``position`` has it, is the least bound or more."""
-    came = sa.case((entries.c.source == OUTSIDE, entries.c.fen), else_=0)
-    went = sa.case((entries.c.target == OUTSIDE, entries.c.fen), else_=0)
-    known = sa.select(entries.c.lead).where(entries.c.position <= position)
-    amount = sa.func.sum(came - went)
-    return known.group_by(entries.c.lead).having(amount >= sa.bindparam("least_fen"))
+def rows_then(names: Iterable[str], as_of: str, known_at: int) -> sa.FromClause:
+    """The rows that filters, or columns, of these names are asked of at such a moment."""
+    columns = set(map(column_of, names))
+    if {"as_of": as_of, "known_at": known_at} == NOW:
+        return leads
+    if columns.isdisjoint(FROM_BOOK | FROM_HISTORY):
+        return facts_at()
+    return rows_at(columns)

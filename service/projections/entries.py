@@ -1,7 +1,7 @@
 """The double-entry book: every entry, and its totals by year, month and day.
 
-The queries on it stand in `pipeline.py`. ``paths`` keeps each lead's placements, from which a
-late fact is posted as a difference (see `domain.posting`).
+The queries on it stand in `pipeline.py`. ``paths`` keeps each lead's placements and
+recognitions, from which a late fact is posted as a difference (see `domain.posting`).
 """
 
 from collections import defaultdict
@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from domain.posting import POSTING_RULES, Placement, Track
+from domain.correction import effective
+from domain.posting import BOOKED, CORRECTION, Books, Placement
 from service.projections.store import Happened, inserting, metadata, rows_of, upserting
 
 paths = sa.Table(
@@ -35,6 +36,8 @@ entries = sa.Table(
     sa.Column("target", sa.String(40), nullable=False),
     sa.Column("leads", sa.Integer, nullable=False),
     sa.Column("fen", sa.BigInteger, nullable=False),
+    # The book it stands in: by the day it occurred, by the day it was recognised, or both.
+    sa.Column("by", sa.String(10), nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -47,6 +50,7 @@ totals = sa.Table(
     sa.Column("account", sa.String(40), primary_key=True),
     sa.Column("kind", sa.String(10), primary_key=True),
     sa.Column("side", sa.String(3), primary_key=True),
+    sa.Column("by", sa.String(10), primary_key=True),
     sa.Column("leads", sa.BigInteger, nullable=False),
     sa.Column("fen", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
@@ -67,44 +71,48 @@ class Entries:
 
     def project(self, connection: sa.Connection, batch: Sequence[Happened]) -> None:
         """Post every event that has a rule."""
-        posting = [h for h in batch if h.event.TOPIC in POSTING_RULES]
-        tracks = self._tracks(connection, posting)
+        booked = [h for h in batch if h.event.TOPIC in BOOKED]
+        books = self._books(connection, booked)
         rows: list[tuple[Any, ...]] = []
         sums: dict[Any, list[int]] = defaultdict(lambda: [0, 0])
-        for position, lead, event in posting:
-            track = tracks[lead]
-            placement = POSTING_RULES[event.TOPIC](event, track)
-            if placement is None:
-                continue
-            for line, posted in enumerate(track.post(placement), 1):
-                rows.append((position, line, lead, *posted))
-                total = sums[posted[:4]]
-                total[0] += posted[4]
-                total[1] += posted[5]
+        for position, lead, event, past in booked:
+            if event.TOPIC == CORRECTION:
+                lines = books[lead].retold(effective(past(event)))
+            else:
+                lines = books[lead].happened(event)
+            for line, (day, kind, source, target, leads, fen, by) in enumerate(lines, 1):
+                rows.append((position, line, lead, day, kind, source, target, leads, fen, by))
+                total = sums[day, kind, source, target, by]
+                total[0] += leads
+                total[1] += fen
         _POST.many(connection, rows)
-        kept = [(n, orjson.dumps([[*p] for p in track.path])) for n, track in tracks.items()]
-        _KEEP_PATH.many(connection, kept)
+        _KEEP_PATH.many(connection, [(n, _kept(book)) for n, book in books.items()])
         _ADD.many(connection, _periods(sums))
 
-    def _tracks(self, connection: sa.Connection, posting: Sequence[Happened]) -> dict[int, Track]:
-        """The track of every lead that ``posting`` is about, new or as it was left."""
-        tracks = {h.lead: Track() for h in posting}
-        new = {h.lead for h in posting if h.event.TOPIC == "lead.tipped"}
-        known = sorted(tracks.keys() - new)
-        for lead, path in rows_of(connection, sa.select(paths), paths.c.lead, known):
-            tracks[lead] = Track(Placement(*p) for p in orjson.loads(path))
-        return tracks
+    def _books(self, connection: sa.Connection, booked: Sequence[Happened]) -> dict[int, Books]:
+        """The books of every lead that ``booked`` is about, new or as they were left."""
+        books = {h.lead: Books() for h in booked}
+        new = {h.lead for h in booked if h.event.TOPIC == "lead.tipped"}
+        known = sorted(books.keys() - new)
+        for lead, kept in rows_of(connection, sa.select(paths), paths.c.lead, known):
+            path, recognised = orjson.loads(kept)
+            books[lead] = Books((Placement(*p) for p in path), recognised)
+        return books
+
+
+def _kept(books: Books) -> bytes:
+    return orjson.dumps([[[*p] for p in books.track.path], books.recognised])
 
 
 def _periods(sums: Mapping[Any, Sequence[int]]) -> list[tuple[Any, ...]]:
     """A batch's sums by day, as what to add to the totals of each day, month and year."""
     added: dict[Any, list[int]] = defaultdict(lambda: [0, 0])
-    for (day, kind, source, target), (leads, fen) in sums.items():
+    for (day, kind, source, target, by), (leads, fen) in sums.items():
         for length in PERIODS:
-            out = added[length, day[:length], source, kind, OUT]
+            out = added[length, day[:length], source, kind, OUT, by]
             out[0] -= leads
             out[1] -= fen
-            into = added[length, day[:length], target, kind, IN]
+            into = added[length, day[:length], target, kind, IN, by]
             into[0] += leads
             into[1] += fen
     return [(*key, *total) for key, total in added.items()]

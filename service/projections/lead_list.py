@@ -1,8 +1,8 @@
 """Lists of leads: chosen, sorted, and paged so that no row is skipped or doubled.
 
 A cursor remembers the log position of the first page. Later pages show every lead as it was
-then: leads that came since are left out, and a lead that changed since is shown, chosen and
-sorted by what it was, folded again from its events.
+known then: leads that came since are left out, and a lead that changed since is shown, chosen and
+sorted by what it was.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,79 +12,72 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from domain.errors import Invalid
-from service.projections.choosing import FILTERS, Selection
+from service.projections.choosing import FILTERS, Selection, column_of
 from service.projections.leads import leads
-from service.projections.store import Prepared
+from service.projections.moment import NOW, rows_at
+from service.projections.store import FOREVER, LAST_DAY, Prepared
 
-# Beyond so many leads changed between two pages, the reader is asked to begin again.
-MOST_CHANGED = 400
-
-# sort → the column; `number` breaks every tie. A lead without an amount sorts below all others.
+# sort → the column; `number` breaks every tie.
 SORTS: dict[str, Callable[[Any], sa.ColumnElement[Any]]] = {
     "recorded": lambda rows: rows.c.number,
     "occurred": lambda rows: rows.c.tip_on,
-    "amount": lambda rows: sa.func.coalesce(rows.c.fen, -1),
+    "amount": lambda rows: sa.func.coalesce(rows.c.fen, 0),
     "activity": lambda rows: rows.c.activity_on,
 }
-_COLUMNS = [column for column in leads.columns if column.name != "private"]
+# sort → the column of that name where it is another one
+_COLUMN = {"occurred": "tip_on", "amount": "fen", "activity": "activity_on"}
 
 
 @dataclass(frozen=True)
 class Question:
-    """What to list. ``after`` is the (key, number) of the last row seen, at log ``position``."""
+    """What to list, as of the end of the day ``as_of`` (ISO), as known at a log position.
+
+    ``after`` is the (key, number) of the last row seen.
+    """
 
     selection: Selection = field(default_factory=Selection)
     sort: str = "recorded"
     descending: bool = False
     limit: int = 50
-    position: int | None = None
+    as_of: str = LAST_DAY
+    known_at: int = FOREVER - 1
     after: tuple[Any, int] | None = None
 
 
 @dataclass(frozen=True)
 class Page:
-    """``bodies``: each lead's JSON; ``last``: the (key, number) to go on after, None at the end."""
+    """``rows``: each lead's (id, JSON), without JSON where the lead has changed since.
 
-    bodies: list[bytes]
+    ``last``: the (key, number) to go on after, None at the end.
+    """
+
+    rows: list[tuple[str, bytes | None]]
     last: tuple[Any, int] | None
 
 
-def changed_since(connection: sa.Connection, position: int) -> list[str]:
-    """The leads known at ``position`` that changed afterwards; Invalid when they are too many."""
-    statement = sa.select(leads.c.id).where(leads.c.position > position, leads.c.number <= position)
-    ids = list(connection.execute(statement.limit(MOST_CHANGED + 1)).scalars())
-    if len(ids) > MOST_CHANGED:
-        raise Invalid(
-            {"cursor": [f"Over {MOST_CHANGED} leads changed since its first page; begin again."]}
-        )
-    return ids
-
-
-def page(connection: sa.Connection, question: Question, then: Sequence[tuple[Any, ...]]) -> Page:
-    """One page. ``then`` are the rows, as they were, of the leads that changed since."""
+def page(connection: sa.Connection, question: Question) -> Page:
+    """One page."""
     values = {**question.selection.values(), "limit": question.limit + 1}
     if question.after is not None:
         values["key"], values["number"] = question.after
-    shape = (tuple(values), question.sort, question.descending)
-    if then:
-        rows = _as_they_were(then)
-        values["position"] = question.position
-        found = connection.execute(_statement(rows, *shape), values).all()
-    else:
-        # Nothing changed since the first page: what stands now, without what came since.
-        if question.position is not None:
-            values["position"] = question.position
-        found = _prepared(tuple(values), *shape[1:]).all(connection, *values.values())
+    values |= {"as_of": question.as_of, "known_at": question.known_at}
+    now = {name: values[name] for name in NOW} == NOW
+    statement = _prepared(tuple(values), question.sort, question.descending, now)
+    found = statement.all(connection, *values.values())
     shown = found[: question.limit]
     more = len(found) > question.limit
-    return Page([row[0] for row in shown], (shown[-1][1], shown[-1][2]) if more else None)
+    rows = [(row[0], row[1]) for row in shown]
+    return Page(rows, (shown[-1][2], shown[-1][3]) if more else None)
 
 
 @lru_cache(maxsize=512)
-def _prepared(names: tuple[str, ...], sort: str, descending: bool) -> Prepared:
+def _prepared(names: tuple[str, ...], sort: str, descending: bool, now: bool) -> Prepared:
     """The statement of a question's shape: ``names`` are the values it binds."""
-    return Prepared(lambda _insert: _statement(leads, names, sort, descending), names)
+    if now:
+        rows: sa.FromClause = leads
+    else:
+        rows = rows_at({*map(column_of, names), _COLUMN.get(sort, "number")})
+    return Prepared(lambda _insert: _statement(rows, names, sort, descending), names)
 
 
 def _statement(
@@ -92,24 +85,10 @@ def _statement(
 ) -> sa.Select[Any]:
     key = SORTS[sort](rows)
     chosen = [FILTERS[name](rows) for name in names if name in FILTERS]
-    if "position" in names:
-        chosen.append(rows.c.number <= sa.bindparam("position"))
     if "key" in names:
         place = sa.tuple_(key, rows.c.number)
         last = sa.tuple_(sa.bindparam("key"), sa.bindparam("number"))
         chosen.append(place < last if descending else place > last)
     order = [c.desc() if descending else c.asc() for c in (key, rows.c.number)]
-    columns = sa.select(rows.c.body, key, rows.c.number)
+    columns = sa.select(rows.c.id, rows.c.body, key, rows.c.number)
     return columns.where(*chosen).order_by(*order).limit(sa.bindparam("limit"))
-
-
-def _as_they_were(then: Sequence[tuple[Any, ...]]) -> sa.FromClause:
-    """All leads known at ``position``, which is bound: those unchanged since, and ``then``."""
-    same = sa.select(*_COLUMNS).where(leads.c.position <= sa.bindparam("position"))
-    old = [
-        sa.select(
-            *[sa.literal(v, c.type).label(c.name) for c, v in zip(_COLUMNS, row, strict=False)]
-        )
-        for row in then
-    ]
-    return sa.union_all(same, *old).subquery()

@@ -1,16 +1,24 @@
 """Leads as they stand: one row each, with what they are chosen and sorted by, and their JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import orjson
 import sqlalchemy as sa
 
+from domain.correction import CORRECTED, effective
 from domain.money import fen_of
 from service.projections.members import names_of
-from service.projections.store import Happened, inserting, metadata, rows_of, upserting
-from service.projections.view import HANDLERS, View
+from service.projections.store import (
+    FOREVER,
+    Happened,
+    inserting,
+    metadata,
+    rows_of,
+    upserting,
+)
+from service.projections.view import View, view_of, words_of
 
 leads = sa.Table(
     "leads",
@@ -46,6 +54,9 @@ lead_members = sa.Table(
     metadata,
     sa.Column("lead", sa.BigInteger, primary_key=True),
     sa.Column("place", sa.Integer, primary_key=True),
+    # The positions from which on, and before which, it was known so.
+    sa.Column("since", sa.BigInteger, primary_key=True),
+    sa.Column("until", sa.BigInteger, nullable=False),
     sa.Column("member_id", sa.String(36), nullable=False, index=True),
     sa.Column("sector", sa.String(100)),
     sa.Column("share", sa.String(10), nullable=False),
@@ -55,6 +66,11 @@ lead_members = sa.Table(
 
 _KEEP = upserting(leads)
 _REPORT = inserting(lead_members)
+_END = (
+    sa.update(lead_members)
+    .where(lead_members.c.lead == sa.bindparam("number"), lead_members.c.until == FOREVER)
+    .values(until=sa.bindparam("position"))
+)
 
 
 class Leads:
@@ -72,9 +88,12 @@ class Leads:
             **self._known(connection, first, later),
             **self._begin(connection, first),
         }
-        for position, number, event in later:
-            known[number][0].fold(event)
-            known[number][1] = position
+        for happened in later:
+            known[happened.lead][1] = happened.position
+            if happened.event.TOPIC == CORRECTED:
+                known[happened.lead][0] = self._told_anew(connection, happened)
+            else:
+                known[happened.lead][0].fold(happened.event)
         _KEEP.many(connection, [row_of(number, *entry) for number, entry in known.items()])
 
     def _known(
@@ -94,19 +113,38 @@ class Leads:
             h.lead: [View.begin(h.event, names), h.position] for h in first
         }
         shares = [
-            (number, place, member["id"], people[member["id"]][1], member["share"])
-            for number, (view, _) in begun.items()
-            for place, member in enumerate(view.lead["members"], 1)
+            row
+            for number, (view, position) in begun.items()
+            for row in _shares(number, view, position, people)
         ]
         _REPORT.many(connection, shares)
         return begun
+
+    def _told_anew(self, connection: sa.Connection, corrected: Happened) -> View:
+        """The lead's view after a correction, which may have named other members."""
+        position, number, event, past = corrected
+        events = past(event)
+        tip = effective(events)[0]
+        people = names_of(connection, tip.members)
+        view = view_of(events, {member_id: name for member_id, (name, _) in people.items()})
+        if tip.members != effective(events[:-1])[0].members:
+            connection.execute(_END, {"number": number, "position": position})
+            _REPORT.many(connection, _shares(number, view, position, people))
+        return view
+
+
+def _shares(number: int, view: View, since: int, people: Mapping[str, Any]) -> list[Any]:
+    """The rows of the lead's members, known since that position."""
+    return [
+        (number, place, since, FOREVER, m["id"], people[m["id"]][1], m["share"])
+        for place, m in enumerate(view.lead["members"], 1)
+    ]
 
 
 def row_of(number: int, view: View, position: int) -> tuple[Any, ...]:
     """The row of a lead, in the order of the columns; ``position`` is its last event's."""
     lead = view.lead
     money = lead["investment"]
-    investor = lead["investor"]
     return (
         number,
         lead["id"],
@@ -121,7 +159,7 @@ def row_of(number: int, view: View, position: int) -> tuple[Any, ...]:
         fen_of(money["amount"], money["unit"]) if money else None,
         lead["dates"]["tip"],
         lead["last_activity_on"],
-        f"{lead['title']}\n{investor['name'] if investor else ''}".lower(),
+        words_of(lead),
         orjson.dumps(lead),
         orjson.dumps(view.private),
     )
@@ -134,7 +172,7 @@ def lead_numbers(connection: sa.Connection, events: Sequence[tuple[int, Any]]) -
     for position, event in events:
         if event.TOPIC == "lead.tipped":
             numbers[event.originator_id] = position
-        elif event.TOPIC in HANDLERS and event.originator_id not in numbers:
+        elif event.TOPIC.startswith("lead.") and event.originator_id not in numbers:
             unknown.add(event.originator_id)
     columns = sa.select(leads.c.id, leads.c.number)
     for lead_id, number in rows_of(connection, columns, leads.c.id, sorted(map(str, unknown))):

@@ -77,7 +77,7 @@ class Members:
             row.id: dict(row._mapping)
             for row in rows_of(connection, sa.select(members), members.c.id, ids)
         }
-        for position, _, event in events:
+        for position, _, event, _ in events:
             fold(rows.setdefault(str(event.originator_id), {"seq": position}), event)
         columns = [column.name for column in members.columns]
         _KEEP.many(connection, [tuple(row[name] for name in columns) for row in rows.values()])

@@ -19,41 +19,57 @@ from domain.posting import (
     ACCOUNTS,
     AMOUNT,
     FIRST,
+    OCCURRED,
     OUTSIDE,
     PLAN,
+    RECOGNISED,
     RETURN,
     closed_account,
 )
 from domain.stage import LABELS, LANDED, NEXT_STEP, OUTCOMES, STAGES
 from service.projections.choosing import Selection
 from service.projections.entries import IN, OUT, entries, totals
-from service.projections.store import Prepared
+from service.projections.store import FOREVER, LAST_DAY, Prepared
 
 # The counting rule (口径) these answers follow; a change of meaning is a new number.
 RULE = "1"
 MOST_STEPS = 1000
+# Which entries a book leaves out: those of the other one alone.
+_OTHER = {OCCURRED: RECOGNISED, RECOGNISED: OCCURRED}
 
 # (account, kind, side) → [count, fen]
 Sums = Mapping[tuple[str, str, str], tuple[int, int]]
 
 
 class Book:
-    """The book as known at ``position`` (None: now), for the leads of ``selection``."""
+    """The book as known at a log position, for the leads of ``selection``.
+
+    Those are chosen by what they were at the end of the day ``as_of`` (ISO), as known then. ``by``
+    says which book: by the day of what OCCURRED, or was RECOGNISED.
+    """
 
     def __init__(
-        self, connection: sa.Connection, selection: Selection, position: int | None = None
+        self,
+        connection: sa.Connection,
+        selection: Selection,
+        as_of: str = LAST_DAY,
+        known_at: int = FOREVER - 1,
+        by: str = OCCURRED,
     ) -> None:
         self._connection = connection
-        self._chosen = selection.numbers(position)
-        self._values = selection.values()
-        self._position = position
-        self._whole = self._chosen is None and position is None
+        self._chosen = selection.numbers(as_of, known_at)
+        self._values = {**selection.values(), "as_of": as_of, "known_at": known_at}
+        self._position = known_at
+        self._by = by
+        self._whole = self._chosen is None and known_at == FOREVER - 1
 
     def sums(self, upto: date) -> Sums:
         """Everything that occurred up to and on that day."""
         if self._whole:
             day = f"{upto}"
-            rows: Iterable[Any] = _PREFIX.all(self._connection, day[:4], day[:7], day)
+            rows: Iterable[Any] = _PREFIX.all(
+                self._connection, day[:4], day[:7], day, _OTHER[self._by]
+            )
         else:
             upto_then = entries.c.occurred_on <= f"{upto}"
             rows = self._connection.execute(self._sides(upto_then, entries.c.kind), self._values)
@@ -67,7 +83,7 @@ class Book:
         """(day, account, leads, fen), by day, of what changed from ``start`` to ``end``."""
         if self._whole:
             rows: Iterable[Any] = self._connection.execute(
-                _DAILY, {"first": f"{start}", "last": f"{end}"}
+                _DAILY, {"first": f"{start}", "last": f"{end}", "other": _OTHER[self._by]}
             )
         else:
             day = entries.c.occurred_on
@@ -75,15 +91,46 @@ class Book:
             rows = self._connection.execute(self._sides(within, day), self._values)
         return sorted((day, account, int(n), int(fen)) for account, day, _, n, fen in rows)
 
+    def stays(self, start: date, end: date) -> Iterable[Any]:
+        """(how many, account, day entered, day left, account gone to) of the stays that began
+        from ``start`` to ``end``; the last two None for those that had not ended by ``end``."""
+        e = entries.c
+        key = (e.lead, e.occurred_on, e.source, e.target)
+        conditions = self._conditions(e.kind.in_((FIRST, RETURN)), e.occurred_on <= f"{end}")
+        # What was reversed is no move any more.
+        moves = sa.select(*key, sa.func.max(e.position).label("position")).where(*conditions)
+        moves = moves.group_by(*key).having(sa.func.sum(e.leads) > 0)
+        made = moves.subquery().c
+
+        def at_next(column: Any) -> sa.ColumnElement[Any]:
+            order = (made.occurred_on, made.position)
+            return sa.func.lead(column).over(partition_by=made.lead, order_by=order)
+
+        stays = sa.select(
+            made.target.label("account"),
+            made.occurred_on.label("entered_on"),
+            at_next(made.occurred_on).label("left_on"),
+            at_next(made.target).label("next_account"),
+        ).subquery()
+        columns: list[Any] = [*stays.c]
+        counted = sa.select(sa.func.count(), *columns).group_by(*columns)
+        counted = counted.where(stays.c.entered_on >= f"{start}")
+        return self._connection.execute(counted, self._values)
+
+    def _conditions(self, *which: sa.ColumnElement[bool]) -> list[sa.ColumnElement[bool]]:
+        """``which`` entries, of this book, as known then, of the leads that are meant."""
+        conditions = [*which, entries.c.by != _OTHER[self._by]]
+        if self._position < FOREVER - 1:
+            conditions.append(entries.c.position <= self._position)
+        if self._chosen is not None:
+            conditions.append(entries.c.lead.in_(self._chosen))
+        return conditions
+
     def _sides(
         self, which: sa.ColumnElement[bool], by: sa.ColumnElement[Any]
     ) -> sa.CompoundSelect[Any]:
         """(account, ``by``, side, leads, fen) of the entries: out of their source, into target."""
-        conditions = [which]
-        if self._position is not None:
-            conditions.append(entries.c.position <= self._position)
-        if self._chosen is not None:
-            conditions.append(entries.c.lead.in_(self._chosen))
+        conditions = self._conditions(which)
         number, fen = sa.func.sum(entries.c.leads), sa.func.sum(entries.c.fen)
         source, target = entries.c.source, entries.c.target
         out = sa.select(source, by, sa.literal(OUT), -number, -fen).group_by(source, by)
@@ -94,7 +141,8 @@ class Book:
 def _prefix_part(length: int, *bounds: sa.ColumnElement[bool]) -> sa.Select[Any]:
     key = (totals.c.account, totals.c.kind, totals.c.side)
     sums = (sa.func.sum(totals.c.leads), sa.func.sum(totals.c.fen))
-    return sa.select(*key, *sums).where(totals.c.length == length, *bounds).group_by(*key)
+    bounds = (*bounds, totals.c.length == length, totals.c.by != sa.bindparam("other"))
+    return sa.select(*key, *sums).where(*bounds).group_by(*key)
 
 
 # A day and all before it: the whole years before its year, the whole months of its year before
@@ -109,7 +157,7 @@ _PREFIX = Prepared(
             10, totals.c.period > sa.bindparam("month"), totals.c.period <= sa.bindparam("day")
         ),
     ),
-    ("year", "month", "day"),
+    ("year", "month", "day", "other"),
 )
 _DAILY = (
     sa.select(
@@ -121,6 +169,7 @@ _DAILY = (
     )
     .where(
         totals.c.length == 10,
+        totals.c.by != sa.bindparam("other"),
         totals.c.period >= sa.bindparam("first"),
         totals.c.period <= sa.bindparam("last"),
     )
@@ -261,34 +310,17 @@ def series(book: Book, start: date, ends: list[date]) -> Iterator[dict[str, Any]
         yield {"on": f"{end}", "stages": {s: _figure(*standing[s]) for s in STAGES}}
 
 
-def times(
-    connection: sa.Connection, selection: Selection, start: date, end: date
-) -> list[dict[str, Any]]:
+def times(book: Book, start: date, end: date) -> list[dict[str, Any]]:
     """Per stage, of the stays that began from ``start`` to ``end``, seen from ``end``.
 
     ``leads``: how many such stays; ``median_days`` and ``p90_days`` of those that ended by then;
     ``waiting``: how many still stand there, ``longest_waiting_days``; ``conversion``: the share
     that went on to the next stage.
     """
-    chosen = selection.numbers()
-    moves = sa.select(
-        entries.c.target.label("account"),
-        entries.c.occurred_on.label("entered_on"),
-        _at_next_move(entries.c.occurred_on).label("left_on"),
-        _at_next_move(entries.c.target).label("next_account"),
-    ).where(entries.c.kind.in_((FIRST, RETURN)), entries.c.occurred_on <= f"{end}")
-    if chosen is not None:
-        moves = moves.where(entries.c.lead.in_(chosen))
-    stays = moves.subquery()
-    columns: list[sa.ColumnElement[Any]] = [*stays.c]
-    counted = sa.select(sa.func.count(), *columns).group_by(*columns)
-    counted = counted.where(stays.c.entered_on >= f"{start}")
     lengths: dict[str, Counter[int]] = {stage: Counter() for stage in STAGES}
     onward: Counter[str] = Counter()
     waiting: dict[str, list[tuple[str, int]]] = {stage: [] for stage in STAGES}
-    for count, account, entered_on, left_on, next_account in connection.execute(
-        counted, selection.values()
-    ):
+    for count, account, entered_on, left_on, next_account in book.stays(start, end):
         stage = ACCOUNTS[account]
         if left_on is None:
             waiting[stage].append((entered_on, count))
@@ -298,12 +330,6 @@ def times(
         if step is not None and ACCOUNTS[next_account] == step.target:
             onward[stage] += count
     return [_time(stage, lengths[stage], onward[stage], waiting[stage], end) for stage in STAGES]
-
-
-def _at_next_move(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-    """The value of ``column`` at the lead's next move."""
-    order = (entries.c.occurred_on, entries.c.position, entries.c.line)
-    return sa.func.lead(column).over(partition_by=entries.c.lead, order_by=order)
 
 
 def _days(start: str, end: str) -> int:

@@ -27,13 +27,19 @@ bookmarks = sa.Table(
 )
 
 
+# A position, or a day, that none reaches: until then holds what has not ended.
+FOREVER, LAST_DAY = 2**62, "9999-12-31"
+
+
 class Happened(NamedTuple):
     """An event at its log position. ``lead`` is its lead's number, which is the position of the
-    lead's first event; 0 for what happened to no lead."""
+    lead's first event; 0 for what happened to no lead. ``past(event)`` gives the lead's whole
+    stream up to the event, for what a correction or a late fact makes to be told anew."""
 
     position: int
     lead: int
     event: Any
+    past: Callable[[Any], Sequence[Any]]
 
 
 class Projection(Protocol):

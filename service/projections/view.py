@@ -4,10 +4,10 @@ The live projection, an old version and the answer to a command all come from he
 cannot differ.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from domain.lead import REVISABLE
+from domain.correction import REVISABLE, effective
 from domain.money import stated
 from domain.stage import (
     CLOSED,
@@ -53,13 +53,36 @@ class View:
         lead["last_activity_on"] = max(lead["last_activity_on"], event.occurred_on)
 
 
-def view_of(events: Iterable[Any], names: Names) -> Lead:
-    """The lead after ``events``: its whole stream up to some version. ``names`` by member id."""
-    stream = iter(events)
-    view = View.begin(next(stream), names)
-    for event in stream:
+def view_of(events: Sequence[Any], names: Names) -> View:
+    """The view after ``events``: a lead's whole stream up to some version, corrections heeded.
+
+    ``names`` by member id.
+    """
+    return _told(effective(events), events[-1], names)
+
+
+def view_as_of(events: Sequence[Any], names: Names, day: str) -> View | None:
+    """As ``view_of``, of what had happened by ``day`` (ISO); None if the lead was no tip yet."""
+    happened = [event for event in effective(events) if event.occurred_on <= day]
+    if not happened or happened[0].originator_version != events[0].originator_version:
+        return None
+    return _told(happened, events[-1], names)
+
+
+def _told(happened: Sequence[Any], last: Any, names: Names) -> View:
+    view = View.begin(happened[0], names)
+    for event in happened[1:]:
         view.fold(event)
-    return view.lead
+    # What is known comes from the last event that was recorded, whatever day it is about.
+    view.lead["version"] = last.originator_version
+    view.lead["recorded_at"] = recorded_at(last)
+    return view
+
+
+def words_of(lead: Lead) -> str:
+    """What ``q`` looks through: title and investor, in lower case."""
+    investor = lead["investor"]
+    return f"{lead['title']}\n{investor['name'] if investor else ''}".lower()
 
 
 def recorded_at(event: Any) -> str:
@@ -165,6 +188,10 @@ def _groundbroken(view: View, event: Any) -> None:
     view.lead["waivers"] += event.waived
 
 
+def _recognised(view: View, event: Any) -> None:
+    view.lead["recognised"][event.stage] = event.occurred_on
+
+
 def _suspended(view: View, event: Any) -> None:
     view.lead["suspended"] = True
     view.lead["review_on"] = event.review_on
@@ -197,6 +224,7 @@ def _only_stamped(_view: View, _event: Any) -> None:
     """Recorded in the history; changes nothing that a lead shows but its last activity."""
 
 
+# A correction is no event of a lead: the lead is told anew, from its first event on.
 HANDLERS = {
     "lead.screened": _screened,
     "lead.negotiation_opened": _negotiation_opened,
@@ -205,6 +233,7 @@ HANDLERS = {
     "lead.framework_agreed": _only_stamped,
     "lead.signed": _signed,
     "lead.groundbroken": _groundbroken,
+    "lead.recognised": _recognised,
     "lead.suspended": _suspended,
     "lead.resumed": _resumed,
     "lead.closed": _closed,

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from domain.correction import REVISABLE
 from domain.errors import Invalid
-from domain.lead import REVISABLE, Lead
+from domain.lead import Lead
 from tests.domain.given import (
     TODAY,
     TOMORROW,

@@ -5,8 +5,9 @@ from uuid import UUID
 
 import pytest
 
+from domain.correction import REVISABLE
 from domain.errors import Invalid
-from domain.lead import MOST_MEMBERS, REVISABLE, TITLE_LENGTH, Lead
+from domain.lead import MOST_MEMBERS, TITLE_LENGTH, Lead
 from tests.domain.given import (
     OTHER_ID,
     TODAY,

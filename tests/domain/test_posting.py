@@ -407,7 +407,7 @@ def learn(learnt: Iterable[Placement]) -> tuple[Track, list[list[Posting]]]:
 def net(lines: Iterable[Posting]) -> dict[Key, tuple[int, int]]:
     """Leads and fen by day, kind, source and target, without what comes to nothing."""
     sums: dict[Key, tuple[int, int]] = {}
-    for day, kind, source, target, leads, fen in lines:
+    for day, kind, source, target, leads, fen, _ in lines:
         so_far = sums.get((day, kind, source, target), (0, 0))
         sums[day, kind, source, target] = (so_far[0] + leads, so_far[1] + fen)
     return {key: total for key, total in sums.items() if total != (0, 0)}

@@ -1,0 +1,132 @@
+"""Leads as of a day, as known at a log position: rows with the columns that lists choose by.
+
+A lead of which nothing happened after that day, and nothing was recorded after that position, is
+as it stands now. Of the others place and amount are summed from the book, the other facts stand in
+`variants.py`, and the last activity in `history.py`; nothing is replayed.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+import sqlalchemy as sa
+
+from domain.posting import ABOUT_TO_SIGN, ACCOUNTS, FIRST, OUTSIDE, RECOGNISED
+from domain.stage import TIP
+from service.projections.entries import entries
+from service.projections.history import history
+from service.projections.leads import leads
+from service.projections.store import FOREVER, LAST_DAY
+from service.projections.variants import variants
+
+# Bound wherever a moment is asked for: the day, and the position.
+DAY: sa.BindParameter[str] = sa.bindparam("as_of")
+POSITION: sa.BindParameter[int] = sa.bindparam("known_at")
+NOW = {"as_of": LAST_DAY, "known_at": FOREVER - 1}
+# The columns that come from the book; those from the history; all others are facts.
+FROM_BOOK = frozenset({"stage", "about_to_sign", "fen", "tip_on"})
+FROM_HISTORY = frozenset({"activity_on"})
+_SAME = sa.and_(leads.c.position <= POSITION, leads.c.activity_on <= DAY)
+_COLUMNS = ("number", "id", "district", "industry", "suspended", "words")
+
+
+def rows_at(columns: Collection[str]) -> sa.FromClause:
+    """All leads known as tips by then, with ``columns`` as they were; ``body`` (JSON) is None
+    where a lead has changed since."""
+    places, facts = _places().subquery("places"), _variant()
+    joined = leads.join(places, places.c.lead == leads.c.number)
+    joined = joined.outerjoin(facts, facts.c.lead == leads.c.number)
+    then: dict[str, Any] = {"number": leads.c.number, "id": leads.c.id}
+    for name in ("district", "industry", "suspended", "words"):
+        then[name] = sa.case((facts.c.lead.is_not(None), facts.c[name]), else_=leads.c[name])
+    then |= {name: places.c[name] for name in ("stage", "about_to_sign", "fen")}
+    then["tip_on"], then["activity_on"] = leads.c.tip_on, leads.c.activity_on
+    if "tip_on" in columns:
+        tips = _tips().subquery("tips")
+        joined = joined.join(tips, tips.c.lead == leads.c.number)
+        then["tip_on"] = tips.c.day
+    if "activity_on" in columns:
+        active = _activity().subquery("activity")
+        joined = joined.join(active, active.c.lead == leads.c.number)
+        then["activity_on"] = active.c.day
+    then["body"] = sa.cast(sa.null(), sa.LargeBinary)
+    changed = sa.select(*(column.label(name) for name, column in then.items()))
+    changed = changed.select_from(joined).where(leads.c.number <= POSITION, sa.not_(_SAME))
+    same = sa.select(*(leads.c[name] for name in then)).where(_SAME)
+    return sa.union_all(same, changed).subquery("then")
+
+
+def facts_at() -> sa.FromClause:
+    """As ``rows_at``, with the facts alone: every lead that was recorded by then."""
+    facts = _variant()
+    columns: list[Any] = [leads.c[name] for name in _COLUMNS]
+    varied = sa.select(variants.c.lead)
+    constant = sa.select(*columns).where(leads.c.number <= POSITION, leads.c.number.not_in(varied))
+    then = [facts.c[name] for name in _COLUMNS[2:]]
+    changed = sa.select(leads.c.number, leads.c.id, *then)
+    changed = changed.select_from(leads.join(facts, facts.c.lead == leads.c.number))
+    return sa.union_all(constant, changed).subquery("facts_then")
+
+
+def _known_by_then() -> sa.ColumnElement[bool]:
+    return sa.and_(
+        entries.c.occurred_on <= DAY,
+        entries.c.position <= POSITION,
+        entries.c.by != RECOGNISED,
+    )
+
+
+def _places() -> sa.Select[Any]:
+    """Where each lead stood, and its amount there (0 for none)."""
+    e = entries.c
+    out = sa.select(e.lead, e.source.label("account"), (-e.leads).label("n"), (-e.fen).label("f"))
+    into = sa.select(e.lead, e.target, e.leads, e.fen)
+    sides = sa.union_all(out.where(_known_by_then()), into.where(_known_by_then())).subquery()
+    account, amount = sides.c.account, sa.func.sum(sides.c.f)
+    return (
+        sa.select(
+            sides.c.lead,
+            sa.case(dict(ACCOUNTS), value=account).label("stage"),
+            (account == ABOUT_TO_SIGN).label("about_to_sign"),
+            amount.label("fen"),
+        )
+        .where(account != OUTSIDE)
+        .group_by(sides.c.lead, account)
+        .having(sa.func.sum(sides.c.n) == 1)
+    )
+
+
+def _tips() -> sa.Select[Any]:
+    e = entries.c
+    return (
+        sa.select(e.lead, e.occurred_on.label("day"))
+        .where(e.source == OUTSIDE, e.target == TIP, e.kind == FIRST, _known_by_then())
+        .group_by(e.lead, e.occurred_on)
+        .having(sa.func.sum(e.leads) == 1)
+    )
+
+
+def _activity() -> sa.Select[Any]:
+    h = history.c
+    days = (
+        sa.select(h.lead, h.day)
+        .where(h.position <= POSITION, h.day <= DAY)
+        .group_by(h.lead, h.day)
+        .having(sa.func.sum(h.active) > 0)
+        .subquery()
+    )
+    return sa.select(days.c.lead, sa.func.max(days.c.day).label("day")).group_by(days.c.lead)
+
+
+def _variant() -> sa.FromClause:
+    """The row of each varied lead that held then."""
+    later = variants.alias("later")
+    superseded = sa.exists().where(
+        later.c.lead == variants.c.lead,
+        later.c.day <= DAY,
+        later.c.position <= POSITION,
+        sa.tuple_(later.c.day, later.c.position) > sa.tuple_(variants.c.day, variants.c.position),
+    )
+    held = sa.select(variants).where(
+        variants.c.day <= DAY, variants.c.position <= POSITION, sa.not_(superseded)
+    )
+    return held.subquery("held")

@@ -121,7 +121,7 @@ def District(**more: Any) -> Coded:  # noqa: N802 - it is used as a field class
     return Coded(district_fault, _DISTRICT, **more)
 
 
-def MembersIn(**more: Any) -> fields.List:  # noqa: N802 - it is used as a field class
+def MembersIn(**more: Any) -> fields.List[Any]:  # noqa: N802 - it is used as a field class
     """The members of a tip."""
     return fields.List(
         Id(),
@@ -151,10 +151,10 @@ class Version(fields.Integer):
 class TrueOrFalse(fields.Boolean):
     """A JSON boolean, and nothing that looks like one."""
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **more: Any) -> bool:
+    def _deserialize(self, value: Any, attr: Any, data: Any, **more: Any) -> Any:
         if type(value) is not bool:
             raise self.make_error("invalid", input=value)
-        return value
+        return super()._deserialize(value, attr, data, **more)
 
 
 class Request(Schema):

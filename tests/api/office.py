@@ -157,6 +157,13 @@ BODIES: Mapping[str, Body] = {
         "evidence": [{"kind": "permit", "reference": "施-1"}],
         "occurred_on": "2025-09-01",
     },
+    "recognition": {"stage": "signed", "authority": "市商务局", "occurred_on": "2025-10-01"},
+    "corrections": {
+        "version": 1,
+        "facts": {"title": "更正后的标题"},
+        "reason": "录入有误",
+        "occurred_on": "2025-10-02",
+    },
     "suspension": {"reason": "等土地", "review_on": "2025-08-01", "occurred_on": "2025-04-20"},
     "resumption": {"reason": "土地有了", "occurred_on": "2025-04-25"},
     "closure": {"outcome": "declined", "reason": "不合适", "occurred_on": "2025-04-01"},

@@ -17,6 +17,9 @@ from schemathesis import Case, GenerationMode, HookContext, Response, engine, ho
 from schemathesis.engine import events
 from schemathesis.generation.meta import REQUEST_SHAPE_PROBES, coverage_scenario
 
+from api import schemas
+from domain.correction import ALWAYS as ALWAYS_RIGHT
+from domain.correction import CORRECTABLE
 from tests.api.office import MONEY, NOBODY, Caller, Office, open_office, settings_in
 
 USCC = "91110000600037341L"
@@ -60,6 +63,14 @@ UNSAYABLE: dict[str, dict[tuple[int, str], str]] = {
         **_MONEY,
         (422, "reason"): "needed when the investment changes",
     },
+    "POST /v1/leads/{lead_id}/corrections": {
+        **_MONEY,
+        (422, "facts"): "either facts or void",
+        **{
+            (422, f"facts.{name}"): "each event has facts of its own that may be put right"
+            for name in schemas.RightFacts().fields
+        },
+    },
     "GET /v1/pipeline/series": {(422, "step"): "more than a thousand steps"},
 }
 # The share of the allowed requests of an operation that must be carried out.
@@ -73,6 +84,8 @@ COMMANDS_TO = {
     "signing-plan": ("negotiation",),
     "signing": ("negotiation",),
     "groundbreaking": ("negotiation", "signing"),
+    "recognition": ("negotiation", "signing"),
+    "corrections": (),
     "suspension": (),
     "resumption": ("suspension",),
     "closure": (),
@@ -136,11 +149,24 @@ class Aim:
         for name, value in replaced.items():
             if body.get(name):
                 body[name] = value
+        if operation.endswith("/recognition"):
+            body["stage"] = "signed"
+        if operation.endswith("/corrections"):
+            self._aim_correction(body)
         investor = body.get("investor")
         if isinstance(investor, dict) and investor.get("uscc"):
             investor["uscc"] = USCC
         if operation == "POST /v1/members":
             body["number"] = f"{next(self._numbers)}-{body['number']}"[:40].strip()
+
+    def _aim_correction(self, body: dict[str, Any]) -> None:
+        """Of the tip, mostly, and of facts that a tip has."""
+        body["version"], body["void"] = 1, False
+        facts = body.get("facts") or {"title": "更正后的标题"}
+        if next(self._turns) % 3:
+            facts = {name: facts[name] for name in facts if name in may_be_right_in_a_tip()}
+        self._aim_body(facts, "the facts of a tip")
+        body["facts"] = facts or {"title": "更正后的标题"}
 
     def _complete(self, body: dict[str, Any], command: str) -> None:
         """Four times of five, what the fields ask of each other; the fifth shows the refusal."""
@@ -189,10 +215,12 @@ class Aim:
             query["known_at"] = "9999-12-31T23:59:59Z"
         if "member" in query:
             query["member"] = self.member
+        if "as_of" in query:
+            query["as_of"] = DAY if "from" in query else max(query["as_of"], "1978-01-01")
         days = sorted(query[name] for name in ("from", "to") if name in query)
         for name, day in zip([n for n in ("from", "to") if n in query], days, strict=True):
             # A window that has no end ends today, and begins before.
-            query[name] = max(day if "to" in query else min(day, DAY), "1978-01-01")
+            query[name] = max(day if _ends(query) else min(day, DAY), "1978-01-01")
 
     def after(self, case: "Case[Any]", response: Response) -> None:
         """Count the answer to what the document allows; note what nothing explains."""
@@ -206,6 +234,16 @@ class Aim:
             explained = {field for of, field in UNSAYABLE.get(operation, {}) if of == status}
             if not named or named - explained:
                 self.unexplained.append(f"{case.as_curl_command()}\n{problem}")
+
+
+def _ends(query: dict[str, Any]) -> bool:
+    """Whether the window ends where the query says, and nowhere before."""
+    return "to" in query and "as_of" not in query
+
+
+def may_be_right_in_a_tip() -> set[str]:
+    """The facts of a tip that a correction may put right."""
+    return {*ALWAYS_RIGHT, *CORRECTABLE["lead.tipped"].facts}
 
 
 def allowed(case: "Case[Any]") -> bool:
@@ -341,7 +379,7 @@ def test_what_the_document_allows_is_refused_for_the_reasons_named_only(run: Run
 
 def test_most_of_what_the_document_allows_is_carried_out(run: Run) -> None:
     posts = [name for name in run.aim.answered if name.startswith("POST ")]
-    assert len(posts) == 14
+    assert len(posts) == 16
     for operation, answers in run.aim.answered.items():
         taken = sum(n for status, n in answers.items() if status < 400)
         assert taken >= LEAST_TAKEN * answers.total(), f"{operation}: {dict(answers)}"

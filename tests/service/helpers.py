@@ -216,6 +216,24 @@ def _to_groundbreaking(ledger: Ledger, member: UUID, second: UUID, by: Call) -> 
             "occurred_on": "2025-09-01",
         },
     )
+    _recognised_and_put_right(ledger, lead)
+
+
+def _recognised_and_put_right(ledger: Ledger, lead: UUID) -> None:
+    for stage, day in (("groundbroken", "2025-11-01"), ("signed", "2025-07-15")):
+        facts = {"stage": stage, "authority": "市商务局", "occurred_on": day}
+        ledger.recognise(lead, call(), facts)
+    version = len(ledger.reads.history(lead))
+    why = {"reason": "录入有误", "occurred_on": "2025-12-01"}
+    corrections: list[dict[str, Any]] = [
+        {"version": 1, "facts": {"occurred_on": "2025-03-17", "title": "12英寸晶圆项目"}},
+        {"version": 8, "facts": {"investment": {"amount": "31", "unit": "亿元"}}},
+        {"version": version, "void": True},
+        {"version": version + 2, "facts": {"investment": {"amount": "32", "unit": "亿元"}}},
+        {"version": version + 3, "void": True},
+    ]
+    for correction in corrections:
+        ledger.correct(lead, call(), {**correction, **why})
 
 
 def _closed_and_back(ledger: Ledger, member: UUID) -> None:

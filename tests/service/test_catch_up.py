@@ -24,6 +24,7 @@ from service.projections.lead_list import Question
 from service.projections.leads import Leads
 from service.projections.members import Members
 from service.projections.store import Projection, bookmarks
+from service.projections.variants import Variants
 from tests.service.helpers import (
     CONTEXT,
     PATIENCE,
@@ -49,7 +50,7 @@ DAY = (date(2025, 1, 1), date(2025, 12, 31))
 
 def ours() -> list[Projection]:
     """The ledger's own projections."""
-    return [Members(), Leads(), History(), Entries()]
+    return [Members(), Leads(), History(), Entries(), Variants()]
 
 
 def catch_up_with(ledger: Ledger, projections: Sequence[Projection]) -> CatchUp:
@@ -309,7 +310,7 @@ class Seen:
 
     def project(self, connection: sa.Connection, batch: Sequence[Any]) -> None:
         """A position that comes twice breaks the primary key."""
-        rows = [{"position": position, "topic": event.TOPIC} for position, *_, event in batch]
+        rows = [{"position": position, "topic": event.TOPIC} for position, _, event, _ in batch]
         connection.execute(sa.insert(seen_positions), rows)
 
 

@@ -30,6 +30,8 @@ variants = sa.Table(
 )
 # What a row says after its key: district, industry, whether suspended, words.
 Facts = tuple[Any, ...]
+# The day of the facts that a lead begins with.
+_EVER = ""
 # The end of a lead also ends its being on hold.
 _ENDINGS = frozenset({"lead.closed", "lead.screened"})
 # What can change the facts of a lead after its tip, and what they are told from.
@@ -77,12 +79,13 @@ def _changes(happened: Happened, known: dict[str, Facts]) -> list[tuple[Any, ...
     now = timeline(effective(events))
     rows: list[tuple[Any, ...]] = []
     if not known:
-        before = timeline(effective(events[:-1]))
-        if list(now.values()) == list(before.values()):
+        (first,) = timeline(effective(events[:-1])).values()
+        if list(now.values()) == [first]:
             # Still the facts of the tip, whatever its day.
             return []
-        rows = [(lead, day, lead, *facts) for day, facts in before.items()]
-        known.update(before)
+        # Since when it was a tip, and was known as one, is not asked here.
+        rows = [(lead, _EVER, lead, *first)]
+        known[_EVER] = first
     for day in sorted({*known, *now}):
         facts = as_of(now, day)
         if facts is not None and facts != as_of(known, day):

@@ -121,6 +121,16 @@ class LeadOut(Schema):
     recorded_at = _moment(**ALWAYS)
 
 
+ChangeOut = Schema.from_dict(
+    {
+        "fact": fields.String(**ALWAYS),
+        "from": fields.Raw(**MAYBE),
+        "to": fields.Raw(**MAYBE),
+    },
+    name="ChangeOut",
+)
+
+
 class EventOut(Schema):
     """One step of a lead's history."""
 
@@ -132,6 +142,9 @@ class EventOut(Schema):
     actor = fields.String(**ALWAYS)
     facts = fields.Dict(**ALWAYS)
     corrects = fields.Integer(**MAYBE)
+    corrected_by = fields.List(fields.Integer(), **ALWAYS)
+    voided = fields.Boolean(**ALWAYS)
+    changes = fields.List(fields.Nested(ChangeOut), **ALWAYS)
 
 
 class HistoryOut(Schema):

@@ -90,11 +90,19 @@ def lead(lead_id: str, query: dict[str, Any]) -> Response:
     return shown(found.body, found.position, found.version)
 
 
-@endpoint(blueprint, "GET", "/leads/<lead_id>/history", "read leads", HistoryOut, refusals=(404,))
-def history(lead_id: str) -> Response:
-    """What happened to a lead, oldest first."""
+@endpoint(
+    blueprint,
+    "GET",
+    "/leads/<lead_id>/history",
+    "read leads",
+    HistoryOut,
+    query=schemas.HistoryQuery(),
+    refusals=(404,),
+)
+def history(lead_id: str, query: dict[str, Any]) -> Response:
+    """What happened to a lead, oldest first: when it was recorded, by whom, what it changed."""
     reads = ledger().reads
-    items = reads.history(_visible(lead_id))
+    items = reads.history(_visible(lead_id), known_at=known_at(query))
     return shown({"items": items}, reads.seen_position)
 
 

@@ -478,6 +478,12 @@ class LeadQuery(Moment):
     version = Whole(1, 10**9)
 
 
+class HistoryQuery(Request):
+    """The history, as known when."""
+
+    known_at = KnownAt()
+
+
 class WindowQuery(Selected):
     """Which window of which leads."""
 

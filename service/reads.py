@@ -39,7 +39,8 @@ from service.projections.pipeline import (
 )
 from service.projections.store import FOREVER, LAST_DAY, Prepared, Store, bookmarks, metadata
 from service.projections.variants import Variants
-from service.projections.view import recorded_at, view_as_of
+from service.projections.view import view_as_of
+from service.replay import steps
 from service.settings import Settings
 
 _LEAD = Prepared(
@@ -51,21 +52,6 @@ _LEAD = Prepared(
 # How many answers from the book are kept: each holds until the log goes on.
 _REMEMBERED = 256
 _BOOKMARK = Prepared(lambda _insert: sa.select(sa.func.min(bookmarks.c.position)), [])
-# What every event says besides its facts; the history shows it beside them.
-_ENVELOPE = frozenset(
-    {
-        "originator_id",
-        "originator_version",
-        "originator_topic",
-        "timestamp",
-        "recorded_at",
-        "occurred_on",
-        "actor",
-        "request",
-        "corrects",
-    }
-)
-
 
 # What was asked of the book: which answer, of which leads, from, to, as known at, by which days.
 Asked = tuple[str, Selection, date, date, int | None, str]
@@ -196,17 +182,24 @@ class Reads:
             raise NotFound(f"Lead {lead_id} had not been tipped by {question.as_of}.")
         return body
 
-    def history(self, lead_id: UUID, after: int = 0) -> list[dict[str, Any]]:
-        """What happened to a lead after version ``after``, oldest first; NotFound."""
+    def history(
+        self, lead_id: UUID, after: int = 0, known_at: int | None = None
+    ) -> list[dict[str, Any]]:
+        """What happened to a lead after version ``after``, oldest first, as the log up to
+        ``known_at`` tells it (see `service.replay`); NotFound."""
         self.position()
         with self.store.reading() as connection:
-            at = positions(connection, str(lead_id), after)
-            if not at and not positions(connection, str(lead_id)):
+            known = version_known_at(
+                connection, str(lead_id), _NOW if known_at is None else known_at
+            )
+            if known is None:
                 raise NotFound(f"There is no lead {lead_id}.")
-        return [
-            _happened(event, at[event.originator_version])
-            for event in self._events(lead_id, max(at, default=0), after)
-        ]
+            at = positions(connection, str(lead_id))
+            events = self._events(lead_id, known)
+            members = {member for event in events for member in _members_in(event)}
+            people = names_of(connection, sorted(members))
+        names = {member_id: name for member_id, (name, _) in people.items()}
+        return [step for step in steps(events, at, names) if step["version"] > after]
 
     def is_of_member(self, lead_id: UUID, member_id: str) -> bool:
         """Whether that member reported the lead."""
@@ -368,18 +361,11 @@ def day_of(end: date) -> str:
     return LAST_DAY if end >= now().astimezone(CHINA).date() else f"{end}"
 
 
-def _happened(event: Any, position: int) -> dict[str, Any]:
-    facts = {name: value for name, value in vars(event).items() if name not in _ENVELOPE}
-    return {
-        "version": event.originator_version,
-        "position": position,
-        "event": event.TOPIC.partition(".")[2],
-        "occurred_on": event.occurred_on,
-        "recorded_at": recorded_at(event),
-        "actor": event.actor,
-        "facts": facts,
-        "corrects": event.corrects if event.TOPIC == CORRECTED else None,
-    }
+def _members_in(event: Any) -> list[str]:
+    """The members that an event names."""
+    facts = event.facts or {} if event.TOPIC == CORRECTED else vars(event)
+    named: list[str] = facts.get("members", [])
+    return named
 
 
 def _with_results(connection: sa.Connection, rows: Any) -> list[dict[str, Any]]:

@@ -62,7 +62,7 @@ _KEEP = inserting(history)
 _NUMBER = sa.select(leads.c.number).where(leads.c.id == sa.bindparam("lead")).scalar_subquery()
 _POSITIONS = (
     sa.select(history.c.version, sa.func.min(history.c.position).label("position"))
-    .where(history.c.lead == _NUMBER, history.c.version > sa.bindparam("after"))
+    .where(history.c.lead == _NUMBER)
     .group_by(history.c.version)
     .order_by(history.c.version)
 )
@@ -71,9 +71,9 @@ _KNOWN = sa.select(sa.func.max(history.c.version)).where(
 )
 
 
-def positions(connection: sa.Connection, lead_id: str, after: int = 0) -> dict[int, int]:
-    """Version → position of the lead's events with a version over ``after``."""
-    found = connection.execute(_POSITIONS, {"lead": lead_id, "after": after})
+def positions(connection: sa.Connection, lead_id: str) -> dict[int, int]:
+    """Version → position of the lead's events."""
+    found = connection.execute(_POSITIONS, {"lead": lead_id})
     return {row.version: row.position for row in found}
 
 

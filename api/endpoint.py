@@ -11,7 +11,7 @@ from hashlib import blake2b, sha256
 from typing import Any
 
 import orjson
-from flask import Response, current_app, g, request
+from flask import current_app, g, request
 from flask_smorest import Blueprint
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import NotAcceptable
@@ -19,7 +19,8 @@ from werkzeug.exceptions import NotAcceptable
 from api.auth import actor_for, authenticate, check_may
 from api.json_body import json_body
 from api.openapi import operation
-from api.stamps import reflects, request_id, stamp
+from api.reply import Reply
+from api.stamps import reflects, request_id
 from domain.actor import acting
 from domain.errors import Invalid
 from service.application import Answer, Ledger
@@ -27,7 +28,7 @@ from service.requests import Call
 
 _KEY_LENGTH = 128
 _VERSION = re.compile(r"[0-9]{1,18}", re.ASCII)
-View = Callable[..., Response]
+View = Callable[..., Reply]
 
 
 def ledger() -> Ledger:
@@ -57,7 +58,7 @@ def endpoint(
 
     def declare(view: View) -> View:
         @wraps(view)
-        def answering(**path: Any) -> Response:
+        def answering(**path: Any) -> Reply:
             office = ledger()
             holder = authenticate(office)
             check_may(holder, action)
@@ -107,13 +108,13 @@ def _known_versions() -> frozenset[int] | None:
     return frozenset(int(tag) for tag in quoted if _VERSION.fullmatch(tag))
 
 
-def answered(answer: Answer) -> Response:
+def answered(answer: Answer) -> Reply:
     """A command's answer: the subject, its version as ETag, the position it was recorded at."""
     response = _json(orjson.dumps(answer.body), f'"{answer.version}"', answer.status)
     if answer.status == 201:
-        response.headers["Location"] = f"{request.path}/{answer.subject}"
+        response.headers.append(("Location", f"{request.path}/{answer.subject}"))
     if answer.replayed:
-        response.headers["Idempotent-Replay"] = "true"
+        response.headers.append(("Idempotent-Replay", "true"))
     if answer.position is not None:
         reflects(answer.position)
     return response
@@ -121,7 +122,7 @@ def answered(answer: Answer) -> Response:
 
 def shown(
     body: bytes | Mapping[str, Any], position: int, version: int | None = None, *, tag: str = ""
-) -> Response:
+) -> Reply:
     """A read's answer with its ETag; 304 if the client has it.
 
     The ETag is the ``version``, else ``tag`` (weak), else a hash of the body (weak).
@@ -134,8 +135,7 @@ def shown(
     reflects(position)
     known = request.environ.get("HTTP_IF_NONE_MATCH")
     if known is not None and _matches(known, etag):
-        stamp(("ETag", etag))
-        return Response(status=304)
+        return Reply(b"", 304, ("ETag", etag))
     return _json(data, etag, 200)
 
 
@@ -145,9 +145,8 @@ def _matches(known: str, etag: str) -> bool:
     return "*" in tags or etag.removeprefix("W/") in tags
 
 
-def _json(data: bytes, etag: str, status: int) -> Response:
-    stamp(("ETag", etag), ("Cache-Control", "private, no-cache"))
-    return Response(data, status, content_type="application/json")
+def _json(data: bytes, etag: str, status: int) -> Reply:
+    return Reply(data, status, ("ETag", etag), ("Cache-Control", "private, no-cache"))
 
 
 def _check_accept() -> None:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from flask import Response
 from flask_smorest import Blueprint
 
 from api.answers import MovementsOut, PipelineOut, SeriesOut, TimesOut
 from api.endpoint import endpoint, ledger, shown
+from api.reply import Reply
 from api.schemas import PipelineQuery, SeriesQuery, WindowQuery
 from api.windows import known_at, selection, window
 
@@ -17,21 +17,21 @@ _READ = "read the pipeline"
 
 
 @endpoint(blueprint, "GET", "", _READ, PipelineOut, query=PipelineQuery())
-def pipeline(query: dict[str, Any]) -> Response:
+def pipeline(query: dict[str, Any]) -> Reply:
     """Tips, landed, and each stage by the three counting rules; defaults: this year to today."""
     found = ledger().reads.pipeline(selection(query), *window(query), known_at(query))
     return shown(found, found["position"])
 
 
 @endpoint(blueprint, "GET", "/movements", _READ, MovementsOut, query=PipelineQuery())
-def movements(query: dict[str, Any]) -> Response:
+def movements(query: dict[str, Any]) -> Reply:
     """Per stage: opening + in − out = closing."""
     found = ledger().reads.movements(selection(query), *window(query), known_at(query))
     return shown(found, found["position"])
 
 
 @endpoint(blueprint, "GET", "/series", _READ, SeriesOut, query=SeriesQuery())
-def series(query: dict[str, Any]) -> Response:
+def series(query: dict[str, Any]) -> Reply:
     """What stood in each stage at each step's end."""
     chosen, knowledge = selection(query), known_at(query)
     found = ledger().reads.series(chosen, *window(query), knowledge, query["step"])
@@ -39,7 +39,7 @@ def series(query: dict[str, Any]) -> Response:
 
 
 @endpoint(blueprint, "GET", "/times", _READ, TimesOut, query=WindowQuery())
-def times(query: dict[str, Any]) -> Response:
+def times(query: dict[str, Any]) -> Reply:
     """How long leads stay in each stage, and what share goes on."""
     found = ledger().reads.times(selection(query), *window(query))
     return shown(found, found["position"])

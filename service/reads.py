@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from threading import Lock
 from typing import Any
@@ -21,6 +21,7 @@ from service.projections.catch_up import CatchUp
 from service.projections.choosing import Selection
 from service.projections.entries import Entries
 from service.projections.history import History, positions, version_known_at
+from service.projections.kept_days import KeptDays, Mark, mark_now, mark_within
 from service.projections.leads import Leads, lead_members, leads, row_of
 from service.projections.members import FIELDS as MEMBER_FIELDS
 from service.projections.members import Members, members
@@ -28,6 +29,7 @@ from service.projections.pipeline import (
     MOST_STEPS,
     RULE,
     Book,
+    Days,
     movements,
     pipeline,
     series,
@@ -47,6 +49,8 @@ _LEAD = Prepared(
 # How many answers from the book are kept: each holds until the log goes on.
 _REMEMBERED = 256
 _BOOKMARK = Prepared(lambda _insert: sa.select(sa.func.min(bookmarks.c.position)), [])
+_EVERYTHING = Selection()
+_DAY = timedelta(days=1)
 # What every event says besides its facts; the history shows it beside them.
 _ENVELOPE = frozenset(
     {
@@ -96,7 +100,8 @@ class Reads:
         self.catch_up = CatchUp(recorder, mapper, self.store, projections)
         self._seen = Lock()
         self._data_version: int | None = None
-        self._answers: OrderedDict[Any, dict[str, Any]] = OrderedDict()
+        self._kept_days = KeptDays(self.store)
+        self._answers: OrderedDict[Asked, tuple[Mark, dict[str, Any]]] = OrderedDict()
         # The last position of the log that this process has seen.
         self.seen_position = 0
 
@@ -242,14 +247,14 @@ class Reads:
     ) -> dict[str, Any]:
         """The pipeline of a window."""
         asked = ("pipeline", selection, start, end, known_at)
-        return self._book(asked, lambda b: pipeline(b, start, end))
+        return self._days(asked, lambda b: pipeline(b, start, end))
 
     def movements(
         self, selection: Selection, start: date, end: date, known_at: int | None
     ) -> dict[str, Any]:
         """Opening, in, out and closing of each stage in a window."""
         asked = ("movements", selection, start, end, known_at)
-        return self._book(asked, lambda b: movements(b, start, end))
+        return self._days(asked, lambda b: movements(b, start, end))
 
     def series(
         self, selection: Selection, start: date, end: date, known_at: int | None, step: str
@@ -268,7 +273,7 @@ class Reads:
     def times(self, selection: Selection, start: date, end: date) -> dict[str, Any]:
         """How long leads stay in each stage."""
         asked = ("times", selection, start, end, None)
-        return self._answer(asked, lambda c: {"stages": times(c, selection, start, end)})
+        return self._rows(asked, lambda c: {"stages": times(c, selection, start, end)})
 
     def whole_book_balances(self) -> bool:
         """The trial balance of everything ever posted."""
@@ -293,26 +298,48 @@ class Reads:
                 high = middle - 1
         return low
 
+    def _days(self, asked: Asked, ask: Callable[[Days], Mapping[str, Any]]) -> dict[str, Any]:
+        """What ``ask`` makes of a window's two ends; of the whole book they are kept."""
+        _, selection, start, end, known_at = asked
+        if known_at is not None or selection != _EVERYTHING:
+            return self._book(asked, ask)
+
+        def found(mark: Mark) -> tuple[Mark, Mapping[str, Any]]:
+            book = self._kept_days.at(mark, (start - _DAY, end))
+            return book.mark, ask(book)
+
+        return self._answer(asked, found)
+
     def _book(self, asked: Asked, ask: Callable[[Book], Mapping[str, Any]]) -> dict[str, Any]:
         _, selection, _, _, known_at = asked
-        return self._answer(asked, lambda c: ask(Book(c, selection, known_at)))
+        return self._rows(asked, lambda c: ask(Book(c, selection, known_at)))
 
-    def _answer(
+    def _rows(
         self, asked: Asked, ask: Callable[[sa.Connection], Mapping[str, Any]]
     ) -> dict[str, Any]:
-        """The answer as of the log's end: the one given before, while the log has not gone on."""
-        position = self.position()
+        """What ``ask`` finds in a snapshot of the book."""
+
+        def found(_mark: Mark) -> tuple[Mark, Mapping[str, Any]]:
+            with self.store.snapshot() as connection:
+                return mark_within(connection), ask(connection)
+
+        return self._answer(asked, found)
+
+    def _answer(
+        self, asked: Asked, ask: Callable[[Mark], tuple[Mark, Mapping[str, Any]]]
+    ) -> dict[str, Any]:
+        """The answer as of the log's end: the one given before, while the book is the same."""
+        self.position()
+        mark = mark_now(self.store)
         kept = self._answers.get(asked)
-        if kept is not None and kept["position"] == position:
+        if kept is not None and kept[0] == mark:
             self._answers.move_to_end(asked)
-            return kept
-        with self.store.snapshot() as connection:
-            reflects = _BOOKMARK.one(connection)[0] or 0
-            found = ask(connection)
+            return kept[1]
+        mark, found = ask(mark)
         _, _, start, end, known_at = asked
         head = {"from": f"{start}", "to": f"{end}", "known_at": known_at}
-        answer = {**head, "position": reflects, "rule": RULE, **found}
-        self._answers[asked] = answer
+        answer = {**head, "position": mark.position, "rule": RULE, **found}
+        self._answers[asked] = mark, answer
         if len(self._answers) > _REMEMBERED:
             self._answers.popitem(last=False)
         return answer

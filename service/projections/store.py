@@ -26,6 +26,9 @@ bookmarks = sa.Table(
     sa.Column("event", sa.String(60), nullable=False),
 )
 
+# One row once the projections were made anew: a name that no other build has.
+builds = sa.Table("builds", metadata, sa.Column("id", sa.String(32), primary_key=True))
+
 
 class Happened(NamedTuple):
     """An event at its log position. ``lead`` is its lead's number, which is the position of the

@@ -13,11 +13,12 @@ from typing import Any
 import orjson
 from flask import current_app, g, request
 from flask_smorest import Blueprint
-from marshmallow import Schema, ValidationError
+from marshmallow import Schema
 from werkzeug.exceptions import NotAcceptable
 
 from api.auth import actor_for, authenticate, check_may
 from api.json_body import json_body
+from api.loading import Loader
 from api.openapi import operation
 from api.reply import Reply
 from api.stamps import reflects, request_id
@@ -51,10 +52,12 @@ def endpoint(
 ) -> Callable[[View], View]:
     """Declare a route. The view gets ``query`` or ``body``, loaded, besides the path's parts."""
 
+    load_body, load_query = Loader(body or Schema()).load, Loader(query or Schema()).load
+
     @lru_cache(maxsize=1024)
     def asked(_query_string: bytes) -> dict[str, Any]:
         """The query as loaded. The same words always load the same, whoever asks, whenever."""
-        return _load(query, _query_words()) if query is not None else {}
+        return load_query(_query_words())
 
     def declare(view: View) -> View:
         @wraps(view)
@@ -64,11 +67,11 @@ def endpoint(
             check_may(holder, action)
             _check_accept()
             if body is not None:
-                path["body"] = _load(body, json_body(request))
+                path["body"] = load_body(json_body(request))
             if query is not None:
                 path["query"] = asked(request.query_string)
             elif request.query_string:
-                _load(Schema(), _query_words())
+                load_query(_query_words())
             if method == "GET":
                 g.position = office.reads.caught_up()
                 return view(**path)
@@ -161,28 +164,10 @@ def _check_accept() -> None:
 
 
 def _query_words() -> dict[str, str]:
-    twice = [name for name, values in request.args.lists() if len(values) > 1]
-    if twice:
+    pairs = list(request.args.items(multi=True))
+    words = dict(pairs)
+    if len(words) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = (name for name in words if names.count(name) > 1)
         raise Invalid({name: ["It is given twice."] for name in twice})
-    return request.args.to_dict()
-
-
-def _load(schema: Schema, data: Any) -> dict[str, Any]:
-    try:
-        loaded: dict[str, Any] = schema.load(data)
-    except ValidationError as why:
-        raise Invalid(_flat(why.messages_dict)) from None
-    return loaded
-
-
-def _flat(messages: Mapping[Any, Any], path: str = "") -> dict[str, list[str]]:
-    """Nested messages as ``investment.amount`` → reasons."""
-    flat: dict[str, list[str]] = {}
-    for name, value in messages.items():
-        inner = f"{path}.{name}" if path else str(name)
-        at = path or "body" if name == "_schema" else inner
-        if isinstance(value, Mapping):
-            flat.update(_flat(value, at))
-        else:
-            flat.setdefault(at, []).extend(map(str, value))
-    return flat
+    return words

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flask import g
 from flask_smorest import Blueprint
 
 from api.answers import MovementsOut, PipelineOut, SeriesOut, TimesOut
@@ -19,7 +20,8 @@ _READ = "read the pipeline"
 @endpoint(blueprint, "GET", "", _READ, PipelineOut, query=PipelineQuery())
 def pipeline(query: dict[str, Any]) -> Reply:
     """Tips, landed, and each stage by the three counting rules; defaults: this year to today."""
-    found = ledger().reads.pipeline(selection(query), *window(query), known_at(query))
+    chosen, (start, end) = selection(query), window(query)
+    found = ledger().reads.pipeline(chosen, start, end, known_at(query), g.position)
     return shown(found, found["position"])
 
 

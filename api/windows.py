@@ -26,8 +26,7 @@ def selection(query: Mapping[str, Any], member: str | None = None, **more: Any) 
 
 def window(query: Mapping[str, Any]) -> tuple[date, date]:
     """From and to, both included; by default the year of ``to``, and today in China."""
-    today = now().astimezone(CHINA).date()
-    end = date.fromisoformat(query["end"]) if "end" in query else today
+    end = date.fromisoformat(query["end"]) if "end" in query else now().astimezone(CHINA).date()
     start = date.fromisoformat(query["start"]) if "start" in query else end.replace(month=1, day=1)
     if start > end:
         raise Invalid({"from": [f"{start} is after {end}, where the window ends."]})

@@ -243,10 +243,17 @@ class Reads:
     # The book
 
     def pipeline(
-        self, selection: Selection, start: date, end: date, known_at: int | None
+        self,
+        selection: Selection,
+        start: date,
+        end: date,
+        known_at: int | None,
+        position: int | None = None,
     ) -> dict[str, Any]:
-        """The pipeline of a window."""
+        """The pipeline of a window. ``position``: what ``position()`` gave just now."""
         asked = ("pipeline", selection, start, end, known_at)
+        if position is None:
+            self.position()
         return self._days(asked, lambda b: pipeline(b, start, end))
 
     def movements(
@@ -254,6 +261,7 @@ class Reads:
     ) -> dict[str, Any]:
         """Opening, in, out and closing of each stage in a window."""
         asked = ("movements", selection, start, end, known_at)
+        self.position()
         return self._days(asked, lambda b: movements(b, start, end))
 
     def series(
@@ -268,11 +276,13 @@ class Reads:
         def answer(book: Book) -> dict[str, Any]:
             return {"step": step, "points": list(series(book, start, ends))}
 
+        self.position()
         return self._book((f"series by {step}", selection, start, end, known_at), answer)
 
     def times(self, selection: Selection, start: date, end: date) -> dict[str, Any]:
         """How long leads stay in each stage."""
         asked = ("times", selection, start, end, None)
+        self.position()
         return self._rows(asked, lambda c: {"stages": times(c, selection, start, end)})
 
     def whole_book_balances(self) -> bool:
@@ -328,8 +338,8 @@ class Reads:
     def _answer(
         self, asked: Asked, ask: Callable[[Mark], tuple[Mark, Mapping[str, Any]]]
     ) -> dict[str, Any]:
-        """The answer as of the log's end: the one given before, while the book is the same."""
-        self.position()
+        """The answer as of where the caller has brought the book: the one given before, while
+        the book is the same."""
         mark = mark_now(self.store)
         kept = self._answers.get(asked)
         if kept is not None and kept[0] == mark:

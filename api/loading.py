@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from marshmallow import Schema, ValidationError, fields, missing
 from marshmallow.decorators import VALIDATES_SCHEMA
 
+from api.schemas import Coded, Text
 from domain.errors import Invalid
 
 
@@ -73,6 +74,8 @@ def _field(name: str, field: "fields.Field[Any]") -> _Field:
     read: Callable[[Any], Any] = field.deserialize
     if type(field) is fields.Nested and not field.validators:
         read = _nested(field)
+    elif isinstance(field, Text | Coded) and not field.validators:
+        read = _text(field)
     sent = field.data_key if field.data_key is not None else name
     return _Field(sent, field.attribute or name, read, field.required, field.load_default)
 
@@ -80,6 +83,11 @@ def _field(name: str, field: "fields.Field[Any]") -> _Field:
 def _nested(field: fields.Nested) -> Callable[[Any], Any]:
     within = Loader(field.schema).read
     return lambda value: field.deserialize(value) if value is None else within(value)
+
+
+def _text(field: Text | Coded) -> Callable[[Any], Any]:
+    checked = field.checked
+    return lambda value: checked(value) if type(value) is str else field.deserialize(value)
 
 
 def _flat(messages: Mapping[Any, Any], path: str = "") -> dict[str, list[str]]:

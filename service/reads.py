@@ -108,11 +108,9 @@ class Reads:
     def data_version(self) -> int:
         """A number that changes whenever anything in the log's file did; notes the position."""
         version = self._recorder.data_version()
-        if version == self._data_version:
-            return version
-        with self._seen:
-            version = self._recorder.data_version()
-            if version != self._data_version:
+        if version != self._data_version:
+            with self._seen:
+                # Read after the version: it may be later than that says, but never earlier.
                 self.seen_position = self._recorder.max_notification_id() or 0
                 self._data_version = version
         return version

@@ -1,19 +1,19 @@
 """The whole book as it stood at the days that are asked for, kept in memory as the log goes on.
 
-The first who asks for a day adds it up from the totals. From then on the day is carried forward
-by the entries posted since, so that a window costs no sums, however new, unless one of its ends
-is a day that nobody here asked for before.
+The first who asks for a day adds it up from the totals, or from a day kept that is not long before
+it. From then on it is carried forward by the entries posted since. So a window costs no sums,
+however new, unless one of its ends is a day that nobody here asked for before.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from threading import Lock
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from service.projections.choosing import Selection
-from service.projections.entries import IN, OUT, entries
+from service.projections.entries import IN, OUT, entries, totals
 from service.projections.pipeline import Book, Stood, Sums
 from service.projections.store import Prepared, Store, bookmarks, builds
 
@@ -21,6 +21,8 @@ from service.projections.store import Prepared, Store, bookmarks, builds
 _MOST_DAYS = 4_000
 # Where more was posted at once, as by an import, adding up anew costs less.
 _MOST_ENTRIES = 200
+# In days: from a day so long before, adding what came between costs less than adding up all.
+_NEAR = 31
 
 _MARK = Prepared(
     lambda _insert: sa.select(bookmarks.c.position, sa.select(builds.c.id).scalar_subquery()).where(
@@ -42,6 +44,16 @@ _SINCE = Prepared(
         .limit(_MOST_ENTRIES + 1)
     ),
     ["position"],
+)
+_BETWEEN = Prepared(
+    lambda _insert: sa.select(
+        totals.c.account, totals.c.kind, totals.c.side, totals.c.leads, totals.c.fen
+    ).where(
+        totals.c.length == sa.literal_column("10"),
+        totals.c.period > sa.bindparam("after"),
+        totals.c.period <= sa.bindparam("upto"),
+    ),
+    ["after", "upto"],
 )
 
 
@@ -95,10 +107,9 @@ class KeptDays:
             kept = self._kept = self._carried(connection, mark_within(connection))
             if len(kept.days) + len(wanted) > _MOST_DAYS:
                 kept = self._kept = _Kept(kept.mark, {})
-            book = Book(connection, Selection())
             for day in wanted:
                 if day not in kept.days:
-                    kept.days[day] = book.stood(day)
+                    kept.days[day] = _added_up(connection, kept.days, day)
         return kept
 
     def _carried(self, connection: sa.Connection, mark: Mark) -> _Kept:
@@ -112,6 +123,19 @@ class KeptDays:
         if len(posted) > _MOST_ENTRIES:
             return _Kept(mark, {})
         return _Kept(mark, {day: _later(stood, day, posted) for day, stood in before.days.items()})
+
+
+def _added_up(connection: sa.Connection, known: Mapping[date, Stood], day: date) -> Stood:
+    """``day`` from the nearest of the ``known`` days not long before it, else from the totals."""
+    near = (day - timedelta(days=back) for back in range(1, _NEAR))
+    earlier = next((other for other in near if other in known), None)
+    if earlier is None:
+        return Book(connection, Selection()).stood(day)
+    found = dict(known[earlier].sums)
+    for account, kind, side, leads, fen in _BETWEEN.all(connection, f"{earlier}", f"{day}"):
+        count, money = found.get((account, kind, side), (0, 0))
+        found[account, kind, side] = (count + leads, money + fen)
+    return Stood(found)
 
 
 def _later(stood: Stood, day: date, posted: Iterable[Sequence[Any]]) -> Stood:

@@ -17,7 +17,8 @@ class Malformed(HTTPException):
 
 def json_body(request: Request) -> Any:
     """The body as Python values; Malformed or UnsupportedMediaType says what is wrong."""
-    if request.mimetype != "application/json":
+    said = request.environ.get("CONTENT_TYPE")
+    if said != "application/json" and request.mimetype != "application/json":
         sent = request.mimetype or "nothing"
         raise UnsupportedMediaType(f"Send application/json; this request says {sent}.")
     data = request.get_data(cache=True)

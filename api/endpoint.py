@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache, wraps
 from hashlib import blake2b, sha256
+from operator import methodcaller
 from typing import Any
 
 import orjson
@@ -29,6 +30,9 @@ from service.requests import Call
 
 _KEY_LENGTH = 128
 _VERSION = re.compile(r"[0-9]{1,18}", re.ASCII)
+# A query in which no character stands for another one: it is read without the decoding.
+_PLAIN_QUERY = re.compile(r"[a-z_]+=[\w.:-]*(&[a-z_]+=[\w.:-]*)*", re.ASCII)
+_HALVES = methodcaller("partition", "=")
 View = Callable[..., Reply]
 
 
@@ -55,23 +59,23 @@ def endpoint(
     load_body, load_query = Loader(body or Schema()).load, Loader(query or Schema()).load
 
     @lru_cache(maxsize=1024)
-    def asked(_query_string: bytes) -> dict[str, Any]:
+    def asked(query_string: str) -> dict[str, Any]:
         """The query as loaded. The same words always load the same, whoever asks, whenever."""
-        return load_query(_query_words())
+        return load_query(_query_words(query_string))
 
     def declare(view: View) -> View:
         @wraps(view)
         def answering(**path: Any) -> Reply:
-            office = ledger()
-            holder = authenticate(office)
+            office, environ = ledger(), request.environ
+            holder = authenticate(office, environ)
             check_may(holder, action)
-            _check_accept()
+            _check_accept(environ)
             if body is not None:
                 path["body"] = load_body(json_body(request))
             if query is not None:
-                path["query"] = asked(request.query_string)
-            elif request.query_string:
-                load_query(_query_words())
+                path["query"] = asked(environ["QUERY_STRING"])
+            elif environ["QUERY_STRING"]:
+                load_query(_query_words(environ["QUERY_STRING"]))
             if method == "GET":
                 g.position = office.reads.caught_up()
                 return view(**path)
@@ -119,7 +123,7 @@ def answered(answer: Answer) -> Reply:
     if answer.replayed:
         response.headers.append(("Idempotent-Replay", "true"))
     if answer.position is not None:
-        reflects(answer.position)
+        reflects(answer.position, request.environ)
     return response
 
 
@@ -135,8 +139,9 @@ def shown(
         etag = f'"{version}"'
     else:
         etag = f'W/"{tag or blake2b(data, digest_size=12).hexdigest()}"'
-    reflects(position)
-    known = request.environ.get("HTTP_IF_NONE_MATCH")
+    environ = request.environ
+    reflects(position, environ)
+    known = environ.get("HTTP_IF_NONE_MATCH")
     if known is not None and _matches(known, etag):
         return Reply(b"", 304, ("ETag", etag))
     return _json(data, etag, 200)
@@ -152,8 +157,8 @@ def _json(data: bytes, etag: str, status: int) -> Reply:
     return Reply(data, status, ("ETag", etag), ("Cache-Control", "private, no-cache"))
 
 
-def _check_accept() -> None:
-    accept = request.environ.get("HTTP_ACCEPT")
+def _check_accept(environ: Mapping[str, Any]) -> None:
+    accept = environ.get("HTTP_ACCEPT")
     if accept in (None, "", "*/*", "application/json"):
         return
     # From the most to the least specific range that says something of JSON.
@@ -163,8 +168,12 @@ def _check_accept() -> None:
         raise NotAcceptable(f"This answers application/json; the request accepts {accept[:80]}.")
 
 
-def _query_words() -> dict[str, str]:
-    pairs = list(request.args.items(multi=True))
+def _query_words(query_string: str) -> dict[str, str]:
+    """The words of the query by name; Invalid when one is given twice."""
+    if _PLAIN_QUERY.fullmatch(query_string):
+        pairs = [(word[0], word[2]) for word in map(_HALVES, query_string.split("&"))]
+    else:
+        pairs = list(request.args.items(multi=True))
     words = dict(pairs)
     if len(words) < len(pairs):
         names = [name for name, _ in pairs]

@@ -22,9 +22,9 @@ def request_id() -> str:
     return found
 
 
-def reflects(position: int) -> None:
-    """Say which log position the response to this request reflects."""
-    request.environ[_POSITION] = position
+def reflects(position: int, environ: dict[str, Any]) -> None:
+    """Say which log position the response to the request of ``environ`` reflects."""
+    environ[_POSITION] = position
 
 
 class StampedResponses:

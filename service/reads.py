@@ -101,7 +101,7 @@ class Reads:
         self._seen = Lock()
         self._data_version: int | None = None
         self._kept_days = KeptDays(self.store)
-        self._answers: OrderedDict[Asked, tuple[Mark, dict[str, Any]]] = OrderedDict()
+        self._answers: OrderedDict[Asked, tuple[Mark, dict[str, Any]] | None] = OrderedDict()
         # The last position of the log that this process has seen.
         self.seen_position = 0
 
@@ -339,6 +339,7 @@ class Reads:
         """The answer as of where the caller has brought the book: the one given before, while
         the book is the same."""
         mark = mark_now(self.store)
+        before = asked in self._answers
         kept = self._answers.get(asked)
         if kept is not None and kept[0] == mark:
             self._answers.move_to_end(asked)
@@ -347,7 +348,8 @@ class Reads:
         _, _, start, end, known_at = asked
         head = {"from": f"{start}", "to": f"{end}", "known_at": known_at}
         answer = {**head, "position": mark.position, "rule": RULE, **found}
-        self._answers[asked] = mark, answer
+        # What is asked for the first time is only noted: most of it never comes again.
+        self._answers[asked] = (mark, answer) if before else None
         if len(self._answers) > _REMEMBERED:
             self._answers.popitem(last=False)
         return answer

@@ -212,7 +212,8 @@ class Stood:
 
 
 def _since(before: list[int], now: list[int]) -> dict[str, Any]:
-    return _figure(now[0] - before[0], now[1] - before[1])
+    count, fen = now[0] - before[0], now[1] - before[1]
+    return {"count": count, "cny": yuan(fen) if fen else "0"}
 
 
 def pipeline(book: Days, start: date, end: date) -> dict[str, Any]:

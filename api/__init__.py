@@ -1,14 +1,11 @@
 """How the world reaches the ledger: REST over Flask."""
 
-from collections.abc import Callable
-from typing import Any
-
-from flask import Flask, Request
-from flask.sessions import NullSession, SessionInterface, SessionMixin
+from flask import Flask
 from flask_smorest import Api
 from flask_swagger_ui import get_swaggerui_blueprint
 
 from api import leads, members, pipeline, system
+from api.app import LedgerApp
 from api.errors import register_errors
 from api.stamps import StampedResponses
 from service.application import Ledger
@@ -22,30 +19,6 @@ class LedgerApi(Api):
     """flask-smorest's registry of routes, without the error answer of its own that it documents."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None
-
-
-class NoSessions(SessionInterface):
-    """Every request proves itself by its token: there is no session to open, or to keep."""
-
-    _none = NullSession()
-
-    def open_session(self, _app: Flask, _request: Request) -> SessionMixin:
-        """The session that holds nothing."""
-        return self._none
-
-    def is_null_session(self, _obj: object) -> bool:
-        """It is never kept."""
-        return True
-
-
-class LedgerApp(Flask):
-    """Flask without sessions, and without asking of every function whether it is a coroutine."""
-
-    session_interface = NoSessions()
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """``func`` as it is."""
-        return func
 
 
 def create_app(settings: Settings) -> Flask:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import g, request
+from flask import g
 
 from api.errors import Unauthenticated
 from domain.actor import Actor, now
@@ -24,9 +24,9 @@ MAY: Mapping[str, frozenset[str]] = {
 }
 
 
-def authenticate(ledger: Ledger) -> Holder:
+def authenticate(ledger: Ledger, environ: Mapping[str, Any]) -> Holder:
     """The holder of the request's token; Unauthenticated. Remembered for the request."""
-    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("Send a token: 'Authorization: Bearer ll_…'.")
     data_version = ledger.reads.data_version()

@@ -7,9 +7,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import orjson
-from flask import Response, g, request
+from flask import g, request
 
 from api.endpoint import shown
+from api.reply import Reply
 from domain.errors import Invalid
 
 # The parameters that say where in a list to be, not which list it is.
@@ -40,7 +41,7 @@ def read_cursor(query: dict[str, Any], kinds: tuple[type, ...]) -> list[Any] | N
     return place
 
 
-def page_of(items: bytes, cursor: str | None, position: int) -> Response:
+def page_of(items: bytes, cursor: str | None, position: int) -> Reply:
     """One page: ``items`` as JSON, ``next``, and the Link header for it."""
     tail = orjson.dumps(cursor)
     # What a list shows follows from the log's position and from what is asked, by whom.
@@ -49,7 +50,7 @@ def page_of(items: bytes, cursor: str | None, position: int) -> Response:
     response = shown(body, position, tag=f"{position}-{asked}")
     if cursor is not None:
         words = {**request.args.to_dict(), "cursor": cursor}
-        response.headers["Link"] = f'<{request.path}?{urlencode(words)}>; rel="next"'
+        response.headers.append(("Link", f'<{request.path}?{urlencode(words)}>; rel="next"'))
     return response
 
 

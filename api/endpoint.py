@@ -8,18 +8,21 @@ import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache, wraps
 from hashlib import blake2b, sha256
+from operator import methodcaller
 from typing import Any
 
 import orjson
-from flask import Response, current_app, g, request
+from flask import current_app, g, request
 from flask_smorest import Blueprint
-from marshmallow import Schema, ValidationError
+from marshmallow import Schema
 from werkzeug.exceptions import NotAcceptable
 
 from api.auth import actor_for, authenticate, check_may
 from api.json_body import json_body
+from api.loading import Loader
 from api.openapi import operation
-from api.stamps import reflects, request_id, stamp
+from api.reply import Reply
+from api.stamps import reflects, request_id
 from domain.actor import acting
 from domain.errors import Invalid
 from service.application import Answer, Ledger
@@ -27,7 +30,10 @@ from service.requests import Call
 
 _KEY_LENGTH = 128
 _VERSION = re.compile(r"[0-9]{1,18}", re.ASCII)
-View = Callable[..., Response]
+# A query in which no character stands for another one: it is read without the decoding.
+_PLAIN_QUERY = re.compile(r"[a-z_]+=[\w.:-]*(&[a-z_]+=[\w.:-]*)*", re.ASCII)
+_HALVES = methodcaller("partition", "=")
+View = Callable[..., Reply]
 
 
 def ledger() -> Ledger:
@@ -50,24 +56,26 @@ def endpoint(
 ) -> Callable[[View], View]:
     """Declare a route. The view gets ``query`` or ``body``, loaded, besides the path's parts."""
 
+    load_body, load_query = Loader(body or Schema()).load, Loader(query or Schema()).load
+
     @lru_cache(maxsize=1024)
-    def asked(_query_string: bytes) -> dict[str, Any]:
+    def asked(query_string: str) -> dict[str, Any]:
         """The query as loaded. The same words always load the same, whoever asks, whenever."""
-        return _load(query, _query_words()) if query is not None else {}
+        return load_query(_query_words(query_string))
 
     def declare(view: View) -> View:
         @wraps(view)
-        def answering(**path: Any) -> Response:
-            office = ledger()
-            holder = authenticate(office)
+        def answering(**path: Any) -> Reply:
+            office, environ = ledger(), request.environ
+            holder = authenticate(office, environ)
             check_may(holder, action)
-            _check_accept()
+            _check_accept(environ)
             if body is not None:
-                path["body"] = _load(body, json_body(request))
+                path["body"] = load_body(json_body(request))
             if query is not None:
-                path["query"] = asked(request.query_string)
-            elif request.query_string:
-                _load(Schema(), _query_words())
+                path["query"] = asked(environ["QUERY_STRING"])
+            elif environ["QUERY_STRING"]:
+                load_query(_query_words(environ["QUERY_STRING"]))
             if method == "GET":
                 g.position = office.reads.caught_up()
                 return view(**path)
@@ -107,21 +115,21 @@ def _known_versions() -> frozenset[int] | None:
     return frozenset(int(tag) for tag in quoted if _VERSION.fullmatch(tag))
 
 
-def answered(answer: Answer) -> Response:
+def answered(answer: Answer) -> Reply:
     """A command's answer: the subject, its version as ETag, the position it was recorded at."""
     response = _json(orjson.dumps(answer.body), f'"{answer.version}"', answer.status)
     if answer.status == 201:
-        response.headers["Location"] = f"{request.path}/{answer.subject}"
+        response.headers.append(("Location", f"{request.path}/{answer.subject}"))
     if answer.replayed:
-        response.headers["Idempotent-Replay"] = "true"
+        response.headers.append(("Idempotent-Replay", "true"))
     if answer.position is not None:
-        reflects(answer.position)
+        reflects(answer.position, request.environ)
     return response
 
 
 def shown(
     body: bytes | Mapping[str, Any], position: int, version: int | None = None, *, tag: str = ""
-) -> Response:
+) -> Reply:
     """A read's answer with its ETag; 304 if the client has it.
 
     The ETag is the ``version``, else ``tag`` (weak), else a hash of the body (weak).
@@ -131,11 +139,11 @@ def shown(
         etag = f'"{version}"'
     else:
         etag = f'W/"{tag or blake2b(data, digest_size=12).hexdigest()}"'
-    reflects(position)
-    known = request.environ.get("HTTP_IF_NONE_MATCH")
+    environ = request.environ
+    reflects(position, environ)
+    known = environ.get("HTTP_IF_NONE_MATCH")
     if known is not None and _matches(known, etag):
-        stamp(("ETag", etag))
-        return Response(status=304)
+        return Reply(b"", 304, ("ETag", etag))
     return _json(data, etag, 200)
 
 
@@ -145,13 +153,12 @@ def _matches(known: str, etag: str) -> bool:
     return "*" in tags or etag.removeprefix("W/") in tags
 
 
-def _json(data: bytes, etag: str, status: int) -> Response:
-    stamp(("ETag", etag), ("Cache-Control", "private, no-cache"))
-    return Response(data, status, content_type="application/json")
+def _json(data: bytes, etag: str, status: int) -> Reply:
+    return Reply(data, status, ("ETag", etag), ("Cache-Control", "private, no-cache"))
 
 
-def _check_accept() -> None:
-    accept = request.environ.get("HTTP_ACCEPT")
+def _check_accept(environ: Mapping[str, Any]) -> None:
+    accept = environ.get("HTTP_ACCEPT")
     if accept in (None, "", "*/*", "application/json"):
         return
     # From the most to the least specific range that says something of JSON.
@@ -161,29 +168,15 @@ def _check_accept() -> None:
         raise NotAcceptable(f"This answers application/json; the request accepts {accept[:80]}.")
 
 
-def _query_words() -> dict[str, str]:
-    twice = [name for name, values in request.args.lists() if len(values) > 1]
-    if twice:
+def _query_words(query_string: str) -> dict[str, str]:
+    """The words of the query by name; Invalid when one is given twice."""
+    if _PLAIN_QUERY.fullmatch(query_string):
+        pairs = [(word[0], word[2]) for word in map(_HALVES, query_string.split("&"))]
+    else:
+        pairs = list(request.args.items(multi=True))
+    words = dict(pairs)
+    if len(words) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = (name for name in words if names.count(name) > 1)
         raise Invalid({name: ["It is given twice."] for name in twice})
-    return request.args.to_dict()
-
-
-def _load(schema: Schema, data: Any) -> dict[str, Any]:
-    try:
-        loaded: dict[str, Any] = schema.load(data)
-    except ValidationError as why:
-        raise Invalid(_flat(why.messages_dict)) from None
-    return loaded
-
-
-def _flat(messages: Mapping[Any, Any], path: str = "") -> dict[str, list[str]]:
-    """Nested messages as ``investment.amount`` → reasons."""
-    flat: dict[str, list[str]] = {}
-    for name, value in messages.items():
-        inner = f"{path}.{name}" if path else str(name)
-        at = path or "body" if name == "_schema" else inner
-        if isinstance(value, Mapping):
-            flat.update(_flat(value, at))
-        else:
-            flat.setdefault(at, []).extend(map(str, value))
-    return flat
+    return words

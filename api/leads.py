@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, g
+from flask import g
 from flask_smorest import Blueprint
 
 from api import schemas
@@ -10,6 +10,7 @@ from api.answers import HistoryOut, LeadOut, LeadsOut
 from api.auth import own_member
 from api.cursors import page_of, read_cursor, write_cursor
 from api.endpoint import View, answered, call, endpoint, ledger, shown
+from api.reply import Reply
 from api.windows import as_of, known_at, selection
 from domain.errors import Forbidden, Invalid, NotFound
 from service.application import Ledger
@@ -29,7 +30,7 @@ blueprint = Blueprint("leads", __name__, url_prefix="/v1", description="Leads (é
     status=201,
     refusals=(409,),
 )
-def tip(body: dict[str, Any]) -> Response:
+def tip(body: dict[str, Any]) -> Reply:
     """A member's tip begins a lead. A token of role member tips for its own member only."""
     own = own_member()
     if own is not None and body["members"] != [own]:
@@ -38,7 +39,7 @@ def tip(body: dict[str, Any]) -> Response:
 
 
 @endpoint(blueprint, "GET", "/leads", "read leads", LeadsOut, query=schemas.LeadsQuery())
-def leads(query: dict[str, Any]) -> Response:
+def leads(query: dict[str, Any]) -> Reply:
     """Leads, chosen and sorted; later pages show them as they were at the first."""
     sort: str = query["sort"]
     key = int if sort.lstrip("-") in ("recorded", "amount") else str
@@ -79,7 +80,7 @@ def leads(query: dict[str, Any]) -> Response:
     query=schemas.LeadQuery(),
     refusals=(404,),
 )
-def lead(lead_id: str, query: dict[str, Any]) -> Response:
+def lead(lead_id: str, query: dict[str, Any]) -> Reply:
     """A lead as it stands, or as it was at a version, or as it was known at a moment."""
     wanted = _visible(lead_id)
     reads = ledger().reads
@@ -99,7 +100,7 @@ def lead(lead_id: str, query: dict[str, Any]) -> Response:
     query=schemas.HistoryQuery(),
     refusals=(404,),
 )
-def history(lead_id: str, query: dict[str, Any]) -> Response:
+def history(lead_id: str, query: dict[str, Any]) -> Reply:
     """What happened to a lead, oldest first: when it was recorded, by whom, what it changed."""
     reads = ledger().reads
     items = reads.history(_visible(lead_id), known_at=known_at(query))
@@ -118,7 +119,7 @@ def _visible(lead_id: str) -> Any:
 def _command(path: str, body: schemas.Command, method: Any) -> None:
     """Declare ``POST /leads/{id}/<path>``, carried out by ``method`` of the application."""
 
-    def view(lead_id: str, body: dict[str, Any]) -> Response:
+    def view(lead_id: str, body: dict[str, Any]) -> Reply:
         wanted = schemas.id_of(lead_id, "lead")
         return answered(method(ledger(), wanted, call(body), body))
 

@@ -3,13 +3,13 @@
 from typing import Any
 
 import orjson
-from flask import Response
 from flask_smorest import Blueprint
 
 from api.answers import MemberOut, MembersOut, MemberWithResultsOut
 from api.auth import check_own_member
 from api.cursors import page_of, read_cursor, write_cursor
 from api.endpoint import answered, call, endpoint, ledger, shown
+from api.reply import Reply
 from api.schemas import Command, MemberIn, MembersQuery, id_of
 from domain.actor import current_actor
 
@@ -27,7 +27,7 @@ _REFUSED = (409,)
     status=201,
     refusals=_REFUSED,
 )
-def register(body: dict[str, Any]) -> Response:
+def register(body: dict[str, Any]) -> Reply:
     """Register a member. Its number is unique in its district."""
     asked = call(body)
     today = f"{current_actor().today}"
@@ -36,7 +36,7 @@ def register(body: dict[str, Any]) -> Response:
 
 
 @endpoint(blueprint, "GET", "/members", "read members", MembersOut, query=MembersQuery())
-def members(query: dict[str, Any]) -> Response:
+def members(query: dict[str, Any]) -> Reply:
     """The members in the order they were registered, with what came of their tips."""
     after = (read_cursor(query, (int,)) or [0])[0]
     reads = ledger().reads
@@ -53,7 +53,7 @@ def members(query: dict[str, Any]) -> Response:
     MemberWithResultsOut,
     refusals=(404,),
 )
-def member(member_id: str) -> Response:
+def member(member_id: str) -> Reply:
     """A member with its tips, those landed, and its credit."""
     check_own_member(member_id)
     found = ledger().reads.member(id_of(member_id, "member"))
@@ -69,6 +69,6 @@ def member(member_id: str) -> Response:
     body=Command(),
     refusals=(404, 409, 412),
 )
-def retire(member_id: str, body: dict[str, Any]) -> Response:
+def retire(member_id: str, body: dict[str, Any]) -> Reply:
     """The member's term ended."""
     return answered(ledger().retire_member(id_of(member_id, "member"), call(body), body))

@@ -3,11 +3,12 @@
 from datetime import date
 from typing import Any
 
-from flask import Response
+from flask import g
 from flask_smorest import Blueprint
 
 from api.answers import MovementsOut, PipelineOut, SeriesOut, TimesOut
 from api.endpoint import endpoint, ledger, shown
+from api.reply import Reply
 from api.schemas import PipelineQuery, SeriesQuery
 from api.windows import known_at, selection, window
 from service.projections.choosing import Selection
@@ -25,21 +26,21 @@ def _asked(query: dict[str, Any]) -> Asked:
 
 
 @endpoint(blueprint, "GET", "", _READ, PipelineOut, query=PipelineQuery())
-def pipeline(query: dict[str, Any]) -> Response:
+def pipeline(query: dict[str, Any]) -> Reply:
     """Tips, landed, and each stage by the three counting rules; defaults: this year to today."""
-    found = ledger().reads.pipeline(*_asked(query))
+    found = ledger().reads.pipeline(*_asked(query), g.position)
     return shown(found, found["position"])
 
 
 @endpoint(blueprint, "GET", "/movements", _READ, MovementsOut, query=PipelineQuery())
-def movements(query: dict[str, Any]) -> Response:
+def movements(query: dict[str, Any]) -> Reply:
     """Per stage: opening + in − out = closing."""
     found = ledger().reads.movements(*_asked(query))
     return shown(found, found["position"])
 
 
 @endpoint(blueprint, "GET", "/series", _READ, SeriesOut, query=SeriesQuery())
-def series(query: dict[str, Any]) -> Response:
+def series(query: dict[str, Any]) -> Reply:
     """What stood in each stage at each step's end."""
     chosen, start, end, knowledge, by = _asked(query)
     found = ledger().reads.series(chosen, start, end, knowledge, query["step"], by)
@@ -47,7 +48,7 @@ def series(query: dict[str, Any]) -> Response:
 
 
 @endpoint(blueprint, "GET", "/times", _READ, TimesOut, query=PipelineQuery())
-def times(query: dict[str, Any]) -> Response:
+def times(query: dict[str, Any]) -> Reply:
     """How long leads stay in each stage, and what share goes on."""
     found = ledger().reads.times(*_asked(query))
     return shown(found, found["position"])

@@ -66,7 +66,10 @@ class Text(fields.String):
         self._lines = lines
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **more: Any) -> str:
-        text = super()._deserialize(value, attr, data, **more)
+        return self.checked(super()._deserialize(value, attr, data, **more))
+
+    def checked(self, text: str) -> str:
+        """``text`` without the spaces around it; ValidationError when it cannot be kept."""
         fault = text_fault(text, self._longest, lines=self._lines)
         if fault:
             raise ValidationError(fault)
@@ -83,7 +86,10 @@ class Coded(fields.String):
         self._fault = fault
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **more: Any) -> str:
-        text = super()._deserialize(value, attr, data, **more)
+        return self.checked(super()._deserialize(value, attr, data, **more))
+
+    def checked(self, text: str) -> str:
+        """``text``; ValidationError when it has a fault."""
         fault = self._fault(text)
         if fault:
             raise ValidationError(fault)

@@ -13,7 +13,6 @@ from service.application import Ledger
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _REQUEST_ID = "leadledger.request_id"
-_HEADERS = "leadledger.headers"
 _POSITION = "leadledger.position"
 
 
@@ -23,14 +22,9 @@ def request_id() -> str:
     return found
 
 
-def stamp(*headers: tuple[str, str]) -> None:
-    """Give the response to this request more headers."""
-    request.environ.setdefault(_HEADERS, []).extend(headers)
-
-
-def reflects(position: int) -> None:
-    """Say which log position the response to this request reflects."""
-    request.environ[_POSITION] = position
+def reflects(position: int, environ: dict[str, Any]) -> None:
+    """Say which log position the response to the request of ``environ`` reflects."""
+    environ[_POSITION] = position
 
 
 class StampedResponses:
@@ -48,12 +42,11 @@ class StampedResponses:
 
         def stamped(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             position = max(environ.get(_POSITION, 0), self._ledger.reads.seen_position)
-            stamps = [
+            headers += [
                 ("Ledger-Position", str(position)),
                 ("X-Request-Id", name),
                 ("X-Content-Type-Options", "nosniff"),
             ]
-            said = environ.get(_HEADERS, ())
-            return start_response(status, [*headers, *said, *stamps], exc_info)
+            return start_response(status, headers, exc_info)
 
         return self._app(environ, stamped)

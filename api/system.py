@@ -3,24 +3,25 @@
 from collections.abc import Callable
 
 import orjson
-from flask import Response, current_app
+from flask import current_app
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema
 
 from api.answers import HealthOut, OpenApiOut
 from api.endpoint import ledger
 from api.openapi import POSITION, refused
+from api.reply import Reply
 from domain.errors import NotReady
 
 blueprint = Blueprint("system", __name__, description="Health and description; no token needed.")
 
 
-def healthz() -> Response:
+def healthz() -> Reply:
     """The process answers."""
     return _json({"status": "ok"})
 
 
-def readyz() -> Response:
+def readyz() -> Reply:
     """The ledger can be written, its projections follow, and its book balances; else 503."""
     found = ledger()
     found.log_recorder.try_write()
@@ -30,17 +31,17 @@ def readyz() -> Response:
     return _json({"status": "ready"})
 
 
-def openapi() -> Response:
+def openapi() -> Reply:
     """The OpenAPI 3.1 document."""
     api: Api = current_app.extensions["ledger-api"]
     return _json(api.spec.to_dict())
 
 
-def _json(body: object) -> Response:
-    return Response(orjson.dumps(body), content_type="application/json")
+def _json(body: object) -> Reply:
+    return Reply(orjson.dumps(body), 200)
 
 
-def _route(rule: str, view: Callable[[], Response], answer: type[Schema]) -> None:
+def _route(rule: str, view: Callable[[], Reply], answer: type[Schema]) -> None:
     """Declare a route that takes nothing and needs no token."""
     done = {
         "description": "As asked.",

@@ -1,6 +1,6 @@
 """The application: every command one method. It alone writes to the event log."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -82,7 +82,8 @@ class Ledger(Application[UUID]):
         super().__init__()
         self.reads = Reads(self.log_recorder, self.mapper, settings)
         self.tokens = Tokens(settings)
-        self._names: dict[str, str] = {}
+        # Members as they last were; one is replaced when it changes and never changed in place.
+        self._members: dict[str, Member] = {}
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
         """Only what is set here: no library setting slips in from the process environment."""
@@ -323,11 +324,17 @@ class Ledger(Application[UUID]):
         """Invalid, naming each, when a member is unknown or had retired before that day."""
         for member_id in ids:
             try:
-                events = self._stream(Member, UUID(member_id))
+                self._member(member_id).may_tip(occurred_on)
             except NotFound:
                 raise Invalid({"members": [f"There is no member {member_id}."]}) from None
-            _replayed(events).may_tip(occurred_on)
-            self._names[member_id] = events[0].name
+
+    def _member(self, member_id: str) -> Member:
+        """The member as it stands: the one known here, unless the log has more of it."""
+        known = self._members.get(member_id)
+        stream = UUID(member_id)
+        if known is None or self.recorder.select_events(stream, gt=known.version, limit=1):
+            known = self._members[member_id] = _replayed(self._stream(Member, stream))
+        return known
 
     def _check_lead(self, lead_id: str) -> None:
         try:
@@ -344,10 +351,9 @@ class Ledger(Application[UUID]):
             member_rows.fold(row, event)
         return row
 
-    def _names_of(self, ids: Iterable[str]) -> dict[str, str]:
+    def _names_of(self, ids: Sequence[str]) -> dict[str, str]:
         """Names by member id. A name never changes, so it is asked for once in a process."""
         for member_id in ids:
-            if member_id not in self._names:
-                first = next(iter(self.events.get(UUID(member_id), lte=1)))
-                self._names[member_id] = cast(Any, first).name
-        return self._names
+            if member_id not in self._members:
+                self._member(member_id)
+        return {member_id: self._members[member_id].name for member_id in ids}

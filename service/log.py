@@ -282,7 +282,7 @@ class LedgerRecorder(SQLiteApplicationRecorder):
         try:
             version = connection.execute("PRAGMA data_version").fetchone()[0]
         except sqlite3.Error as why:
-            raise OperationalError(why) from why
+            raise _as_library_error(why) from why
         return version
 
     def try_write(self) -> None:
@@ -305,9 +305,12 @@ class LedgerRecorder(SQLiteApplicationRecorder):
         self._writer = self._reader = None
 
     def _rows(self, statement: str, parameters: tuple[Any, ...]) -> list[Any]:
-        with self._reading, _library_errors():
-            connection = self._reader = self._reader or self._connect()
-            return connection.execute(statement, parameters).fetchall()
+        try:
+            with self._reading:
+                connection = self._reader = self._reader or self._connect()
+                return connection.execute(statement, parameters).fetchall()
+        except sqlite3.Error as why:
+            raise _as_library_error(why) from why
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -347,12 +350,17 @@ def _notifications(rows: list[Any]) -> list[Notification]:
 
 @contextmanager
 def _library_errors() -> Iterator[None]:
-    """sqlite3's errors under the library's names, which the service knows."""
+    """sqlite3's errors under the library's names."""
     try:
         yield
-    except sqlite3.IntegrityError as why:
-        raise IntegrityError(why) from why
-    except sqlite3.OperationalError as why:
-        raise OperationalError(why) from why
     except sqlite3.Error as why:
-        raise DatabaseError(why) from why
+        raise _as_library_error(why) from why
+
+
+def _as_library_error(why: sqlite3.Error) -> DatabaseError:
+    """The library's name for an error of sqlite3: those names the service knows."""
+    if isinstance(why, sqlite3.IntegrityError):
+        return IntegrityError(why)
+    return (
+        OperationalError(why) if isinstance(why, sqlite3.OperationalError) else DatabaseError(why)
+    )

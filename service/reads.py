@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from threading import Lock
 from typing import Any
@@ -24,6 +24,7 @@ from service.projections.catch_up import CatchUp
 from service.projections.choosing import Selection
 from service.projections.entries import Entries
 from service.projections.history import History, positions, version_known_at
+from service.projections.kept_days import KeptDays, Mark, mark_now, mark_within
 from service.projections.leads import Leads, lead_members, leads
 from service.projections.members import FIELDS as MEMBER_FIELDS
 from service.projections.members import Members, members, names_of
@@ -31,6 +32,7 @@ from service.projections.pipeline import (
     MOST_STEPS,
     RULE,
     Book,
+    Days,
     movements,
     pipeline,
     series,
@@ -52,6 +54,8 @@ _LEAD = Prepared(
 # How many answers from the book are kept: each holds until the log goes on.
 _REMEMBERED = 256
 _BOOKMARK = Prepared(lambda _insert: sa.select(sa.func.min(bookmarks.c.position)), [])
+_EVERYTHING = Selection()
+_DAY = timedelta(days=1)
 
 # What was asked of the book: which answer, of which leads, from, to, as known at, by which days.
 Asked = tuple[str, Selection, date, date, int | None, str]
@@ -88,18 +92,17 @@ class Reads:
         self.catch_up = CatchUp(recorder, mapper, self.store, projections)
         self._seen = Lock()
         self._data_version: int | None = None
-        self._answers: OrderedDict[Any, dict[str, Any]] = OrderedDict()
+        self._kept_days = KeptDays(self.store)
+        self._answers: OrderedDict[Asked, tuple[Mark, dict[str, Any]] | None] = OrderedDict()
         # The last position of the log that this process has seen.
         self.seen_position = 0
 
     def data_version(self) -> int:
         """A number that changes whenever anything in the log's file did; notes the position."""
         version = self._recorder.data_version()
-        if version == self._data_version:
-            return version
-        with self._seen:
-            version = self._recorder.data_version()
-            if version != self._data_version:
+        if version != self._data_version:
+            with self._seen:
+                # Read after the version: it may be later than that says, but never earlier.
                 self.seen_position = self._recorder.max_notification_id() or 0
                 self._data_version = version
         return version
@@ -257,11 +260,14 @@ class Reads:
         end: date,
         known_at: int | None,
         by: str = OCCURRED,
+        position: int | None = None,
     ) -> dict[str, Any]:
         """The pipeline of a window, as known at a log position, by the days of what OCCURRED or
-        was RECOGNISED."""
+        was RECOGNISED. ``position``: what ``position()`` gave just now."""
         asked = ("pipeline", selection, start, end, known_at, by)
-        return self._book(asked, lambda b: pipeline(b, start, end))
+        if position is None:
+            self.position()
+        return self._days(asked, lambda b: pipeline(b, start, end))
 
     def movements(
         self,
@@ -273,7 +279,8 @@ class Reads:
     ) -> dict[str, Any]:
         """Opening, in, out and closing of each stage in a window."""
         asked = ("movements", selection, start, end, known_at, by)
-        return self._book(asked, lambda b: movements(b, start, end))
+        self.position()
+        return self._days(asked, lambda b: movements(b, start, end))
 
     def series(
         self,
@@ -293,6 +300,7 @@ class Reads:
         def answer(book: Book) -> dict[str, Any]:
             return {"step": step, "points": list(series(book, start, ends))}
 
+        self.position()
         return self._book((f"series by {step}", selection, start, end, known_at, by), answer)
 
     def times(
@@ -305,6 +313,7 @@ class Reads:
     ) -> dict[str, Any]:
         """How long leads stay in each stage."""
         asked = ("times", selection, start, end, known_at, by)
+        self.position()
         return self._book(asked, lambda b: {"stages": times(b, start, end)})
 
     def whole_book_balances(self) -> bool:
@@ -330,27 +339,51 @@ class Reads:
                 high = middle - 1
         return low
 
+    def _days(self, asked: Asked, ask: Callable[[Days], Mapping[str, Any]]) -> dict[str, Any]:
+        """What ``ask`` makes of a window's two ends; of the whole book they are kept."""
+        _, selection, start, end, known_at, by = asked
+        if known_at is not None or by != OCCURRED or selection != _EVERYTHING:
+            return self._book(asked, ask)
+
+        def found(mark: Mark) -> tuple[Mark, Mapping[str, Any]]:
+            book = self._kept_days.at(mark, (start - _DAY, end))
+            return book.mark, ask(book)
+
+        return self._answer(asked, found)
+
     def _book(self, asked: Asked, ask: Callable[[Book], Mapping[str, Any]]) -> dict[str, Any]:
         _, selection, _, end, known_at, by = asked
         position = _NOW if known_at is None else known_at
-        return self._answer(asked, lambda c: ask(Book(c, selection, day_of(end), position, by)))
+        return self._rows(asked, lambda c: ask(Book(c, selection, day_of(end), position, by)))
 
-    def _answer(
+    def _rows(
         self, asked: Asked, ask: Callable[[sa.Connection], Mapping[str, Any]]
     ) -> dict[str, Any]:
-        """The answer as of the log's end: the one given before, while the log has not gone on."""
-        position = self.position()
+        """What ``ask`` finds in a snapshot of the book."""
+
+        def found(_mark: Mark) -> tuple[Mark, Mapping[str, Any]]:
+            with self.store.snapshot() as connection:
+                return mark_within(connection), ask(connection)
+
+        return self._answer(asked, found)
+
+    def _answer(
+        self, asked: Asked, ask: Callable[[Mark], tuple[Mark, Mapping[str, Any]]]
+    ) -> dict[str, Any]:
+        """The answer as of where the caller has brought the book: the one given before, while
+        the book is the same."""
+        mark = mark_now(self.store)
+        before = asked in self._answers
         kept = self._answers.get(asked)
-        if kept is not None and kept["position"] == position:
+        if kept is not None and kept[0] == mark:
             self._answers.move_to_end(asked)
-            return kept
-        with self.store.snapshot() as connection:
-            reflects = _BOOKMARK.one(connection)[0] or 0
-            found = ask(connection)
+            return kept[1]
+        mark, found = ask(mark)
         _, _, start, end, known_at, by = asked
         head = {"from": f"{start}", "to": f"{end}", "known_at": known_at, "by": by}
-        answer = {**head, "position": reflects, "rule": RULE, **found}
-        self._answers[asked] = answer
+        answer = {**head, "position": mark.position, "rule": RULE, **found}
+        # What is asked for the first time is only noted: most of it never comes again.
+        self._answers[asked] = (mark, answer) if before else None
         if len(self._answers) > _REMEMBERED:
             self._answers.popitem(last=False)
         return answer

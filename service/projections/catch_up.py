@@ -1,5 +1,6 @@
 """Feeds the projections what they have not seen, in batches: rows and bookmark together."""
 
+import secrets
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from sqlalchemy.exc import DatabaseError
 
 from domain.errors import NotReady
 from service.projections.leads import lead_numbers
-from service.projections.store import Happened, Projection, Store, bookmarks, upserting
+from service.projections.store import Happened, Projection, Store, bookmarks, builds, upserting
 
 BATCH = 2_000
 # A rebuild sees every lead many times; larger batches write each of them fewer times.
@@ -66,8 +67,10 @@ class CatchUp:
         number of events.
         """
         with self._store.writing() as connection:
-            for table in (*(t for p in self._projections for t in p.tables), bookmarks):
+            for table in (*(t for p in self._projections for t in p.tables), bookmarks, builds):
                 connection.execute(sa.delete(table))
+            # Whoever keeps something of the old rows in memory sees that they are gone.
+            connection.execute(sa.insert(builds), {"id": secrets.token_hex(16)})
             reached = 0
             while (seen := self._advance(connection, REBUILD_BATCH)) > reached:
                 progress(seen - reached)

@@ -9,7 +9,8 @@ from calendar import monthrange
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
-from typing import Any
+from functools import cached_property
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -39,6 +40,14 @@ _OTHER = {OCCURRED: RECOGNISED, RECOGNISED: OCCURRED}
 
 # (account, kind, side) → [count, fen]
 Sums = Mapping[tuple[str, str, str], tuple[int, int]]
+_DAY = timedelta(days=1)
+
+
+class Days(Protocol):
+    """What knows how the book stood at the end of a day."""
+
+    def stood(self, upto: date) -> "Stood":
+        """The book of everything that occurred up to and on that day."""
 
 
 class Book:
@@ -78,6 +87,10 @@ class Book:
             before = found.get((account, kind, side), (0, 0))
             found[account, kind, side] = (before[0] + int(number), before[1] + int(fen))
         return found
+
+    def stood(self, upto: date) -> "Stood":
+        """``sums()``, with what is counted from them."""
+        return Stood(self.sums(upto))
 
     def changes(self, start: date, end: date) -> list[tuple[str, str, int, int]]:
         """(day, account, leads, fen), by day, of what changed from ``start`` to ``end``."""
@@ -213,69 +226,86 @@ def _tallies(sums: Sums) -> dict[str, _Tally]:
     return tallies
 
 
-def _less(after: Sums, before: Sums) -> Sums:
-    return {
-        key: (count - before.get(key, (0, 0))[0], fen - before.get(key, (0, 0))[1])
-        for key, (count, fen) in after.items()
-    }
+class Stood:
+    """The book as it stood at the end of a day; what is counted once is kept with it."""
+
+    def __init__(self, sums: Sums) -> None:
+        self.sums = sums
+
+    @cached_property
+    def tallies(self) -> Mapping[str, _Tally]:
+        """The sums of each stage, and of outside."""
+        return _tallies(self.sums)
+
+    @cached_property
+    def figures(self) -> Mapping[str, Any]:
+        """Of the pipeline what no window's beginning changes."""
+        standing = {stage: self.tallies[stage].standing for stage in STAGES}
+        landed = zip(*(standing[stage] for stage in LANDED), strict=True)
+        return {
+            "landed": _figure(*map(sum, landed)),
+            "about_to_sign": _figure(*self._of_account(ABOUT_TO_SIGN)),
+            "standing": {stage: _figure(*standing[stage]) for stage in STAGES},
+            "reached": {stage: _figure(*self.tallies[stage].reached) for stage in STAGES},
+            "outcomes": {o: self._of_account(closed_account(o))[0] for o in OUTCOMES},
+        }
+
+    @cached_property
+    def balanced(self) -> bool:
+        """The trial balance: over all accounts, `outside` among them, the book sums to zero."""
+        return not any(map(sum, zip(*self.sums.values(), strict=True)))
+
+    def _of_account(self, account: str) -> tuple[int, int]:
+        found = [value for (name, _, _), value in self.sums.items() if name == account]
+        return sum(count for count, _ in found), sum(fen for _, fen in found)
 
 
-def _standing(sums: Sums, account: str) -> tuple[int, int]:
-    found = [value for (name, _, _), value in sums.items() if name == account]
-    return sum(count for count, _ in found), sum(fen for _, fen in found)
+def _since(before: list[int], now: list[int]) -> dict[str, Any]:
+    count, fen = now[0] - before[0], now[1] - before[1]
+    return {"count": count, "cny": yuan(fen) if fen else "0"}
 
 
-def _balanced(sums: Sums) -> bool:
-    """The trial balance: over all accounts, `outside` among them, the book sums to zero."""
-    return not any(map(sum, zip(*sums.values(), strict=True)))
-
-
-def pipeline(book: Book, start: date, end: date) -> dict[str, Any]:
+def pipeline(book: Days, start: date, end: date) -> dict[str, Any]:
     """Where every lead stands at ``end``, and what entered and left since ``start``."""
-    closing = book.sums(end)
-    stood = _tallies(closing)
-    moved = _tallies(_less(closing, book.sums(start - timedelta(days=1))))
+    before, closing = book.stood(start - _DAY).tallies, book.stood(end)
+    now, shown = closing.tallies, closing.figures
     stages: list[dict[str, Any]] = [
         {
             "stage": stage,
             "label": LABELS[stage],
-            "standing": _figure(*stood[stage].standing),
-            "entered": _figure(*moved[stage].came),
-            "left": _figure(-moved[stage].left[0], -moved[stage].left[1]),
-            "reached": _figure(*stood[stage].reached),
+            "standing": shown["standing"][stage],
+            "entered": _since(before[stage].came, now[stage].came),
+            "left": _since(now[stage].left, before[stage].left),
+            "reached": shown["reached"][stage],
         }
         for stage in STAGES
     ]
-    stages[-1]["outcomes"] = {
-        outcome: _standing(closing, closed_account(outcome))[0] for outcome in OUTCOMES
-    }
-    landed = zip(*(stood[stage].standing for stage in LANDED), strict=True)
+    stages[-1]["outcomes"] = shown["outcomes"]
     return {
-        "tips": -moved[OUTSIDE].left[0],
-        "landed": _figure(*map(sum, landed)),
-        "about_to_sign": _figure(*_standing(closing, ABOUT_TO_SIGN)),
+        "tips": before[OUTSIDE].left[0] - now[OUTSIDE].left[0],
+        "landed": shown["landed"],
+        "about_to_sign": shown["about_to_sign"],
         "stages": stages,
-        "balanced": _balanced(closing),
+        "balanced": closing.balanced,
     }
 
 
-def movements(book: Book, start: date, end: date) -> dict[str, Any]:
+def movements(book: Days, start: date, end: date) -> dict[str, Any]:
     """Per stage: opening + in − out = closing, in leads and in money (revaluations included)."""
-    before, closing = book.sums(start - timedelta(days=1)), book.sums(end)
-    opened, stood = _tallies(before), _tallies(closing)
-    moved = _tallies(_less(closing, before))
+    opening, closing = book.stood(start - _DAY), book.stood(end)
+    before, now = opening.tallies, closing.tallies
     stages = [
         {
             "stage": stage,
             "label": LABELS[stage],
-            "opening": _figure(*opened[stage].standing),
-            "in": _figure(*moved[stage].into),
-            "out": _figure(-moved[stage].out[0], -moved[stage].out[1]),
-            "closing": _figure(*stood[stage].standing),
+            "opening": opening.figures["standing"][stage],
+            "in": _since(before[stage].into, now[stage].into),
+            "out": _since(now[stage].out, before[stage].out),
+            "closing": closing.figures["standing"][stage],
         }
         for stage in STAGES
     ]
-    return {"stages": stages, "balanced": _balanced(closing)}
+    return {"stages": stages, "balanced": closing.balanced}
 
 
 def step_ends(start: date, end: date, step: str) -> list[date]:
@@ -292,14 +322,14 @@ def step_ends(start: date, end: date, step: str) -> list[date]:
         ends.append(min(last, end))
         if last >= end:
             break
-        day = last + timedelta(days=1)
+        day = last + _DAY
     return ends
 
 
 def series(book: Book, start: date, ends: list[date]) -> Iterator[dict[str, Any]]:
     """What stood in each stage at each of ``ends``."""
-    opening = book.sums(start - timedelta(days=1))
-    standing = {stage: tally.standing for stage, tally in _tallies(opening).items()}
+    opening = _tallies(book.sums(start - _DAY))
+    standing = {stage: tally.standing for stage, tally in opening.items()}
     changes = iter(book.changes(start, ends[-1]))
     change = next(changes, None)
     for end in ends:

@@ -26,6 +26,9 @@ bookmarks = sa.Table(
     sa.Column("event", sa.String(60), nullable=False),
 )
 
+# One row once the projections were made anew: a name that no other build has.
+builds = sa.Table("builds", metadata, sa.Column("id", sa.String(32), primary_key=True))
+
 
 # A position, or a day, that none reaches: until then holds what has not ended.
 FOREVER, LAST_DAY = 2**62, "9999-12-31"

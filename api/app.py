@@ -1,0 +1,109 @@
+"""Flask without what lies between a request and its view and has nothing to do here."""
+
+import re
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from flask import Flask, Request
+from flask.sessions import NullSession, SessionInterface, SessionMixin
+from werkzeug.routing import Map, MapAdapter, Rule
+
+from api.reply import Reply
+
+# Below it a path says all: no host, scheme or port is asked for.
+_OURS = "/v1/"
+_ID = re.compile("<([a-z_]+)>")
+
+
+class NoSessions(SessionInterface):
+    """Every request proves itself by its token: there is no session to open, or to keep."""
+
+    _none = NullSession()
+
+    def open_session(self, _app: Flask, _request: Request) -> SessionMixin:
+        """The session that holds nothing."""
+        return self._none
+
+    def is_null_session(self, _obj: object) -> bool:
+        """It is never kept."""
+        return True
+
+
+class _Found(MapAdapter):
+    """A request's route that is found already."""
+
+    def __init__(self, routes: Map, request: Request, *route: Any) -> None:
+        super().__init__(routes, "", "/", "", request.scheme, request.path, request.method)
+        self._route = route
+
+    def match(self, *_: Any, **__: Any) -> Any:
+        """The rule, and what stands in the path where it has names."""
+        return self._route
+
+
+class LedgerApp(Flask):
+    """Flask without sessions, hooks before and after requests, signals, and coroutines.
+
+    All of these are asked for at every request, which costs as much as our reads themselves. A
+    hook that somebody registers all the same is not called; a test sees that none is.
+    """
+
+    session_interface = NoSessions()
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """``func`` as it is."""
+        return func
+
+    @cached_property
+    def shapes(self) -> dict[tuple[str, str], tuple[Rule, str | None]]:
+        """(method, shape of path) → its rule, and what the rule calls the path's id.
+
+        The shape is the path itself, or with ``*`` for its third part. (OPTIONS asks for the
+        methods of all rules of a path, which werkzeug knows.)
+        """
+        found: dict[tuple[str, str], tuple[Rule, str | None]] = {}
+        for rule in self.url_map.iter_rules():
+            parts = rule.rule.split("/")
+            id_ = _ID.fullmatch(parts[3]) if len(parts) > 3 else None
+            if len(rule.arguments) == (id_ is not None):
+                shape = "/".join([*parts[:3], "*", *parts[4:]]) if id_ else rule.rule
+                for method in (rule.methods or set()) - {"OPTIONS"}:
+                    found[method, shape] = rule, id_[1] if id_ else None
+        return found
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """What finds the request's route: for a path of ours without a look at host and port."""
+        if request is None or not request.path.startswith(_OURS):
+            return super().create_url_adapter(request)
+        known = self.found(request.method, request.path)
+        if known is None:
+            return super().create_url_adapter(request)
+        return _Found(self.url_map, request, *known)
+
+    def found(self, method: str, path: str) -> tuple[Rule, dict[str, str]] | None:
+        """The rule of ``path``, and what stands in it where the rule has a name.
+
+        None where werkzeug is to tell what is wrong with it, or where to go instead.
+        """
+        exactly = self.shapes.get((method, path))
+        if exactly is not None and exactly[1] is None:
+            return exactly[0], {}
+        parts = path.split("/", 4)
+        if len(parts) < 4 or not parts[3]:
+            return None
+        found = self.shapes.get((method, "/".join([*parts[:3], "*", *parts[4:]])))
+        return (found[0], {found[1]: parts[3]}) if found and found[1] else None
+
+    def preprocess_request(self) -> None:
+        """Nothing comes before a view."""
+
+    def finalize_request(self, rv: Any, from_error_handler: bool = False) -> Any:  # noqa: ARG002
+        """What a view or an error handler gave, as a WSGI application."""
+        return rv if isinstance(rv, Reply) else self.make_response(rv)
+
+    def do_teardown_request(self, *_: Any) -> None:
+        """Nothing comes after a view."""
+
+    def do_teardown_appcontext(self, *_: Any) -> None:
+        """Nor after its context."""

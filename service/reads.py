@@ -28,6 +28,7 @@ from service.projections.kept_days import KeptDays, Mark, mark_now, mark_within
 from service.projections.leads import Leads, lead_members, leads
 from service.projections.members import FIELDS as MEMBER_FIELDS
 from service.projections.members import Members, members, names_of
+from service.projections.past_days import PastDays
 from service.projections.pipeline import (
     MOST_STEPS,
     RULE,
@@ -93,6 +94,7 @@ class Reads:
         self._seen = Lock()
         self._data_version: int | None = None
         self._kept_days = KeptDays(self.store)
+        self._past_days = PastDays(self.store)
         self._answers: OrderedDict[Asked, tuple[Mark, dict[str, Any]] | None] = OrderedDict()
         # The last position of the log that this process has seen.
         self.seen_position = 0
@@ -342,10 +344,13 @@ class Reads:
     def _days(self, asked: Asked, ask: Callable[[Days], Mapping[str, Any]]) -> dict[str, Any]:
         """What ``ask`` makes of a window's two ends; of the whole book they are kept."""
         _, selection, start, end, known_at, by = asked
-        if known_at is not None or by != OCCURRED or selection != _EVERYTHING:
+        if selection != _EVERYTHING or (known_at is None and by != OCCURRED):
             return self._book(asked, ask)
 
         def found(mark: Mark) -> tuple[Mark, Mapping[str, Any]]:
+            if known_at is not None:
+                then = min(known_at, mark.position)
+                return mark, ask(self._past_days.at(mark.build, then, by))
             book = self._kept_days.at(mark, (start - _DAY, end))
             return book.mark, ask(book)
 

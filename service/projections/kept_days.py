@@ -1,8 +1,9 @@
 """The whole book as it stood at the days that are asked for, kept in memory as the log goes on.
 
-It is the book by occurred days, as known now. The first who asks for a day adds it up from the
-totals, or from a day kept that is not long before it. From then on it is carried forward by the entries posted since. So a window costs no sums,
-however new, unless one of its ends is a day that nobody here asked for before.
+The first who asks for a day adds it up from the totals, or from a day kept that is not long before
+it. From then on it is carried forward by the entries posted since. So a window costs no sums,
+however new, unless one of its ends is a day that nobody here asked for before. (By the days of
+what occurred, as known now; what was known in the past changes no more: see `past_days.py`.)
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import service  # noqa: F401 - a safe SQLite first
+from domain.correction import ALWAYS, CORRECTABLE
 from service.paper import HEADINGS
 from service.settings import HOME, TABLE
 from tests.faults.serving import Server, serving
@@ -28,10 +29,23 @@ def settings_table() -> str:
     return "\n".join(rows)
 
 
+def correctable_table() -> str:
+    """What a correction may touch."""
+    rows = ["| event | may be put right | may be voided |", "|---|---|---|"]
+    for topic, (_, facts, void) in CORRECTABLE.items():
+        names = ", ".join(f"`{name}`" for name in (*ALWAYS, *facts))
+        rows.append(f"| {topic.partition('.')[2]} | {names} | {'yes' if void else 'no'} |")
+    return "\n".join(rows)
+
+
 @pytest.mark.parametrize(
     ("part", "text"),
-    [("settings", settings_table()), ("headings", "、".join(HEADINGS) + ".")],
-    ids=["settings", "headings"],
+    [
+        ("settings", settings_table()),
+        ("headings", "、".join(HEADINGS) + "."),
+        ("correctable", correctable_table()),
+    ],
+    ids=["settings", "headings", "correctable"],
 )
 def test_the_readme_shows_what_the_code_has(part: str, text: str) -> None:
     found = re.search(
@@ -64,6 +78,8 @@ def test_the_journey_runs_as_it_is_pasted(server: Server) -> None:
     assert "urn:leadledger:problem" not in done.stdout
     for event in ("tipped", "screened", "negotiation_opened", "followed_up", "signing_planned"):
         assert f'"event":"{event}"' in done.stdout
-    assert '"stage":"groundbroken","label":"开工","standing":{"count":1,"cny":"1500000000"}' in (
-        done.stdout
-    )
+    groundbroken = '"stage":"groundbroken","label":"开工","standing":'
+    assert groundbroken + '{"count":1,"cny":"1600000000"}' in done.stdout, "corrected"
+    assert groundbroken + '{"count":1,"cny":"1500000000"}' in done.stdout, "as it was believed"
+    signed = '"stage":"signed","label":"签约","standing":{"count":1,"cny":"1600000000"}'
+    assert signed in done.stdout, "by recognition"

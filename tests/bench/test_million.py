@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from pathlib import Path
+from random import Random
 from typing import Any, NamedTuple
 
 import pytest
@@ -19,6 +20,22 @@ EVENTS = LEADS = 1_000_000
 ROUNDS = 3
 MOST_MEMORY = 300.0
 TIPS_AT_ONCE = 20_000
+SAMPLE = 200
+WHY = {"reason": "录入有误", "occurred_on": "2026-01-07"}
+# What is recorded of a sampled lead; each leaves another version, whatever its stage.
+TOLD_ON: list[tuple[str, dict[str, Any]]] = [
+    ("revision", {"title": "改过的名称", "occurred_on": "2026-01-05"}),
+    ("revision", {"summary": "新的情况", "occurred_on": "2026-01-06"}),
+    (
+        "corrections",
+        {
+            "version": 1,
+            "facts": {"title": "更正"},
+            "reason": "录入有误",
+            "occurred_on": "2026-01-07",
+        },
+    ),
+]
 
 
 class Imported(NamedTuple):
@@ -89,6 +106,33 @@ def test_a_rebuild_takes_little_longer_than_reading_the_log(
     name = "rebuild, memory at the end over a quarter in"
     flat = report.add(name, growth, Limit(at_most=1.25))
     check(speed, peak, flat)
+
+
+def test_any_version_of_any_lead_is_what_was_answered_when_it_was_the_last(
+    imported: Imported,
+) -> None:
+    """Of leads sampled from the million events, each told on by two commands and a correction."""
+    token = token_for(imported.database)
+    environment = {"LEDGER_DATABASE": f"sqlite:///{imported.database}"}
+    with serving("wsgi:app", environment, "/healthz") as server:
+        for lead in sampled(imported.database):
+            said = [server.ask("GET", f"/v1/leads/{lead}", token)]
+            for command, body in TOLD_ON:
+                said.append(server.ask("POST", f"/v1/leads/{lead}/{command}", token, body))
+            history = server.ask("GET", f"/v1/leads/{lead}/history", token)["items"]
+            for answer in said:
+                version = answer["version"]
+                at = history[version - 1]["position"]
+                for asked in (f"version={version}", f"known_at={at}"):
+                    assert server.ask("GET", f"/v1/leads/{lead}?{asked}", token) == answer
+
+
+def sampled(database: Path) -> list[str]:
+    """Leads from all over the ledger."""
+    with sqlite3.connect(database.with_name(database.name + ".projections")) as connection:
+        ids = [id for (id,) in connection.execute("SELECT id FROM leads ORDER BY number")]
+    connection.close()
+    return Random(11).sample(ids, SAMPLE)
 
 
 def test_a_million_leads_cost_the_pipeline_no_more_than_twice_a_thousand(

@@ -8,7 +8,7 @@ from flask.sessions import NullSession, SessionInterface, SessionMixin
 from flask_smorest import Api
 from flask_swagger_ui import get_swaggerui_blueprint
 
-from api import leads, members, pipeline, system
+from api import audit, leads, members, pipeline, system
 from api.errors import register_errors
 from api.stamps import StampedResponses
 from service.application import Ledger
@@ -66,7 +66,7 @@ def create_app(settings: Settings) -> Flask:
     api = LedgerApi(app)
     app.extensions["ledger-api"] = api
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
-    for resource in (members, leads, pipeline, system):
+    for resource in (members, leads, pipeline, audit, system):
         api.register_blueprint(resource.blueprint)
     app.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json"))
     register_errors(app)

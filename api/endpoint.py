@@ -19,13 +19,15 @@ from werkzeug.exceptions import NotAcceptable
 from api.auth import actor_for, authenticate, check_may
 from api.json_body import json_body
 from api.openapi import operation
-from api.stamps import reflects, request_id, stamp
+from api.stamps import reflects, request_id, stamp, warn
 from domain.actor import acting
 from domain.errors import Invalid
 from service.application import Answer, Ledger
 from service.requests import Call
 
 _KEY_LENGTH = 128
+_JSON = "application/json"
+_JSON_ALONE: Mapping[str, Any] = {}
 _VERSION = re.compile(r"[0-9]{1,18}", re.ASCII)
 View = Callable[..., Response]
 
@@ -47,8 +49,12 @@ def endpoint(
     query: Schema | None = None,
     status: int = 200,
     refusals: tuple[int, ...] = (),
+    also: Mapping[str, Any] = _JSON_ALONE,
 ) -> Callable[[View], View]:
-    """Declare a route. The view gets ``query`` or ``body``, loaded, besides the path's parts."""
+    """Declare a route. The view gets ``query`` or ``body``, loaded, besides the path's parts.
+
+    ``also`` describes what is answered besides JSON, by content type: ``g.kind`` says which.
+    """
 
     @lru_cache(maxsize=1024)
     def asked(_query_string: bytes) -> dict[str, Any]:
@@ -61,7 +67,7 @@ def endpoint(
             office = ledger()
             holder = authenticate(office)
             check_may(holder, action)
-            _check_accept()
+            g.kind = _accepted(also)
             if body is not None:
                 path["body"] = _load(body, json_body(request))
             if query is not None:
@@ -70,11 +76,13 @@ def endpoint(
                 _load(Schema(), _query_words())
             if method == "GET":
                 g.position = office.reads.caught_up()
+                warn(office.published.alarm(g.data_version))
                 return view(**path)
             with acting(actor_for(holder, request_id())):
                 return view(**path)
 
         described = operation(method, answer, body, query, status, refusals)
+        described["responses"][str(status)]["content"].update(also)
         described["operationId"] = f"{blueprint.name}_{view.__name__}"
         blueprint.route(rule, methods=[method])(blueprint.doc(**described)(answering))
         return answering
@@ -150,15 +158,21 @@ def _json(data: bytes, etag: str, status: int) -> Response:
     return Response(data, status, content_type="application/json")
 
 
-def _check_accept() -> None:
+def _accepted(also: Mapping[str, Any]) -> str:
+    """The content type to answer: JSON, unless the request names one of ``also`` above it."""
     accept = request.environ.get("HTTP_ACCEPT")
-    if accept in (None, "", "*/*", "application/json"):
-        return
+    if accept in (None, "", "*/*", _JSON):
+        return _JSON
     # From the most to the least specific range that says something of JSON.
     wanted = {range_.partition(";")[0].strip(): q for range_, q in request.accept_mimetypes}
-    said = [wanted[r] for r in ("application/json", "application/*", "*/*") if r in wanted]
+    said = [wanted[r] for r in (_JSON, "application/*", "*/*") if r in wanted]
+    liked = max(also, key=lambda kind: wanted.get(kind, 0), default=_JSON)
+    if wanted.get(liked, 0) > (said[0] if said else 0):
+        return liked
     if not said or said[0] <= 0:
-        raise NotAcceptable(f"This answers application/json; the request accepts {accept[:80]}.")
+        kinds = " or ".join((_JSON, *also))
+        raise NotAcceptable(f"This answers {kinds}; the request accepts {accept[:80]}.")
+    return _JSON
 
 
 def _query_words() -> dict[str, str]:

@@ -28,6 +28,12 @@ def stamp(*headers: tuple[str, str]) -> None:
     request.environ.setdefault(_HEADERS, []).extend(headers)
 
 
+def warn(alarm: str | None) -> None:
+    """Say with the response to this request what does not hold, if anything."""
+    if alarm is not None:
+        stamp(("Ledger-Warning", alarm.encode("ascii", "replace").decode()))
+
+
 def reflects(position: int) -> None:
     """Say which log position the response to this request reflects."""
     request.environ[_POSITION] = position

@@ -14,6 +14,7 @@ from domain.errors import Invalid, KeyReused, LedgerError, NotFound, NotReady, R
 from domain.lead import Lead
 from domain.member import Member
 from domain.values import check_text
+from service.audit import Audit
 from service.log import LedgerMapper, LedgerRecorder
 from service.projections import members as member_rows
 from service.projections.view import view_of
@@ -85,6 +86,7 @@ class Ledger(Application[UUID]):
         self.reads = Reads(self.log_recorder, self.mapper, settings)
         self.tokens = Tokens(settings)
         self.published = Published(settings)
+        self.audit = Audit(self.log_recorder, self.published, settings)
         self._names: dict[str, str] = {}
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
@@ -120,6 +122,7 @@ class Ledger(Application[UUID]):
         self.log_recorder.close()
         self.tokens.store.close()
         self.published.store.close()
+        self.audit.close()
         self.reads.store.close()
         super().close()
 

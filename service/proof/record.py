@@ -1,14 +1,14 @@
-"""The keeper's own record of what it signed last, in a file that nothing else writes.
+"""The keeper's own record of what it saw and signed last, in a file that nothing else writes.
 
-It holds enough to go on without trusting the database: the frontier at the signed size, and the
-hash of the last event that was signed. It is on the disk before a checkpoint is published.
+It holds enough to go on without trusting the database: the frontier at the signed size, and at
+the size that was seen since. It is on the disk before a checkpoint is published.
 """
 
 import json
 import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from service.proof.durable import write_durably
 from service.proof.notes import Note, read_note
@@ -16,10 +16,10 @@ from service.proof.tree import HASH, Frontier
 
 
 @dataclass(frozen=True)
-class Signed:
-    """The last checkpoint, the log position of its last event, that one's hash, the frontier."""
+class Seen:
+    """The tree up to a log position: its size, its frontier, and the hash of its last leaf."""
 
-    note: Note
+    size: int
     position: int
     leaf: bytes
     hashes: tuple[bytes, ...]
@@ -27,21 +27,24 @@ class Signed:
     @property
     def frontier(self) -> Frontier:
         """The tree as it was then, to go on from."""
-        return Frontier(self.note.checkpoint.size, self.hashes)
+        return Frontier(self.size, self.hashes)
 
 
 @dataclass(frozen=True)
 class Record:
-    """The log's name, how often it began anew after a ruling, and what was signed last."""
+    """The log's name, how often it began anew after a ruling, the last checkpoint with what it
+    covers, and what was seen since."""
 
     name: str
     era: int
-    signed: Signed | None
+    note: Note | None
+    signed: Seen | None
+    seen: Seen | None
 
     @classmethod
     def fresh(cls) -> Self:
         """The record of a log that has no checkpoint yet."""
-        return cls(f"leadledger/{secrets.token_hex(6)}", 1, None)
+        return cls(f"leadledger/{secrets.token_hex(6)}", 1, None, None, None)
 
     @property
     def origin(self) -> str:
@@ -50,7 +53,7 @@ class Record:
 
     def next_era(self) -> "Record":
         """The record of the log that begins anew."""
-        return replace(self, era=self.era + 1, signed=None)
+        return replace(self, era=self.era + 1, note=None, signed=None, seen=None)
 
 
 def read_record(folder: Path) -> Record | None:
@@ -59,27 +62,42 @@ def read_record(folder: Path) -> Record | None:
     if not path.exists():
         return None
     found = json.loads(path.read_bytes())
-    told = found["signed"]
-    signed = told and Signed(
-        read_note(told["note"]),
-        told["position"],
-        bytes.fromhex(told["leaf"]),
-        tuple(map(bytes.fromhex, told["frontier"])),
+    return Record(
+        found["name"],
+        found["era"],
+        read_note(found["note"]) if found["note"] else None,
+        _seen(found["signed"]),
+        _seen(found["seen"]),
     )
-    return Record(found["name"], found["era"], signed)
 
 
 def write_record(folder: Path, record: Record) -> None:
     """Put ``record`` in place of the one before."""
-    signed = record.signed and {
-        "note": str(record.signed.note),
-        "position": record.signed.position,
-        "leaf": record.signed.leaf.hex(),
-        "frontier": [each.hex() for each in record.signed.hashes],
+    data = {
+        "name": record.name,
+        "era": record.era,
+        "note": str(record.note) if record.note else None,
+        "signed": _told(record.signed),
+        "seen": _told(record.seen),
     }
-    data = {"name": record.name, "era": record.era, "signed": signed}
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_durably(_file(folder), json.dumps(data, ensure_ascii=False, indent=1).encode())
+
+
+def _seen(told: Any) -> Seen | None:
+    if told is None:
+        return None
+    hashes = tuple(map(bytes.fromhex, told["frontier"]))
+    return Seen(told["size"], told["position"], bytes.fromhex(told["leaf"]), hashes)
+
+
+def _told(seen: Seen | None) -> Any:
+    return seen and {
+        "size": seen.size,
+        "position": seen.position,
+        "leaf": seen.leaf.hex(),
+        "frontier": [each.hex() for each in seen.hashes],
+    }
 
 
 def _file(folder: Path) -> Path:

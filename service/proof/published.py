@@ -100,7 +100,7 @@ class Published:
         shown = [c for c in alarms.columns if c.name != "id"]
         with self.store.reading() as connection:
             rows = connection.execute(sa.select(*shown).order_by(alarms.c.id.desc()))
-            return [dict(row) for row in rows.mappings()]
+            return [{f"{name}": row[name] for name in row} for row in rows.mappings()]
 
     def raise_alarm(self, detail: str, moment: datetime) -> None:
         """Let everybody know, once for each thing that does not hold."""

@@ -138,7 +138,7 @@ class Signer:
     def _check_log(self, record: Record) -> None:
         """The log still has the event that was seen last, and the one that was signed last."""
         last = self._recorder.max_notification_id() or 0
-        for seen, how in ((record.seen, "seen"), (record.signed, "signed")):
+        for seen, how in ((record.signed, "signed"), (record.seen, "seen")):
             if seen is None or not seen.position:
                 continue
             if last < seen.position:

@@ -202,6 +202,9 @@ class Tree:
     def _advance(self, connection: sa.Connection, position: int) -> int:
         mark = _mark(connection)
         rows = self._recorder.stored_rows(mark.position, BATCH, position)
+        if mark.position >= position:
+            # Somebody else was faster.
+            return 0
         if not rows:
             raise OtherLog(f"The log has no position {position}.", retry_after=60)
         _PUT_RUN.many(connection, list(_new_runs(mark, [row[0] for row in rows])))

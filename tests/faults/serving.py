@@ -181,17 +181,17 @@ class Server:
 
     def web(self) -> int:
         """Gunicorn's first process; 0 while there is none."""
+        # It may have given itself a title, so any part of its words will do.
         return self._child("gunicorn")
 
     def keeper(self) -> int:
         """The keeper; 0 while there is none."""
-        return self._child("keeper")
+        return self._child("\0keeper\0")
 
     def _child(self, word: str) -> int:
         for pid in children_of(self.process.pid):
             with suppress(OSError):
-                words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-                if word in words:
+                if word in Path(f"/proc/{pid}/cmdline").read_text():
                     return pid
         return 0
 

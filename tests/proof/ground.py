@@ -4,7 +4,7 @@ import io
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from domain.actor import now
 from service.application import Ledger
 from service.proof import verify_ledger
 from service.proof.notes import Key, Note, read_key, read_note
+from service.proof.record import read_record, write_record
 from service.proof.signer import Signer
 from service.settings import Settings
 from tests.service.helpers import follow, ledger_at, raw, settings_in
@@ -38,6 +39,13 @@ def looked(ledger: Ledger) -> None:
     """What the keeper does each second."""
     with closing(Signer(ledger.settings, ledger.log_recorder, ledger.published)) as signer:
         signer.look()
+
+
+def forget_what_was_signed(settings: Settings) -> None:
+    """What the holder of the signing key can do with the keeper's record."""
+    record = read_record(settings.keeper)
+    assert record is not None
+    write_record(settings.keeper, replace(record, note=None, signed=None, seen=None))
 
 
 def rehashed(ledger: Ledger) -> None:

@@ -9,7 +9,6 @@ best checkpoint that can be made of the altered log with the true signing key.
 import re
 import shutil
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ import pytest
 from domain.actor import now
 from service.proof.keys import KeyFolder
 from service.proof.notes import Checkpoint, Note, read_key
-from service.proof.record import read_record, write_record
+from service.proof.record import read_record
 from service.proof.tiles import Tree
 from service.proof.tree import Inconsistent, consistency_path
 from service.proof.verdict import judge
@@ -29,6 +28,7 @@ from tests.proof.ground import (
     altered,
     auditor,
     copied,
+    forget_what_was_signed,
     kept,
     looked,
     present,
@@ -159,9 +159,7 @@ def best_request(settings: Settings) -> str:
 
 def sign_anew(settings: Settings) -> None:
     """What the holder of the signing key can do: forget what was signed, and sign what is there."""
-    record = read_record(settings.keeper)
-    assert record is not None
-    write_record(settings.keeper, replace(record, note=None, signed=None, seen=None))
+    forget_what_was_signed(settings)
     with altered(settings) as log:
         log.execute("DELETE FROM checkpoints")
     with ledger_at(settings) as ledger:

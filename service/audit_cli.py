@@ -24,8 +24,9 @@ from service.proof.witness import NotWitnessed, Witness, witness_request
 
 LIMITS = (
     "What was never recorded, or recorded falsely by someone who may, is not detected; nor are "
-    "changes since the last checkpoint by someone who holds both database and signer; times and "
-    "positions of a person's events stay visible after erasure."
+    "changes since the last checkpoint by someone who holds both database and signer, or within a "
+    "second of the recording by someone who holds the database; times and positions of a person's "
+    "events stay visible after erasure."
 )
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 

@@ -44,10 +44,12 @@ def _part(part: bytes) -> bytes:
 
 def leaf_hashes(rows: Iterable[Row]) -> list[bytes]:
     """The leaf hash of each row; as ``leaf_hash(leaf_data(…))``, with parts that recur kept."""
-    ids, parts = _Starts(), _Middles()
-    join, length = b"".join, _length
+    starts, middles, ends = _Starts(), _Middles(), _Lengths()
+    join = b"".join
     return [
-        sha256(join((ids[len(id)], id, parts[version, topic], length(len(state)), state))).digest()
+        sha256(
+            join((starts[len(id)], id, middles[version, topic], ends[len(state)], state))
+        ).digest()
         for _, id, version, topic, state in rows
     ]
 
@@ -58,6 +60,14 @@ class _Starts(dict[int, bytes]):
     def __missing__(self, length: int) -> bytes:
         self[length] = start = b"\0" + _length(length)
         return start
+
+
+class _Lengths(dict[int, bytes]):
+    """A length as it stands before a part."""
+
+    def __missing__(self, length: int) -> bytes:
+        self[length] = eight = _length(length)
+        return eight
 
 
 class _Middles(dict[tuple[int, bytes], bytes]):

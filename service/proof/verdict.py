@@ -11,7 +11,7 @@ from service.proof.record import Record, read_record
 from service.proof.signer import SEEN, expected_of
 from service.proof.tiles import Tree, View
 from service.proof.tree import Inconsistent
-from service.proof.verifying import Expected, Finding, Progress, Walk, quietly, verify
+from service.proof.verifying import Expected, Finding, Progress, Walk, named, quietly, verify
 
 
 class Verdict(NamedTuple):
@@ -60,9 +60,7 @@ def _walk(
         return verify(recorder, expected, view, progress=progress)
     walk = Walk(recorder, view.frontier(size), view.position_of(size - 1), view)
     finding = walk.to([e for e in expected if e.size >= size], progress=progress)
-    if finding is None and walk.differs is not None:
-        finding = Finding(walk.differs, walk.differs, "its leaf in the tree is not the event's.")
-    return walk, finding
+    return walk, named(walk, finding, expected, view)
 
 
 def _expected(ledger: Ledger, since: Note | None) -> Iterator[Expected]:

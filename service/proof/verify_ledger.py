@@ -10,9 +10,10 @@ SOURCE is one of
   a lead's proof               GET /v1/audit/leads/ID/proof
   a proof of consistency       GET /v1/audit/consistency?from=SIZE, with --kept
 
-KEY is the ledger's public key, name+id+base64, or a file with one on each line: as you wrote it
-down, not as the ledger tells you today. --checkpoint is the present checkpoint, --kept the one
-that you kept last time. Whatever was covered by the kept one and is different now is found.
+KEY is the ledger's public key, name+id+base64, or a file with one on each line, or what
+GET /v1/audit/keys answered: as you kept it, not as the ledger tells you today. --checkpoint is
+the present checkpoint, --kept the one that you kept last time. Whatever was covered by the kept
+one and is different now is found.
 
 The last line of the output says "holds", or the first position that does not hold, and why.
 Exit status: 0 it holds, 1 it does not, 2 it could not be checked.
@@ -40,7 +41,8 @@ from typing import Any, NamedTuple, NoReturn
 
 LIMITS = """Known limits. Nothing here detects
 - what was never recorded, or was recorded falsely by someone who may record;
-- changes since the last checkpoint by someone who holds both the database and the signing key;
+- changes since the last checkpoint by someone who holds both the database and the signing key, or
+  within a second of the recording by someone who holds the database;
 - in a lead's proof: that later events of the lead were left out (check the whole log for that).
 Times and positions of a person's events stay visible after erasure."""
 KINDS = {1: "Ed25519", 4: "Ed25519 cosignature/v1"}
@@ -214,6 +216,8 @@ def keys_of(given: list[str]) -> list[Key]:
         if os.path.exists(text):
             with open(text, encoding="utf-8") as file:
                 lines = file.readlines()
+        if lines and lines[0].startswith("{"):
+            lines = [each["key"] for each in json.loads("".join(lines))["items"]]
         found += [key_of(line) for line in lines if line.strip()]
     return found
 

@@ -7,7 +7,8 @@ from service.log import LedgerRecorder
 from service.proof import tree
 from service.proof.tiles import View
 
-BATCH = 8_192
+# What a processor's own memory holds: larger batches are slower.
+BATCH = 256
 Progress = Callable[[int], object]
 
 
@@ -127,12 +128,19 @@ def verify(
     """
     walk = Walk(recorder, view=view)
     finding = walk.to(sorted(expected), stop, progress)
-    if view is None or walk.differs is None:
-        return walk, finding
+    return walk, named(walk, finding, expected, view)
+
+
+def named(
+    walk: Walk, finding: Finding | None, expected: Sequence[Expected], view: View | None
+) -> Finding | None:
+    """``finding`` with the very event named, or what is wrong with the tree if nothing else is."""
     at = walk.differs
+    if view is None or at is None:
+        return finding
     if finding and any(_has_root(view, e) for e in expected if e.size > view.leaf_of(at)):
-        return walk, Finding(at, at, "it is not the event that the checkpoints cover.")
-    return walk, finding or Finding(at, at, "its leaf in the tree is not the event's.")
+        return Finding(at, at, "it is not the event that the checkpoints cover.")
+    return finding or Finding(at, at, "its leaf in the tree is not the event's.")
 
 
 def _has_root(view: View, expected: Expected) -> bool:

@@ -93,7 +93,7 @@ class Keeper:
             self._signer.check(moment)
             if self._is_night_due(moment):
                 self._signer.rehash(moment)
-                self._hashed_on = _night_of(moment)
+                self._hashed_on = night_of(moment)
             if self._signer.sign(moment):
                 self._sender.wake()
         except (NotReady, PersistenceError, OSError) as why:
@@ -102,7 +102,7 @@ class Keeper:
         return float(self._settings.checkpoint_every)
 
     def _is_night_due(self, moment: datetime) -> bool:
-        return self._hashed_on is None or self._hashed_on < _night_of(moment)
+        return self._hashed_on is None or self._hashed_on < night_of(moment)
 
     @contextmanager
     def _alone(self, say: Callable[[str], object]) -> Iterator[bool]:
@@ -130,7 +130,7 @@ def _locked(handle: int) -> bool:
     return True
 
 
-def _night_of(moment: datetime) -> date:
+def night_of(moment: datetime) -> date:
     """The day whose night began last."""
     china = moment.astimezone(CHINA)
     return date.fromordinal(china.toordinal() - (china.hour < NIGHT))

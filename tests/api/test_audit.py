@@ -8,6 +8,7 @@ import pytest
 
 from domain.actor import now
 from service.application import Ledger
+from service.audit import manifest_of
 from tests.api.office import Caller, Office, open_office, problem_of, settings_in
 from tests.proof.ground import signed
 from tests.service.helpers import ledger_in, register, stored_leads
@@ -105,6 +106,20 @@ def test_a_checkpoint_is_answered_as_a_note_and_as_json(office: Office, auditor:
     assert (told["size"], told["origin"]) == (6, note.text.partition("\n")[0])
     (key,) = auditor.ok("/v1/audit/keys")["items"]
     assert key["origin"] == told["origin"] and key["algorithm"] == "ed25519"
+
+
+def test_an_exports_manifest_says_which_checkpoint_was_made_at_it(
+    office: Office, auditor: Caller
+) -> None:
+    signed(office.ledger)
+    made, _ = office.ledger.audit.checkpoint()
+    told = auditor.ok("/v1/audit/checkpoint")
+    assert manifest_of(made) == {
+        "checkpoint": told["checkpoint"],
+        "size": 6,
+        "made_at": told["made_at"],
+        "hash": "sha256",
+    }
 
 
 def test_a_proof_of_more_than_the_checkpoint_covers_is_refused(

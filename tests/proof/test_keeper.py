@@ -5,12 +5,14 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from subprocess import PIPE, Popen
 
 import pytest
 
+from service.proof.keeper import night_of
 from service.proof.notes import read_note
 from service.proof.published import Published
 from tests.faults.serving import COMMAND, PATIENCE, children_of, environment, serving, until
@@ -39,6 +41,18 @@ def sizes(folder: Path) -> list[int]:
         return [made.size for made in published.all()]
     finally:
         published.store.close()
+
+
+@pytest.mark.parametrize(
+    ("moment", "night"),
+    [
+        ("2026-11-24T17:59:59+00:00", "2026-11-24"),
+        ("2026-11-24T18:00:00+00:00", "2026-11-25"),
+        ("2026-11-25T17:59:59+00:00", "2026-11-25"),
+    ],
+)
+def test_the_night_begins_at_two_in_china(moment: str, night: str) -> None:
+    assert f"{night_of(datetime.fromisoformat(moment))}" == night
 
 
 def test_a_keeper_signs_when_the_log_grew_and_ends_when_told_to(tmp_path: Path) -> None:

@@ -261,6 +261,14 @@ def _judged(ledger: Ledger, member: UUID) -> None:
     ledger.reopen(first, call(), {"reason": "再看看", "occurred_on": "2025-03-01"})
 
 
+def keep_the_proof(ledger: Ledger) -> None:
+    """What the keeping of the proof records."""
+    with acting(somebody()):
+        ledger.rotate_key("old+00000001+AQ==", "new+00000002+AQ==", "2026-12-25T00:00:00.000000Z")
+        ledger.published.raise_alarm("Position 7 does not hold.", now())
+        ledger.rule("备份恢复，已核对")
+
+
 def stored_leads(ledger: Ledger, member: UUID, leads: int, follow_ups: int) -> list[StoredEvent]:
     """Many leads, each with a few follow-ups, as they would be stored; recorded by nobody yet."""
     stored = []

@@ -20,10 +20,15 @@ import pytest
 from eventsourcing.application import project_aggregate
 from eventsourcing.persistence import StoredEvent
 
-from domain.actor import acting, now
 from service.application import EVENTS, Ledger
 from service.projections.choosing import Selection
-from tests.service.helpers import check_projections, journeys, ledger_in, somebody, whole_log
+from tests.service.helpers import (
+    check_projections,
+    journeys,
+    keep_the_proof,
+    ledger_in,
+    whole_log,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 YEAR = (date(2025, 1, 1), date(2025, 12, 31))
@@ -94,14 +99,6 @@ def facts_of(event: Any) -> Line:
     apart = ("originator_id", "originator_version", "timestamp", "recorded_at")
     facts = {name: value for name, value in vars(event).items() if name not in apart}
     return {"topic": event.TOPIC, **facts}
-
-
-def keep_the_proof(ledger: Ledger) -> None:
-    """What the keeping of the proof records."""
-    with acting(somebody()):
-        ledger.rotate_key("old+00000001+AQ==", "new+00000002+AQ==", "2026-12-25T00:00:00.000000Z")
-        ledger.published.raise_alarm("Position 7 does not hold.", now())
-        ledger.rule("备份恢复，已核对")
 
 
 def without_position(answer: Line) -> Line:

@@ -21,6 +21,7 @@ MAY: Mapping[str, frozenset[str]] = {
     "write leads": frozenset({"officer", "admin"}),
     "waive facts": frozenset({"admin"}),
     "read the pipeline": frozenset({"officer", "auditor", "admin"}),
+    "audit": frozenset({"auditor", "admin"}),
 }
 
 
@@ -29,7 +30,7 @@ def authenticate(ledger: Ledger, environ: Mapping[str, Any]) -> Holder:
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("Send a token: 'Authorization: Bearer ll_…'.")
-    data_version = ledger.reads.data_version()
+    g.data_version = data_version = ledger.reads.data_version()
     holder = ledger.tokens.holder(token.strip(), data_version)
     if holder is None:
         raise Unauthenticated("This token was never issued here.")

@@ -12,7 +12,7 @@ from operator import methodcaller
 from typing import Any
 
 import orjson
-from flask import current_app, g, request
+from flask import Response, current_app, g, request
 from flask_smorest import Blueprint
 from marshmallow import Schema
 from werkzeug.exceptions import NotAcceptable
@@ -22,18 +22,20 @@ from api.json_body import json_body
 from api.loading import Loader
 from api.openapi import operation
 from api.reply import Reply
-from api.stamps import reflects, request_id
+from api.stamps import reflects, request_id, warn
 from domain.actor import acting
 from domain.errors import Invalid
 from service.application import Answer, Ledger
 from service.requests import Call
 
 _KEY_LENGTH = 128
+_JSON = "application/json"
+_JSON_ALONE: Mapping[str, Any] = {}
 _VERSION = re.compile(r"[0-9]{1,18}", re.ASCII)
 # A query in which no character stands for another one: it is read without the decoding.
 _PLAIN_QUERY = re.compile(r"[a-z_]+=[\w.:-]*(&[a-z_]+=[\w.:-]*)*", re.ASCII)
 _HALVES = methodcaller("partition", "=")
-View = Callable[..., Reply]
+View = Callable[..., Reply | Response]
 
 
 def ledger() -> Ledger:
@@ -53,8 +55,12 @@ def endpoint(
     query: Schema | None = None,
     status: int = 200,
     refusals: tuple[int, ...] = (),
+    also: Mapping[str, Any] = _JSON_ALONE,
 ) -> Callable[[View], View]:
-    """Declare a route. The view gets ``query`` or ``body``, loaded, besides the path's parts."""
+    """Declare a route. The view gets ``query`` or ``body``, loaded, besides the path's parts.
+
+    ``also`` describes what is answered besides JSON, by content type: ``g.kind`` says which.
+    """
 
     load_body, load_query = Loader(body or Schema()).load, Loader(query or Schema()).load
 
@@ -65,11 +71,11 @@ def endpoint(
 
     def declare(view: View) -> View:
         @wraps(view)
-        def answering(**path: Any) -> Reply:
+        def answering(**path: Any) -> Reply | Response:
             office, environ = ledger(), request.environ
             holder = authenticate(office, environ)
             check_may(holder, action)
-            _check_accept(environ)
+            g.kind = _accepted(also, environ)
             if body is not None:
                 path["body"] = load_body(json_body(request))
             if query is not None:
@@ -78,11 +84,13 @@ def endpoint(
                 load_query(_query_words(environ["QUERY_STRING"]))
             if method == "GET":
                 g.position = office.reads.caught_up()
+                warn(office.published.alarm(g.data_version), environ)
                 return view(**path)
             with acting(actor_for(holder, request_id())):
                 return view(**path)
 
         described = operation(method, answer, body, query, status, refusals)
+        described["responses"][str(status)]["content"].update(also)
         described["operationId"] = f"{blueprint.name}_{view.__name__}"
         blueprint.route(rule, methods=[method])(blueprint.doc(**described)(answering))
         return answering
@@ -157,15 +165,21 @@ def _json(data: bytes, etag: str, status: int) -> Reply:
     return Reply(data, status, ("ETag", etag), ("Cache-Control", "private, no-cache"))
 
 
-def _check_accept(environ: Mapping[str, Any]) -> None:
+def _accepted(also: Mapping[str, Any], environ: Mapping[str, Any]) -> str:
+    """The content type to answer: JSON, unless the request names one of ``also`` above it."""
     accept = environ.get("HTTP_ACCEPT")
-    if accept in (None, "", "*/*", "application/json"):
-        return
+    if accept in (None, "", "*/*", _JSON):
+        return _JSON
     # From the most to the least specific range that says something of JSON.
     wanted = {range_.partition(";")[0].strip(): q for range_, q in request.accept_mimetypes}
-    said = [wanted[r] for r in ("application/json", "application/*", "*/*") if r in wanted]
+    said = [wanted[r] for r in (_JSON, "application/*", "*/*") if r in wanted]
+    liked = max(also, key=lambda kind: wanted.get(kind, 0), default=_JSON)
+    if wanted.get(liked, 0) > (said[0] if said else 0):
+        return liked
     if not said or said[0] <= 0:
-        raise NotAcceptable(f"This answers application/json; the request accepts {accept[:80]}.")
+        kinds = " or ".join((_JSON, *also))
+        raise NotAcceptable(f"This answers {kinds}; the request accepts {accept[:80]}.")
+    return _JSON
 
 
 def _query_words(query_string: str) -> dict[str, str]:

@@ -49,6 +49,12 @@ POSITION = {
 }
 
 
+_WARNING = {
+    "Ledger-Warning": {
+        "description": "What does not hold in the history, while nobody has ruled on it.",
+        "schema": {"type": "string"},
+    }
+}
 _CREATED = {"Location": {"description": "Where it is.", "schema": {"type": "string"}}}
 _LATER = {
     "Retry-After": {
@@ -79,7 +85,7 @@ def operation(
     etag = {"ETag": {"description": "The version.", "schema": {"type": "string"}}}
     done = {
         "description": "Recorded." if body else "As asked.",
-        "headers": {**POSITION, **etag, **(_CREATED if status == 201 else {})},
+        "headers": {**POSITION, **etag, **_WARNING, **(_CREATED if status == 201 else {})},
         "content": {"application/json": {"schema": answer}},
     }
     responses: dict[str, Any] = {str(status): done}

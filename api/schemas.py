@@ -509,6 +509,18 @@ class SeriesQuery(PipelineQuery):
     step = fields.String(load_default="month", validate=validate.OneOf(("day", "week", "month")))
 
 
+class AuditEventsQuery(Paged):
+    """Which part of the log."""
+
+    after = Whole(0, 10**15)
+
+
+class ConsistencyQuery(Request):
+    """From which size on."""
+
+    old = Whole(0, 10**15, data_key="from", required=True)
+
+
 def id_of(text: str, kind: str) -> UUID:
     """The id in a path; NotFound when it is none, for then nothing has it."""
     if not _UUID.fullmatch(text):

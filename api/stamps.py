@@ -14,12 +14,19 @@ from service.application import Ledger
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _REQUEST_ID = "leadledger.request_id"
 _POSITION = "leadledger.position"
+_ALARM = "leadledger.alarm"
 
 
 def request_id() -> str:
     """The id of this request, which its events, its problem documents and the log name."""
     found: str = request.environ[_REQUEST_ID]
     return found
+
+
+def warn(alarm: str | None, environ: dict[str, Any]) -> None:
+    """Say with the response to the request of ``environ`` what does not hold, if anything."""
+    if alarm is not None:
+        environ[_ALARM] = alarm.encode("ascii", "replace").decode()
 
 
 def reflects(position: int, environ: dict[str, Any]) -> None:
@@ -47,6 +54,8 @@ class StampedResponses:
                 ("X-Request-Id", name),
                 ("X-Content-Type-Options", "nosniff"),
             ]
+            if _ALARM in environ:
+                headers.append(("Ledger-Warning", environ[_ALARM]))
             return start_response(status, headers, exc_info)
 
         return self._app(environ, stamped)

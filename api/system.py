@@ -22,10 +22,13 @@ def healthz() -> Reply:
 
 
 def readyz() -> Reply:
-    """The ledger can be written, its projections follow, and its book balances; else 503."""
+    """The ledger can be written, its projections follow, its book balances, and no alarm
+    stands; else 503.
+    """
     found = ledger()
     found.log_recorder.try_write()
     found.reads.position()
+    found.published.check_quiet(found.reads.data_version())
     if not found.reads.whole_book_balances():
         raise NotReady("The trial balance is not zero: the book must not be trusted.", 60)
     return _json({"status": "ready"})

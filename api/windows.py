@@ -1,7 +1,7 @@
 """The words that several reads share: which leads, which window, as known when."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from api.endpoint import ledger
@@ -46,15 +46,4 @@ def window(query: Mapping[str, Any]) -> tuple[date, date]:
 def known_at(query: Mapping[str, Any]) -> int | None:
     """The log position that ``known_at`` names, as such or as a moment; None without it."""
     text = query.get("known_at")
-    if text is None:
-        return None
-    if text.isascii() and text.isdigit() and len(text) <= 18:
-        return int(text)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        reason = "is neither a log position nor a moment like 2025-12-29T16:00:00Z."
-        raise Invalid({"known_at": [f"'{text[:40]}' {reason}"]})
-    return ledger().reads.position_known_at(moment)
+    return None if text is None else ledger().reads.position_named(text)

@@ -14,9 +14,13 @@ from domain.correction import effective
 from domain.errors import Invalid, KeyReused, LedgerError, NotFound, NotReady, Refused, Stale
 from domain.lead import Lead
 from domain.member import Member
+from domain.values import check_text
+from service.audit import Audit
 from service.log import LedgerMapper, LedgerRecorder
 from service.projections import members as member_rows
 from service.projections.view import view_of
+from service.proof.events import AUDIT, KeyRotated, Ruled
+from service.proof.published import Published
 from service.reads import Reads
 from service.requests import Answered, Call, claim
 from service.settings import Settings
@@ -41,6 +45,8 @@ EVENTS = (
     Lead.Revised,
     Lead.Corrected,
     Answered,
+    KeyRotated,
+    Ruled,
 )
 BEGINNINGS = {"member.registered": Member, "lead.tipped": Lead}
 # Each try loses only to another command on the same lead that was recorded meanwhile.
@@ -84,6 +90,8 @@ class Ledger(Application[UUID]):
         self.tokens = Tokens(settings)
         # Members as they last were; one is replaced when it changes and never changed in place.
         self._members: dict[str, Member] = {}
+        self.published = Published(settings)
+        self.audit = Audit(self.log_recorder, self.published, settings)
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
         """Only what is set here: no library setting slips in from the process environment."""
@@ -110,12 +118,15 @@ class Ledger(Application[UUID]):
         """Make every table that is missing; safe when several processes start at once."""
         self.log_recorder.create_table()
         self.tokens.store.create_tables()
+        self.published.store.create_tables()
         self.reads.store.create_tables()
 
     def close(self) -> None:
         """Let go of every file."""
         self.log_recorder.close()
         self.tokens.store.close()
+        self.published.store.close()
+        self.audit.close()
         self.reads.store.close()
         super().close()
 
@@ -224,7 +235,33 @@ class Ledger(Application[UUID]):
 
     def record_all(self, stored: Iterable[StoredEvent]) -> int:
         """Append an import's events, all or none; how many. IntegrityError if one is there."""
+        self.published.check_quiet(self.reads.data_version())
         return len(self.recorder.insert_events(stored) or ())  # type: ignore[arg-type]
+
+    # The keeping of the proof
+
+    def rotate_key(self, old: str, new: str, old_until: str) -> None:
+        """From now on ``new`` signs; ``old`` beside it until then."""
+        self._keep(KeyRotated, old=old, new=new, old_until=old_until)
+
+    def rule(self, reason: str) -> None:
+        """Whoever acts has looked into the alarms that stand; Refused when none does."""
+        alarms = self.published.standing()
+        if not alarms:
+            raise Refused("No alarm stands, so there is nothing to rule on.")
+        last = self.published.latest()
+        note = last.note if last else None
+        self._keep(Ruled, reason=check_text("reason", reason, 2000), alarms=alarms, checkpoint=note)
+        actor = current_actor()
+        self.published.rule(reason, actor.name, actor.moment)
+
+    def _keep(self, event: type[Any], **facts: Any) -> None:
+        """Record it, alarm or no alarm."""
+        actor = current_actor()
+        last = self.recorder.select_events(AUDIT, desc=True, limit=1)
+        version = last[0].originator_version + 1 if last else 1
+        told = {"timestamp": actor.moment, "actor": actor.name, "request": actor.request}
+        self.events.put([event(AUDIT, version, **told, **facts)])
 
     # How every command is carried out
 
@@ -253,6 +290,7 @@ class Ledger(Application[UUID]):
         Everything is loaded anew for each try. A try whose reply was lost is known by its
         request id, so that nothing is recorded twice.
         """
+        self.published.check_quiet(self.reads.data_version())
         for number in range(ATTEMPTS):
             answer = self._answered_before(call)
             if answer is None and number:

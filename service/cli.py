@@ -1,46 +1,35 @@
 """The command line: ``leadledger …``. Exit status 0 done, 1 refused or failed, 2 wrong usage."""
 
-import os
+import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import click
-from eventsourcing.persistence import PersistenceError
 
 from domain.actor import Actor, acting, now
-from domain.errors import LedgerError
 from service.application import Ledger
+from service.audit_cli import audit
+from service.cli_shared import open_ledger as _ledger
+from service.cli_shared import progress_bar as _progress
 from service.imports import Imported, import_csv
-from service.log import UnreadableEvent
-from service.settings import HOME, Settings, WrongSetting
+from service.proof.keeper import Keeper, Stop
+from service.proof.signer import Signer
+from service.serving import Serving, end_with_starter
+from service.settings import Settings
 from service.tokens import ROLES
 
 DEMO = Path(__file__).parent / "data" / "ledger-2025.csv"
 
 
-@contextmanager
-def _ledger() -> Iterator[Ledger]:
-    """The ledger that the environment names; what goes wrong ends in one line and status 1."""
-    try:
-        settings = Settings.from_environment()
-        ledger = Ledger(settings)
-        ledger.create_tables()
-        with ledger:
-            yield ledger
-    except WrongSetting as why:
-        raise click.ClickException(str(why)) from None
-    except (LedgerError, PersistenceError, UnreadableEvent, OSError) as why:
-        raise click.ClickException(str(why)) from None
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """The ledger of investment leads (委员助招商台账)."""
+
+
+main.add_command(audit)
 
 
 @main.group()
@@ -85,12 +74,6 @@ def _import(ledger: Ledger, file: Path, *, dry_run: bool) -> Imported:
         done = import_csv(ledger, file, dry_run=dry_run, progress=bar.update)
         bar.update(length)
         return done
-
-
-def _progress(length: int, label: str) -> Any:
-    """A progress bar on a terminal; nothing at all anywhere else."""
-    hidden = not sys.stderr.isatty()
-    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden)
 
 
 @main.command()
@@ -138,20 +121,28 @@ def serve(with_demo: bool) -> None:
         first = None if ledger.tokens.any() else ledger.tokens.issue("admin", "first administrator")
         address = f"http://{settings.bind}:{settings.port}"
         greeting = _greeting(address, first)
-    # gunicorn finds the application beside the code; a path given from here stays what it was.
-    os.environ["LEDGER_DATABASE"] = f"sqlite:///{settings.database.resolve()}"
-    os.chdir(HOME)
-    # The greeting goes through a pipe, so that gunicorn gives it when it is ready and the token
-    # stands in no process list, environment or file.
-    ready, write = os.pipe()
-    os.set_inheritable(ready, True)
-    os.write(write, greeting.encode())
-    os.close(write)
-    sys.stdout.flush()
-    config = str(Path(__file__).parent / "gunicorn_conf.py")
-    os.environ["LEADLEDGER_GREETING"] = str(ready)
-    gunicorn = [sys.executable, "-m", "gunicorn", "--config", config, "wsgi:app"]
-    os.execv(sys.executable, gunicorn)
+        _check_age(ledger)
+    sys.exit(Serving(settings, greeting).run())
+
+
+@main.command()
+def keeper() -> None:
+    """Sign checkpoints of the history and check it, beside the web workers ('serve' starts it)."""
+    stop = Stop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop.set)
+    end_with_starter()
+    with _ledger() as ledger:
+        Keeper(ledger, stop).run(lambda text: click.echo(text, err=True))
+
+
+def _check_age(ledger: Ledger) -> None:
+    """Answer no write before it is known that no older copy of the ledger was restored."""
+    signer = Signer(ledger.settings, ledger.log_recorder, ledger.published)
+    # The keeper's folder may be another user's: then only the keeper can tell, a moment later.
+    with suppress(PermissionError):
+        signer.check(now())
+    signer.close()
 
 
 def _check_address(settings: Settings) -> None:

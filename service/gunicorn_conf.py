@@ -9,6 +9,7 @@ import os
 import sys
 from typing import Any
 
+from service.serving import end_with_starter
 from service.settings import Settings
 
 _settings = Settings.from_environment()
@@ -23,6 +24,11 @@ keepalive = 5
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+
+
+def on_starting(_server: Any) -> None:
+    """Go when ``leadledger serve`` does."""
+    end_with_starter()
 
 
 def when_ready(_server: Any) -> None:

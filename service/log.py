@@ -267,6 +267,29 @@ class LedgerRecorder(SQLiteApplicationRecorder):
         )
         return _notifications(rows)
 
+    def stored_rows(
+        self, after: int, limit: int, stop: int = 2**62
+    ) -> list[tuple[int, bytes, int, bytes, bytes]]:
+        """The log after a position, as (position, originator id, version, topic, state).
+
+        Nothing is decoded: these are the bytes that proofs are about.
+        """
+        return self._rows(
+            f"SELECT rowid, CAST(originator_id AS BLOB), originator_version, CAST(topic AS BLOB), "
+            f"CAST(state AS BLOB) FROM {self.events_table_name} "
+            "WHERE rowid > ? AND rowid <= ? ORDER BY rowid LIMIT ?",
+            (after, stop, limit),
+        )
+
+    def stored_rows_of(self, originator_id: UUID) -> list[tuple[int, bytes, int, bytes, bytes]]:
+        """One stream in the same form, by version."""
+        return self._rows(
+            f"SELECT rowid, CAST(originator_id AS BLOB), originator_version, CAST(topic AS BLOB), "
+            f"CAST(state AS BLOB) FROM {self.events_table_name} "
+            "WHERE originator_id = ? ORDER BY originator_version",
+            (_key(originator_id),),
+        )
+
     def max_notification_id(self) -> int | None:  # type: ignore[override]
         """The position of the last event; None while there is none."""
         position: int | None = self._rows(self.select_max_notification_id_statement, ())[0][0]

@@ -328,6 +328,20 @@ class Reads:
                 )["balanced"]
             )
 
+    def position_named(self, text: str) -> int:
+        """The log position that ``text`` names: as such, or as the last one recorded up to a
+        moment (RFC 3339 with its zone); Invalid names ``known_at``."""
+        if text.isascii() and text.isdigit() and len(text) <= 18:
+            return int(text)
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            reason = "is neither a log position nor a moment like 2025-12-29T16:00:00Z."
+            raise Invalid({"known_at": [f"'{text[:40]}' {reason}"]})
+        return self.position_known_at(moment)
+
     def position_known_at(self, moment: datetime) -> int:
         """The last position recorded up to ``moment`` (positions are in the order of recording)."""
         low, high = 0, self._recorder.max_notification_id() or 0

@@ -44,6 +44,19 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _keeper_dir(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+def _send_to(text: str) -> str | None:
+    """A folder's path, or an HTTP address as it is; None for nowhere."""
+    if not text or text.startswith(("http://", "https://")):
+        return text or None
+    if "://" in text:
+        raise ValueError(f"'{text}' is neither a folder nor an http:// or https:// address")
+    return text
+
+
 def _address(text: str) -> str:
     if not text or any(c.isspace() or c == "/" for c in text):
         raise ValueError(f"'{text}' is no address to listen on, like 127.0.0.1")
@@ -81,6 +94,25 @@ TABLE: Mapping[str, Setting] = {
         _seconds,
         "how many seconds a request waits for its turn to write before it answers 503",
     ),
+    "keeper_dir": Setting(
+        "LEDGER_KEEPER_DIR",
+        "",
+        _keeper_dir,
+        "the folder of the keeper's private keys and its record of what it signed, which nothing "
+        "else reads; by default beside the ledger, better on another disk",
+    ),
+    "checkpoint_every": Setting(
+        "LEDGER_CHECKPOINT_EVERY",
+        "600",
+        _whole(1, 86400),
+        "after how many seconds the keeper signs a checkpoint, if the log grew",
+    ),
+    "checkpoint_to": Setting(
+        "LEDGER_CHECKPOINT_TO",
+        "",
+        _send_to,
+        "where each checkpoint is sent as well: a folder, or an `http(s)://` address to POST it to",
+    ),
 }
 
 
@@ -93,6 +125,9 @@ class Settings:
     port: int
     workers: int
     lock_timeout: float
+    keeper_dir: Path | None
+    checkpoint_every: int
+    checkpoint_to: str | None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -112,3 +147,13 @@ class Settings:
     def projections(self) -> Path:
         """The file of the projections, beside the log; it can be made anew from the log."""
         return self.database.with_name(self.database.name + ".projections")
+
+    @property
+    def tree(self) -> Path:
+        """The file of the tree over the log; it, too, can be made anew."""
+        return self.database.with_name(self.database.name + ".tree")
+
+    @property
+    def keeper(self) -> Path:
+        """The keeper's folder."""
+        return self.keeper_dir or self.database.with_name(self.database.name + ".keeper")

@@ -121,7 +121,9 @@ class Contract:
             return
         kind = response.mimetype or ""
         assert kind in content, f"{where} came as {kind}; described is {', '.join(content)}"
-        self.validator(content[kind].get("schema", {})).validate(json.loads(response.data))
+        validator = self.validator(content[kind].get("schema", {}))
+        for instance in _instances(kind, response):
+            validator.validate(instance)
 
     def validator(self, schema: Mapping[str, Any]) -> Any:
         """A validator of ``schema``, whose references lead into the document."""
@@ -130,6 +132,15 @@ class Contract:
             whole = {**schema, "components": self.document["components"]}
             self._validators[key] = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
         return self._validators[key]
+
+
+def _instances(kind: str, response: TestResponse) -> list[Any]:
+    """What the body holds: a JSON value, one in each line, or a text."""
+    if kind.startswith("text/"):
+        return [response.text]
+    if kind == "application/x-ndjson":
+        return [json.loads(line) for line in response.data.splitlines()]
+    return [json.loads(response.data)]
 
 
 @lru_cache(maxsize=8)

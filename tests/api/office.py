@@ -29,6 +29,9 @@ def settings_in(folder: Path, lock_timeout: float = 5.0) -> Settings:
         port=8000,
         workers=2,
         lock_timeout=lock_timeout,
+        keeper_dir=None,
+        checkpoint_every=600,
+        checkpoint_to=None,
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from api.auth import MAY
 from service.tokens import ROLES
 from tests.api.office import BODIES, DISTRICT, NOBODY, Office, a_tip, open_office, settings_in
+from tests.proof.ground import signed
 
 # operation → the action of api.auth.MAY that it is; None: no token is asked for.
 ACTIONS: dict[tuple[str, str], str | None] = {
@@ -28,6 +29,14 @@ ACTIONS: dict[tuple[str, str], str | None] = {
     ("GET", "/v1/pipeline/movements"): "read the pipeline",
     ("GET", "/v1/pipeline/series"): "read the pipeline",
     ("GET", "/v1/pipeline/times"): "read the pipeline",
+    ("GET", "/v1/audit/events"): "audit",
+    ("GET", "/v1/audit/checkpoint"): "audit",
+    ("GET", "/v1/audit/keys"): "audit",
+    ("GET", "/v1/audit/alarms"): "audit",
+    ("GET", "/v1/audit/leads/{lead_id}/proof"): "audit",
+    ("GET", "/v1/audit/consistency"): "audit",
+    # It holds nothing of the ledger's: auditors fetch it from wherever they trust.
+    ("GET", "/v1/audit/verifier"): None,
 }
 
 
@@ -53,6 +62,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         officer.tip(theirs, title="别人的")["id"],
         officer.tip(theirs, title="一起的", members=[theirs, mine])["id"],
     ]
+    signed(office.ledger)
     yield Ground(office, mine, theirs, *leads)
     office.close()
 
@@ -61,7 +71,7 @@ def request_for(ground: Ground, method: str, template: str) -> tuple[str, Any]:
     """A path and body that the operation takes, from one who may; made anew for each."""
     path = template.format(lead_id=ground.my_lead, member_id=ground.mine)
     if method == "GET":
-        return path, None
+        return f"{path}?from=1" if template == "/v1/audit/consistency" else path, None
     if template == "/v1/leads":
         return path, a_tip(ground.mine)
     if template == "/v1/members":

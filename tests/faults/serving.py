@@ -45,6 +45,14 @@ def environment(folder: Path, home: Path = HOME, **settings: str) -> dict[str, s
     return {**kept, "PYTHONPATH": str(home), **database, **settings}
 
 
+def children_of(pid: int) -> list[int]:
+    """The processes that a process started; none of one that is gone."""
+    try:
+        return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
 @dataclass(frozen=True)
 class Reply:
     """An answer: its body as JSON, and its headers by lower-case name."""
@@ -171,10 +179,26 @@ class Server:
         """A caller, by default the first administrator."""
         return Client(self.port, token or self.token, timeout)
 
+    def web(self) -> int:
+        """Gunicorn's first process; 0 while there is none."""
+        # It may have given itself a title, so any part of its words will do.
+        return self._child("gunicorn")
+
+    def keeper(self) -> int:
+        """The keeper; 0 while there is none."""
+        return self._child("\0keeper\0")
+
+    def _child(self, word: str) -> int:
+        for pid in children_of(self.process.pid):
+            with suppress(OSError):
+                if word in Path(f"/proc/{pid}/cmdline").read_text():
+                    return pid
+        return 0
+
     def workers(self) -> list[int]:
         """The processes that answer requests."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in children.read_text().split()]
+        web = self.web()
+        return children_of(web) if web else []
 
     def booted(self, count: int) -> list[int]:
         """The workers, once so many of them have opened the ledger."""

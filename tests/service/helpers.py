@@ -42,6 +42,9 @@ def settings_in(folder: Path, lock_timeout: float = 10.0) -> Settings:
         port=8000,
         workers=2,
         lock_timeout=lock_timeout,
+        keeper_dir=None,
+        checkpoint_every=600,
+        checkpoint_to=None,
     )
 
 
@@ -274,6 +277,14 @@ def _judged(ledger: Ledger, member: UUID) -> None:
     ledger.screen(again, call(), {"verdict": "duplicate", "duplicate_of": str(first), **verdict})
     ledger.screen(first, call(), {"verdict": "decline", **verdict})
     ledger.reopen(first, call(), {"reason": "再看看", "occurred_on": "2025-03-01"})
+
+
+def keep_the_proof(ledger: Ledger) -> None:
+    """What the keeping of the proof records."""
+    with acting(somebody()):
+        ledger.rotate_key("old+00000001+AQ==", "new+00000002+AQ==", "2026-12-25T00:00:00.000000Z")
+        ledger.published.raise_alarm("Position 7 does not hold.", now())
+        ledger.rule("备份恢复，已核对")
 
 
 def stored_leads(ledger: Ledger, member: UUID, leads: int, follow_ups: int) -> list[StoredEvent]:

@@ -23,6 +23,7 @@ from tests.service.helpers import (
     check_projections,
     follow,
     journeys,
+    keep_the_proof,
     ledger_in,
     processes,
     register,
@@ -397,6 +398,7 @@ def test_every_event_says_who_when_and_for_which_request(tmp_path: Path) -> None
 def test_the_journeys_of_the_tests_cover_every_event(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         journeys(ledger)
+        keep_the_proof(ledger)
         assert set(topics(ledger)) == {event.TOPIC for event in EVENTS}
 
 

@@ -17,6 +17,8 @@ def test_an_empty_environment_gives_the_defaults() -> None:
     assert settings.projections == settings.database.with_name("ledger.sqlite.projections")
     assert (settings.bind, settings.port, settings.lock_timeout) == ("127.0.0.1", 8000, 5.0)
     assert settings.workers >= 2
+    assert settings.keeper == settings.database.with_name("ledger.sqlite.keeper")
+    assert (settings.checkpoint_every, settings.checkpoint_to) == (600, None)
 
 
 def test_a_variable_set_to_nothing_is_as_good_as_unset() -> None:
@@ -46,6 +48,12 @@ def test_every_field_has_its_line_in_the_table_and_says_what_it_means() -> None:
         ("LEDGER_WORKERS", "64", "workers", 64),
         ("LEDGER_LOCK_TIMEOUT", "0.5", "lock_timeout", 0.5),
         ("LEDGER_LOCK_TIMEOUT", "600", "lock_timeout", 600.0),
+        ("LEDGER_KEEPER_DIR", "/srv/keeper", "keeper_dir", Path("/srv/keeper")),
+        ("LEDGER_KEEPER_DIR", "/srv/keeper", "keeper", Path("/srv/keeper")),
+        ("LEDGER_CHECKPOINT_EVERY", "1", "checkpoint_every", 1),
+        ("LEDGER_CHECKPOINT_EVERY", "86400", "checkpoint_every", 86400),
+        ("LEDGER_CHECKPOINT_TO", "/mnt/outside", "checkpoint_to", "/mnt/outside"),
+        ("LEDGER_CHECKPOINT_TO", "https://a.example/x", "checkpoint_to", "https://a.example/x"),
     ],
 )
 def test_a_right_value_is_taken(variable: str, text: str, field: str, value: object) -> None:
@@ -89,6 +97,10 @@ def test_a_folder_that_is_there_holds_the_ledger(tmp_path: Path) -> None:
         ("LEDGER_LOCK_TIMEOUT", "nan"),
         ("LEDGER_LOCK_TIMEOUT", "inf"),
         ("LEDGER_LOCK_TIMEOUT", "5s"),
+        ("LEDGER_CHECKPOINT_EVERY", "0"),
+        ("LEDGER_CHECKPOINT_EVERY", "86401"),
+        ("LEDGER_CHECKPOINT_EVERY", "10m"),
+        ("LEDGER_CHECKPOINT_TO", "ftp://a.example/x"),
     ],
     ids=lambda text: ascii(text)[:30],
 )

@@ -1,0 +1,122 @@
+"""For auditors: the log as it is stored, its checkpoints, and what proves them."""
+
+from typing import Any
+
+import orjson
+from flask import Response, g, request
+from flask_smorest import Blueprint
+
+from api.audit_answers import (
+    AlarmsOut,
+    AuditEventOut,
+    AuditEventsOut,
+    CheckpointOut,
+    ConsistencyOut,
+    KeysOut,
+    LeadProofOut,
+)
+from api.cursors import page_of, read_cursor, write_cursor
+from api.endpoint import endpoint, ledger, shown
+from api.openapi import POSITION
+from api.reply import Reply
+from api.schemas import AuditEventsQuery, ConsistencyQuery, id_of
+from api.stamps import reflects
+from service.audit import VERIFIER
+
+blueprint = Blueprint("audit", __name__, url_prefix="/v1/audit", description="For auditors.")
+
+NDJSON, TEXT, PYTHON = "application/x-ndjson", "text/plain", "text/x-python"
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/events",
+    "audit",
+    AuditEventsOut,
+    query=AuditEventsQuery(),
+    also={NDJSON: {"schema": AuditEventOut}},
+)
+def events(query: dict[str, Any]) -> Reply | Response:
+    """The log in order: a page of it, or all the rest as lines of JSON (application/x-ndjson)."""
+    audit = ledger().audit
+    after = (read_cursor(query, (int,)) or [query.get("after", 0)])[0]
+    if g.kind == NDJSON:
+        reflects(g.position, request.environ)
+        return Response(audit.stream(after, g.position), content_type=NDJSON)
+    found, more = audit.events(after, query["limit"])
+    cursor = write_cursor(more) if more else None
+    return page_of(orjson.dumps(found), cursor, g.position)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/checkpoint",
+    "audit",
+    CheckpointOut,
+    refusals=(404,),
+    also={TEXT: {"schema": {"type": "string"}}},
+)
+def checkpoint() -> Reply | Response:
+    """The present checkpoint, as JSON or as the signed note alone (text/plain)."""
+    made, found = ledger().audit.checkpoint()
+    if g.kind == TEXT:
+        reflects(g.position, request.environ)
+        return Response(made.note, content_type=f"{TEXT}; charset=utf-8")
+    told = {
+        "origin": found.origin,
+        "size": found.size,
+        "root": found.root.hex(),
+        "made_at": made.made_at,
+        "checkpoint": made.note,
+    }
+    return shown(told, g.position)
+
+
+@endpoint(blueprint, "GET", "/keys", "audit", KeysOut)
+def keys() -> Reply:
+    """Every public key that ever signed checkpoints."""
+    return shown({"items": ledger().audit.public_keys()}, g.position)
+
+
+@endpoint(blueprint, "GET", "/alarms", "audit", AlarmsOut)
+def alarms() -> Reply:
+    """Every time that the history did not hold, the newest first, and how it was ruled on."""
+    return shown({"items": ledger().audit.alarms()}, g.position)
+
+
+@endpoint(blueprint, "GET", "/leads/<lead_id>/proof", "audit", LeadProofOut, refusals=(404,))
+def lead_proof(lead_id: str) -> Reply:
+    """A lead's history as it is stored, and what proves each event under the checkpoint."""
+    return shown(ledger().audit.lead_proof(id_of(lead_id, "lead")), g.position)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/consistency",
+    "audit",
+    ConsistencyOut,
+    query=ConsistencyQuery(),
+    refusals=(404,),
+)
+def consistency(query: dict[str, Any]) -> Reply:
+    """What proves that the present checkpoint begins with the one of an earlier size."""
+    return shown(ledger().audit.consistency(query["old"]), g.position)
+
+
+@blueprint.route("/verifier")
+@blueprint.doc(
+    operationId="audit_verifier",
+    responses={
+        "200": {
+            "description": "The program.",
+            "headers": POSITION,
+            "content": {PYTHON: {"schema": {"type": "string"}}},
+        }
+    },
+)
+def verifier() -> Response:
+    """The program that checks all of this by itself. It holds no secret and needs no token."""
+    return Response(VERIFIER.read_bytes(), content_type=f"{PYTHON}; charset=utf-8")

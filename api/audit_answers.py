@@ -1,0 +1,101 @@
+"""What auditors get, field by field."""
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from api.answers import ALWAYS, MAYBE
+
+
+def _moment(**more: Any) -> fields.String:
+    return fields.String(metadata={"format": "date-time"}, **more)
+
+
+class AuditEventOut(Schema):
+    """An event as it is stored: every byte that its leaf in the tree is made of."""
+
+    position = fields.Integer(**ALWAYS)
+    originator_id = fields.String(**ALWAYS)
+    version = fields.Integer(**ALWAYS)
+    topic = fields.String(**ALWAYS)
+    recorded_at = fields.String(**MAYBE)
+    state = fields.String(**ALWAYS)
+    state_base64 = fields.String()
+
+
+class AuditEventsOut(Schema):
+    """One page of the log."""
+
+    items = fields.List(fields.Nested(AuditEventOut), **ALWAYS)
+    next = fields.String(**MAYBE)
+
+
+class CheckpointOut(Schema):
+    """A checkpoint: ``checkpoint`` is the signed note, the rest what it says."""
+
+    origin = fields.String(**ALWAYS)
+    size = fields.Integer(**ALWAYS)
+    root = fields.String(**ALWAYS)
+    made_at = _moment(**ALWAYS)
+    checkpoint = fields.String(**ALWAYS)
+
+
+class KeyOut(Schema):
+    """A public key, as ``name+id+base64``."""
+
+    key = fields.String(**ALWAYS)
+    origin = fields.String(**ALWAYS)
+    algorithm = fields.String(**ALWAYS)
+    since = _moment(**ALWAYS)
+
+
+class KeysOut(Schema):
+    """The keys, the oldest first."""
+
+    items = fields.List(fields.Nested(KeyOut), **ALWAYS)
+
+
+class AlarmOut(Schema):
+    """What did not hold, and how it was ruled on (null: not yet)."""
+
+    raised_at = _moment(**ALWAYS)
+    detail = fields.String(**ALWAYS)
+    ruled_at = _moment(**MAYBE)
+    ruled_by = fields.String(**MAYBE)
+    reason = fields.String(**MAYBE)
+    resumed_at = _moment(**MAYBE)
+
+
+class AlarmsOut(Schema):
+    """The alarms, the newest first."""
+
+    items = fields.List(fields.Nested(AlarmOut), **ALWAYS)
+
+
+class ProvenEventOut(AuditEventOut):
+    """An event, the number of its leaf, and the path from there to the root (base64)."""
+
+    leaf = fields.Integer(**ALWAYS)
+    path = fields.List(fields.String(), **ALWAYS)
+
+
+class LeadProofOut(Schema):
+    """A lead's events and their proofs; whoever has the public key needs nothing else."""
+
+    format = fields.String(**ALWAYS)
+    hash = fields.String(**ALWAYS)
+    signature = fields.String(**ALWAYS)
+    lead = fields.UUID(**ALWAYS)
+    checkpoint = fields.String(**ALWAYS)
+    events = fields.List(fields.Nested(ProvenEventOut), **ALWAYS)
+    not_covered_yet = fields.List(fields.Nested(AuditEventOut), **ALWAYS)
+
+
+class ConsistencyOut(Schema):
+    """The path (base64) that proves that the tree of ``size`` begins with that of ``from``."""
+
+    hash = fields.String(**ALWAYS)
+    size = fields.Integer(**ALWAYS)
+    path = fields.List(fields.String(), **ALWAYS)
+    checkpoint = fields.String(**ALWAYS)
+    old = fields.Integer(data_key="from", **ALWAYS)

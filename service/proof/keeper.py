@@ -1,0 +1,136 @@
+"""The keeper: the one process beside the web workers, for everything that is no request.
+
+It signs checkpoints, sends them away, and hashes the whole log again at its start and every
+night. A second keeper of one ledger waits until the first has ended.
+"""
+
+import fcntl
+import logging
+import os
+import select
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import date, datetime
+from threading import Thread
+
+from eventsourcing.persistence import PersistenceError
+
+from domain.actor import CHINA, now
+from domain.errors import NotReady
+from service.application import Ledger
+from service.proof.sending import Sender
+from service.proof.signer import Signer
+
+log = logging.getLogger("leadledger.keeper")
+# In China, where the office sleeps then.
+NIGHT = 2
+# In seconds: after what a full disk or a held lock kept it from.
+_AGAIN = 5.0
+# How soon what was recorded cannot be changed any more without the keeper knowing.
+_LOOK = 1.0
+_WAIT = 0.2
+
+
+class Stop:
+    """Set once, also by a signal's handler (threading's Event may lock itself out in one)."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+
+    def set(self, *_: object) -> None:
+        """End every wait, now and from now on."""
+        os.write(self._write, b".")
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long at most; whether it is set."""
+        return bool(select.select([self._read], [], [], seconds)[0])
+
+    def is_set(self) -> bool:
+        """Whether it is set."""
+        return self.wait(0)
+
+
+class Keeper:
+    """The keeper of one ledger, until ``stop`` is set."""
+
+    def __init__(self, ledger: Ledger, stop: Stop) -> None:
+        self._settings = ledger.settings
+        self._stop = stop
+        self._signer = Signer(ledger.settings, ledger.log_recorder, ledger.published)
+        self._sender = Sender(ledger.settings)
+        self._hashed_on: date | None = None
+
+    def run(self, say: Callable[[str], object]) -> None:
+        """Keep the ledger; ``say`` is called with what whoever started it should know."""
+        with self._alone(say) as alone:
+            if not alone:
+                return
+            sending = Thread(target=self._sender.run, daemon=True)
+            sending.start()
+            try:
+                self._work()
+            finally:
+                self._sender.stop()
+                self._signer.close()
+
+    def _work(self) -> None:
+        due = time.monotonic()
+        while not self._stop.wait(max(0.0, min(_LOOK, due - time.monotonic()))):
+            if time.monotonic() >= due:
+                due = time.monotonic() + self._round(now())
+            else:
+                self._look()
+
+    def _look(self) -> None:
+        # Whatever keeps it from looking keeps it from its round as well, which says so.
+        with suppress(NotReady, PersistenceError, OSError):
+            self._signer.look()
+
+    def _round(self, moment: datetime) -> float:
+        """Do what is due; in how many seconds to look again."""
+        try:
+            self._signer.check(moment)
+            if self._is_night_due(moment):
+                self._signer.rehash(moment)
+                self._hashed_on = night_of(moment)
+            if self._signer.sign(moment):
+                self._sender.wake()
+        except (NotReady, PersistenceError, OSError) as why:
+            log.warning("the keeper tries again in %s s: %s", _AGAIN, why)
+            return _AGAIN
+        return float(self._settings.checkpoint_every)
+
+    def _is_night_due(self, moment: datetime) -> bool:
+        return self._hashed_on is None or self._hashed_on < night_of(moment)
+
+    @contextmanager
+    def _alone(self, say: Callable[[str], object]) -> Iterator[bool]:
+        """Within, no other keeper of this ledger is at work; False when told to stop before."""
+        database = self._settings.database
+        path = database.with_name(database.name + ".keeper.lock")
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            waiting = False
+            while not (alone := _locked(handle)) and not self._stop.is_set():
+                if not waiting:
+                    say("Another keeper works on this ledger; this one waits for its end.")
+                waiting = True
+                self._stop.wait(_WAIT)
+            yield alone
+        finally:
+            os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def night_of(moment: datetime) -> date:
+    """The day whose night began last."""
+    china = moment.astimezone(CHINA)
+    return date.fromordinal(china.toordinal() - (china.hour < NIGHT))

@@ -1,0 +1,103 @@
+"""Does this ledger hold? Its events and its tree against every checkpoint that can be had here."""
+
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from typing import NamedTuple
+
+from service.application import Ledger
+from service.proof.keys import is_signed_by
+from service.proof.notes import BadNote, Key, Note, read_key, read_note
+from service.proof.record import Record, read_record
+from service.proof.signer import SEEN, expected_of
+from service.proof.tiles import Tree, View
+from service.proof.tree import Inconsistent
+from service.proof.verifying import Expected, Finding, Progress, Walk, named, quietly, verify
+
+
+class Verdict(NamedTuple):
+    """The log holds: so many events, up to this position, and how many a checkpoint covers."""
+
+    size: int
+    position: int
+    root: bytes
+    covered: int
+
+
+def judge(ledger: Ledger, since: Note | None = None, progress: Progress = quietly) -> Verdict:
+    """Hash the log again, all of it or what came after ``since``; Inconsistent if it fails.
+
+    ``since`` is a checkpoint that was kept elsewhere. What came before it is then taken from the
+    tree, if that has the kept root.
+    """
+    expected = sorted(_expected(ledger, since))
+    covered = max((e.size for e in expected if e.what != SEEN), default=0)
+    tree = Tree(ledger.log_recorder, ledger.settings)
+    with closing(tree), tree.view() as view:
+        walk, finding = _walk(ledger, expected, since, view, progress)
+        if finding:
+            raise Inconsistent(str(finding))
+        view.check()
+    return Verdict(walk.frontier.size, walk.position, walk.frontier.root(), covered)
+
+
+def length_since(ledger: Ledger, since: Note | None) -> int:
+    """About how many events ``judge`` will hash."""
+    last = ledger.recorder.max_notification_id() or 0
+    return max(0, last - (since.checkpoint.size if since else 0))
+
+
+def _walk(
+    ledger: Ledger,
+    expected: list[Expected],
+    since: Note | None,
+    view: View,
+    progress: Progress,
+) -> tuple[Walk, Finding | None]:
+    recorder = ledger.log_recorder
+    size = since.checkpoint.size if since else 0
+    known = view.mark.size >= size > 0 and since and view.root(size) == since.checkpoint.root
+    if not known:
+        return verify(recorder, expected, view, progress=progress)
+    walk = Walk(recorder, view.frontier(size), view.position_of(size - 1), view)
+    finding = walk.to([e for e in expected if e.size >= size], progress=progress)
+    return walk, named(walk, finding, expected, view)
+
+
+def _expected(ledger: Ledger, since: Note | None) -> Iterator[Expected]:
+    """Every checkpoint of the present log: kept, published, and in the keeper's own record."""
+    keys = [read_key(text) for text, _ in ledger.published.public_keys()]
+    record = _keepers(ledger)
+    latest = ledger.published.latest()
+    newest = (record and record.note) or since or (read_note(latest.note) if latest else None)
+    origin = newest.checkpoint.origin if newest else None
+    if since:
+        yield _checked(since, keys, origin, "the checkpoint that was kept")
+    if record and record.note:
+        yield _checked(record.note, keys, origin, "the keeper's last checkpoint")
+        yield from expected_of(record)
+    for made in ledger.published.all():
+        try:
+            note = read_note(made.note)
+        except BadNote as why:
+            raise Inconsistent(f"The checkpoint of {made.made_at} cannot be read: {why}") from why
+        if note.checkpoint.origin == origin or made == latest:
+            yield _checked(note, keys, origin, f"the checkpoint of {made.made_at}")
+
+
+def _keepers(ledger: Ledger) -> Record | None:
+    # The keeper's folder may be another user's; what is published is held against the log still.
+    with suppress(PermissionError):
+        return read_record(ledger.settings.keeper)
+    return None
+
+
+def _checked(note: Note, keys: list[Key], origin: str | None, what: str) -> Expected:
+    checkpoint = note.checkpoint
+    if checkpoint.origin != origin:
+        raise Inconsistent(
+            f"{what.capitalize()} is of the log {checkpoint.origin}, and this is {origin}: it "
+            "began anew after a ruling, or is another one."
+        )
+    if not any(is_signed_by(note, key) for key in keys):
+        raise Inconsistent(f"{what.capitalize()} is signed by no key of this ledger.")
+    return Expected(checkpoint.size, checkpoint.root, what)

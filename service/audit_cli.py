@@ -91,9 +91,7 @@ def prove(lead: UUID, out: Path | None) -> None:
 @audit.command()
 @click.argument("lead", type=click.UUID)
 @click.option("--known-at", help="A moment (RFC 3339), or a log position: as it was known then.")
-@click.option(
-    "--json", "as_json", is_flag=True, help="For machines: the steps as JSON, a line each."
-)
+@click.option("--json", "as_json", is_flag=True, help="For machines: a line of JSON a step.")
 def replay(lead: UUID, known_at: str | None, as_json: bool) -> None:
     """A lead's history, step by step: what happened, who recorded it when, what it changed."""
     with _ledger() as ledger:

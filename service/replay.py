@@ -11,8 +11,12 @@ _ENVELOPE = frozenset(
     "originator_id originator_version originator_topic timestamp recorded_at occurred_on actor "
     "request corrects".split()
 )
-# What changes with every event, or is told beside the changes.
-_UNTOLD = frozenset({"id", "version", "recorded_at", "last_activity_on", "possible_duplicates"})
+# What is told beside the changes, or follows from them.
+_UNTOLD = frozenset(
+    {"id", "version", "recorded_at", "last_activity_on", "missing", "possible_duplicates"}
+)
+# Of a fact with several parts, those that say nothing to who reads it.
+_UNSAID = frozenset({"id", "cny"})
 # Shown by its parts, since each is a fact of its own.
 _APART = frozenset({"dates", "recognised"})
 
@@ -109,7 +113,8 @@ def _text(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, Mapping):
-        return " ".join(f"{inner}" for inner in value.values() if inner is not None)
+        said = {name: inner for name, inner in value.items() if name not in _UNSAID}
+        return " ".join(f"{inner}" for inner in said.values() if inner is not None)
     if isinstance(value, list):
         return ", ".join(map(_text, value)) or "–"
     return f"{value}"

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +27,8 @@ from tests.domain.given import (
 from tests.domain.test_lead_correction import commands
 
 TWO, THIRTY = {"amount": "2", "unit": "亿元"}, {"amount": "30", "unit": "亿元"}
+by = "recognised"
+CLOSED = "closed/rescinded"
 TWO_FEN, THIRTY_FEN = 2 * 10**10, 30 * 10**10
 SIGNED = (tipped(investment=THIRTY), negotiating(), signed())
 
@@ -142,6 +145,40 @@ def test_by_recognition_a_late_amount_follows_the_lead_where_it_is_counted() -> 
     assert {line.by for line in lines} == {"both"}
     path = [Placement("2025-03-18", "tip", 0), Placement("2025-06-10", "signed", 5)]
     assert recognised_path(path, {}) == [path[0], Placement("2025-06-10", "negotiating", 5)]
+
+
+def test_a_recognition_dated_after_the_end_of_the_claim_moves_nothing() -> None:
+    end = closed("2025-06-20", "rescinded")
+    lines = posted(*SIGNED, recognised("2025-07-01"), end)[-1]
+    assert [line for line in lines if line.by != "occurred"] == [
+        Posting("2025-06-20", "first", "negotiating", "closed/rescinded", 1, THIRTY_FEN, by),
+        Posting("2025-07-01", "first", "negotiating", "signed", -1, -THIRTY_FEN, by),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("recognised_on", "counted"),
+    [
+        ({"signed": "2025-08-31"}, ["negotiating", CLOSED, "signed"]),
+        # On the day it comes back the return is counted first, and the recognition after it.
+        ({"signed": "2025-09-01"}, ["negotiating", CLOSED, "negotiating", "signed"]),
+        ({"signed": "2025-09-02"}, ["negotiating", CLOSED, "negotiating", "signed"]),
+        # A groundbreaking that was never claimed counts for no more than the signing.
+        ({"groundbroken": "2025-07-01"}, ["negotiating", "signed", CLOSED, "signed"]),
+        ({}, ["negotiating", CLOSED, "negotiating"]),
+    ],
+)
+def test_a_lead_is_counted_by_what_was_recognised_by_then(
+    recognised_on: dict[str, str], counted: list[str]
+) -> None:
+    path = [
+        Placement("2025-06-10", "signed", 5),
+        Placement("2025-08-01", CLOSED, None),
+        Placement("2025-09-01", "signed", None),
+    ]
+    found = recognised_path(path, recognised_on)
+    assert [placement.account for placement in found] == counted
+    assert [placement.day for placement in found] == sorted(p.day for p in found)
 
 
 @settings(deadline=None)

@@ -170,6 +170,47 @@ def test_everything_that_stands_on_it_is_named_the_last_first() -> None:
     assert places == sorted(places)
 
 
+def test_the_refusal_is_a_whole_sentence_that_says_what_to_void_in_which_order() -> None:
+    lead = lead_after(*SIGNED, closed("2025-07-01", "rescinded"))
+    with refusal(Refused, of=lead) as caught:
+        correct(lead, 3, void=True)
+    assert str(caught.value) == (
+        "What was recorded later could then not have happened. Void or correct first, in this "
+        "order: version 4 (closed on 2025-07-01: the lead would be negotiating)."
+    )
+    again = lead_after(*GROUNDBROKEN)
+    with refusal(Refused, of=again) as caught:
+        correct(again, 2, facts={"occurred_on": "2025-09-15"})
+    assert str(caught.value) == (
+        "What was recorded later could then not have happened. Void or correct first, in this "
+        "order: version 4 (groundbroken on 2025-09-01: the lead would be negotiating), "
+        "version 3 (signed on 2025-06-10: its day, 2025-06-10, would be too early)."
+    )
+    tip = lead_after(tipped())
+    with refusal(Refused, of=tip) as caught:
+        correct(tip, 1, void=True)
+    assert str(caught.value) == (
+        "A tip is counted once, for ever: decline it, or rule it a duplicate."
+    )
+
+
+def test_a_closure_stays_when_its_outcome_fits_the_stage_that_is_left() -> None:
+    lead = lead_after(tipped(), negotiating(), closed("2025-07-01", "lost"))
+    with refusal(Refused, "version 3 (closed on 2025-07-01: the lead would be tip)", of=lead):
+        correct(lead, 2, void=True)
+    correct(lead, 2, facts={"occurred_on": "2025-07-01"})
+    assert (lead.stage, lead.entered["negotiating"]) == ("closed", "2025-07-01")
+
+
+def test_what_was_recognised_stays_so_when_something_else_is_put_right() -> None:
+    lead = lead_after(*GROUNDBROKEN, recognised("2025-10-01", "groundbroken"))
+    correct(lead, 1, facts={"title": "正名"})
+    assert lead.recognised == {"groundbroken": ("2025-10-01", "市商务局")}
+    assert len(recorded(lead)) == 1
+    with refusal(Refused, "version 5 (recognised on 2025-10-01", of=lead):
+        correct(lead, 4, void=True)
+
+
 # Corrections of corrections
 
 
@@ -296,13 +337,14 @@ def test_a_resumption_cannot_be_voided_from_under_a_signing() -> None:
     lead = lead_after(
         tipped(), negotiating(), suspended("2025-05-01"), resumed("2025-05-10"), signed()
     )
-    with refusal(Refused, "version 5", "suspended", of=lead):
+    why = "version 5 (signed on 2025-06-10: the lead would be suspended)"
+    with refusal(Refused, why, of=lead):
         correct(lead, 4, void=True)
 
 
 def test_a_suspension_cannot_be_voided_from_under_its_resumption() -> None:
     lead = lead_after(tipped(), suspended("2025-05-01"), resumed("2025-05-10"))
-    with refusal(Refused, "version 3", "nothing to resume", of=lead):
+    with refusal(Refused, "version 3 (resumed on 2025-05-10: nothing to resume)", of=lead):
         correct(lead, 2, void=True)
 
 
@@ -341,30 +383,54 @@ def test_the_same_recognition_again_records_nothing_and_another_is_refused() -> 
     with office():
         lead.recognise(stage="signed", authority="市商务局", occurred_on="2025-07-01")
     assert recorded(lead) == []
-    with refusal(Refused, "2025-07-01", "市商务局", of=lead):
+    with refusal(Refused, of=lead) as caught:
         lead.recognise(stage="signed", authority="省商务厅", occurred_on="2025-07-01")
+    assert str(caught.value) == (
+        "市商务局 recognised it as signed on 2025-07-01 already; if that is wrong, correct it."
+    )
+
+
+def test_a_recognition_keeps_its_note() -> None:
+    lead = lead_after(*SIGNED)
+    with office():
+        lead.recognise(stage="signed", authority="市", occurred_on="2025-07-01", note="文号 12")
+    assert recorded(lead)[0].facts["note"] == "文号 12"
 
 
 @pytest.mark.parametrize(
-    ("history", "stage", "error"),
+    ("facts", "field"), [({"stage": "closed"}, "stage"), ({"authority": " "}, "authority")]
+)
+def test_a_wrong_recognition_names_its_field(facts: dict[str, Any], field: str) -> None:
+    lead = lead_after(*SIGNED)
+    known = {"stage": "signed", "authority": "市", "occurred_on": "2025-07-01"}
+    with refusal(Invalid, of=lead) as caught:
+        lead.recognise(**{**known, **facts})
+    assert list(caught.value.errors) == [field]
+
+
+@pytest.mark.parametrize(
+    ("history", "stage", "words"),
     [
-        ((tipped(), negotiating()), "signed", Refused),
-        (SIGNED, "groundbroken", Refused),
-        (SIGNED, "negotiating", Invalid),
-        ((*SIGNED, closed("2025-07-01", "rescinded")), "signed", Refused),
+        (
+            (tipped(), negotiating()),
+            "signed",
+            "The lead was never signed (签约); it is negotiating",
+        ),
+        (SIGNED, "groundbroken", "The lead was never groundbroken (开工); it is signed"),
+        ((*SIGNED, closed("2025-07-01", "rescinded")), "signed", "reopen it first"),
     ],
 )
 def test_only_a_claim_that_stands_is_recognised(
-    history: tuple[Happened, ...], stage: str, error: type[LedgerError]
+    history: tuple[Happened, ...], stage: str, words: str
 ) -> None:
     lead = lead_after(*history)
-    with refusal(error, of=lead):
+    with refusal(Refused, words, of=lead):
         lead.recognise(stage=stage, authority="市", occurred_on="2025-08-01")
 
 
 def test_a_claim_is_not_recognised_before_it_was_made() -> None:
     lead = lead_after(*SIGNED)
-    with refusal(Invalid, "2025-06-09", "2025-06-10", of=lead):
+    with refusal(Invalid, "2025-06-09 is before the lead became signed on 2025-06-10", of=lead):
         lead.recognise(stage="signed", authority="市", occurred_on="2025-06-09")
 
 

@@ -19,9 +19,20 @@ PIECE = [{"kind": "photo", "reference": "x"}]
 
 def test_a_follow_up_has_a_form_of_the_table() -> None:
     lead = lead_after(tipped())
-    with office(), pytest.raises(Invalid, match="'dream' is none of visit, call"):
+    with office(), pytest.raises(Invalid, match="'dream' is none of visit, call") as caught:
         lead.follow_up(form="dream", result="x", occurred_on=TODAY)
+    assert list(caught.value.errors) == ["form"]
     assert recorded(lead) == []
+
+
+def test_a_word_that_is_none_of_the_table_is_named_with_its_field() -> None:
+    lead = lead_after(tipped())
+    with office():
+        with pytest.raises(Invalid) as verdict:
+            lead.screen(verdict="perhaps", occurred_on=TODAY)
+        with pytest.raises(Invalid) as fact:
+            lead.revise(facts={"stage": "signed"}, occurred_on=TODAY)
+    assert (list(verdict.value.errors), list(fact.value.errors)) == (["verdict"], ["facts"])
 
 
 @pytest.mark.parametrize(
@@ -55,6 +66,7 @@ def test_one_fact_is_waived_once_and_with_a_reason() -> None:
     with office(ADMIN):
         with pytest.raises(Invalid, match="One fact is waived twice"):
             lead.open_negotiation(waivers=[waiver, waiver], occurred_on=TODAY)
-        with pytest.raises(Invalid, match="gives no reason"):
+        with pytest.raises(Invalid, match="gives no reason") as caught:
             lead.open_negotiation(waivers=[{**waiver, "reason": " "}], occurred_on=TODAY)
+    assert list(caught.value.errors) == ["waivers"]
     assert recorded(lead) == []

@@ -179,5 +179,5 @@ def test_old_members_load_although_todays_rules_would_refuse_them() -> None:
 def test_nobody_retires_before_being_registered() -> None:
     with office():
         member = register(occurred_on="2025-06-01")
-        with pytest.raises(Invalid, match="1999-01-01 is before .* was registered on 2025-06-01"):
+        with pytest.raises(Invalid, match=r"1999-01-01 is before .* was registered on 2025-06-01"):
             member.retire(occurred_on="1999-01-01")

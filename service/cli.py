@@ -24,12 +24,15 @@ DEMO = Path(__file__).parent / "data" / "ledger-2025.csv"
 
 
 @contextmanager
-def _ledger() -> Iterator[Ledger]:
-    """The ledger that the environment names; what goes wrong ends in one line and status 1."""
+def _ledger(*, projections: bool = True) -> Iterator[Ledger]:
+    """The ledger that the environment names; what goes wrong ends in one line and status 1.
+
+    ``projections`` False: their file may be missing or damaged.
+    """
     try:
         settings = Settings.from_environment()
         ledger = Ledger(settings)
-        ledger.create_tables()
+        ledger.create_tables(projections=projections)
         with ledger:
             yield ledger
     except WrongSetting as why:
@@ -118,7 +121,7 @@ def status() -> None:
 @projections.command("rebuild")
 def rebuild() -> None:
     """Make every projection anew from the log; readers see the old until it is done."""
-    with _ledger() as ledger:
+    with _ledger(projections=False) as ledger:
         last = ledger.recorder.max_notification_id() or 0
         with _progress(last, "projections") as bar:
             position = ledger.reads.catch_up.rebuild(bar.update)

@@ -48,7 +48,7 @@ class CatchUp:
         self._store = store
         self._projections = projections
         self._reached = 0
-        # Of the file that these two are about.
+        # The store's, when that was reached.
         self._generation = 0
 
     def to(self, position: int) -> None:
@@ -99,7 +99,7 @@ class CatchUp:
         return {p.name: kept.get(p.name, (0, "")) for p in self._projections}
 
     def _begin(self) -> None:
-        """Begin with another file than before."""
+        """Go on with another file than before, which may hold less."""
         generation = self._store.generation
         self._check_log()
         self._reached, self._generation = 0, generation
@@ -155,10 +155,7 @@ class CatchUp:
         decode, past = self._mapper.to_domain_event, self._past
         events: list[tuple[int, Any]] = [(n.id, decode(n)) for n in notifications]
         numbers = lead_numbers(connection, events)
-        batch = [
-            Happened(at, numbers[e.originator_id] if e.TOPIC.startswith("lead.") else 0, e, past)
-            for at, e in events
-        ]
+        batch = [Happened(at, numbers[e.originator_id.int], e, past) for at, e in events]
         for projection in projections:
             projection.project(connection, batch)
 

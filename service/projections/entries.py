@@ -101,18 +101,31 @@ class Entries:
 
 
 def _kept(books: Books) -> bytes:
-    return orjson.dumps([[[*p] for p in books.track.path], books.recognised])
+    return orjson.dumps([list(map(list, books.track.path)), books.recognised])
 
 
 def _periods(sums: Mapping[Any, Sequence[int]]) -> list[tuple[Any, ...]]:
     """A batch's sums by day, as what to add to the totals of each day, month and year."""
-    added: dict[Any, list[int]] = defaultdict(lambda: [0, 0])
-    for (day, kind, source, target, by), (leads, fen) in sums.items():
-        for length in PERIODS:
-            out = added[length, day[:length], source, kind, OUT, by]
-            out[0] -= leads
-            out[1] -= fen
-            into = added[length, day[:length], target, kind, IN, by]
-            into[0] += leads
-            into[1] += fen
-    return [(*key, *total) for key, total in added.items()]
+    # Months are summed from days, and years from months, of which there are fewer than of entries.
+    finer: Mapping[Any, Sequence[int]] = sums
+    added: list[tuple[Any, ...]] = []
+    for length in sorted(PERIODS, reverse=True):
+        coarser: dict[Any, list[int]] = {}
+        sides: dict[Any, list[int]] = {}
+        for (longer, kind, source, target, by), (leads, fen) in finer.items():
+            period = longer[:length]
+            _add(coarser, (period, kind, source, target, by), leads, fen)
+            _add(sides, (length, period, source, kind, OUT, by), -leads, -fen)
+            _add(sides, (length, period, target, kind, IN, by), leads, fen)
+        added += [(*key, *total) for key, total in sides.items()]
+        finer = coarser
+    return added
+
+
+def _add(sums: dict[Any, list[int]], key: tuple[Any, ...], leads: int, fen: int) -> None:
+    total = sums.get(key)
+    if total is None:
+        sums[key] = [leads, fen]
+    else:
+        total[0] += leads
+        total[1] += fen

@@ -12,7 +12,15 @@ from sqlalchemy.exc import DatabaseError
 from domain.errors import NotReady
 from service.projections.leads import lead_numbers
 from service.projections.shadow import shadow_of
-from service.projections.store import Happened, Projection, Store, bookmarks, upserting
+from service.projections.store import (
+    Gathers,
+    Happened,
+    Projection,
+    Store,
+    Writes,
+    bookmarks,
+    upserting,
+)
 
 BATCH = 2_000
 # A rebuild sees every lead many times; larger batches write each of them fewer times.
@@ -69,13 +77,15 @@ class CatchUp:
         Until that takes the place of the old one, readers see the old rows. ``progress`` is
         called with each batch's number of events.
         """
+        projections = [p.gathering() if isinstance(p, Gathers) else p for p in self._projections]
+        anew = CatchUp(self._recorder, self._mapper, self._store, projections)
         with shadow_of(self._store) as shadow, _no_search_for_cycles():
             with shadow.transaction() as connection:
-                self._take_in(connection, progress)
+                anew._take_in(connection, progress)
             shadow.finish()
             with self._store.lock.held():
                 with shadow.transaction() as connection:
-                    reached = self._take_in(connection, progress)
+                    reached = anew._take_in(connection, progress)
                 shadow.put_in_place()
         return reached
 
@@ -85,6 +95,9 @@ class CatchUp:
         while (seen := self._advance(connection, REBUILD_BATCH)) > reached:
             progress(seen - reached)
             reached = seen
+        for projection in self._projections:
+            if isinstance(projection, Writes):
+                projection.write(connection)
         return reached
 
     def status(self) -> dict[str, int]:

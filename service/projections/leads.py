@@ -64,6 +64,7 @@ lead_members = sa.Table(
 )
 
 
+_BEGIN = inserting(leads)
 _KEEP = upserting(leads)
 _REPORT = inserting(lead_members)
 _END = (
@@ -94,7 +95,10 @@ class Leads:
                 known[happened.lead][0] = self._told_anew(connection, happened)
             else:
                 known[happened.lead][0].fold(happened.event)
-        _KEEP.many(connection, [row_of(number, *entry) for number, entry in known.items()])
+        new = {h.lead for h in first}
+        rows = [row_of(number, *entry) for number, entry in known.items()]
+        _BEGIN.many(connection, [row for row in rows if row[0] in new])
+        _KEEP.many(connection, [row for row in rows if row[0] not in new])
 
     def _known(
         self, connection: sa.Connection, first: Sequence[Happened], later: Sequence[Happened]

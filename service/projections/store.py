@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Lock, RLock
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 from urllib.parse import quote
 from weakref import finalize
 
@@ -57,6 +57,22 @@ class Projection(Protocol):
 
     def project(self, connection: sa.Connection, batch: Sequence[Happened]) -> None:
         """Take in what happened, in order, within the caller's transaction."""
+
+
+@runtime_checkable
+class Gathers(Protocol):
+    """A projection that can put off some of its rows while everything is made anew."""
+
+    def gathering(self) -> Projection:
+        """Another one, which does; it ``Writes``."""
+
+
+@runtime_checkable
+class Writes(Protocol):
+    """A projection that has put off rows."""
+
+    def write(self, connection: sa.Connection) -> None:
+        """Write them, within the caller's transaction."""
 
 
 class Store:

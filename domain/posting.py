@@ -9,7 +9,6 @@ There are two books, which differ only where a signing or groundbreaking is not 
 one counts from the day it happened, the other from the day a higher office recognised it.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -155,13 +154,17 @@ class Track:
 
     def post(self, placement: Placement) -> list[Posting]:
         """Take in one more placement; the entries by which the book comes to agree with it."""
-        if not self.path or self.path[-1].day <= placement.day:
+        if self.ends_by(placement.day):
             return self._go_on(placement)
         before = postings(self.path)
         after = Track(_placed(self.path, placement))
         self.path, self.account, self.fen = after.path, after.account, after.fen
         self.reached = after.reached
         return _difference(before, postings(after.path))
+
+    def ends_by(self, day: str) -> bool:
+        """Whether nothing in the path is dated after ``day``."""
+        return not self.path or self.path[-1].day <= day
 
     def _go_on(self, placement: Placement) -> list[Posting]:
         """Append ``placement``; its entries against what stood before."""
@@ -214,6 +217,9 @@ class Books:
             return []
         if placement.account not in LANDED and not self._apart:
             return self.track.post(placement)
+        if not self.recognised and self.track.ends_by(placement.day):
+            others = sorted(self._unrecognised()._go_on(_uncounted(placement)))
+            return _split(self.track.post(placement), others)
         before = self._by_recognition()
         return _split(self.track.post(placement), _difference(before, self._by_recognition()))
 
@@ -230,7 +236,16 @@ class Books:
 
     @property
     def _apart(self) -> bool:
-        return any(placement.account in LANDED for placement in self.track.path)
+        return any(stage in LANDED for stage in self.track.reached)
+
+    def _unrecognised(self) -> Track:
+        """Where the end of the path has brought the lead by recognition, of which there is none:
+        what has landed is still negotiated. Without a path of its own."""
+        counted, track = Track(), self.track
+        counted.account = NEGOTIATING if track.account in LANDED else track.account
+        counted.fen = track.fen
+        counted.reached = [NEGOTIATING if s in LANDED else s for s in track.reached]
+        return counted
 
     def _by_recognition(self) -> list[Posting]:
         return postings(recognised_path(self.track.path, self.recognised))
@@ -271,6 +286,13 @@ def _counted(account: str, day: str, recognised: Mapping[str, str]) -> str:
     return counts[-1] if counts else NEGOTIATING
 
 
+def _uncounted(placement: Placement) -> Placement:
+    """``placement`` as it counts by recognition while nothing of the lead is recognised."""
+    if placement.account in LANDED:
+        return Placement(placement.day, NEGOTIATING, placement.fen)
+    return placement
+
+
 def _split(occurred: list[Posting], recognised: list[Posting]) -> list[Posting]:
     """The entries of each book as lines that name the book, or both."""
     if occurred == recognised:
@@ -302,14 +324,10 @@ def _placed(path: list[Placement], placement: Placement) -> list[Placement]:
 
 def _difference(before: list[Posting], after: list[Posting]) -> list[Posting]:
     """Entries that turn the book ``before`` into ``after``, each on its own day."""
-    leads: Counter[tuple[str, str, str, str]] = Counter()
-    money: Counter[tuple[str, str, str, str]] = Counter()
+    sums: dict[tuple[Any, ...], list[int]] = {}
     for sign, lines in ((-1, before), (1, after)):
         for line in lines:
-            leads[line[:4]] += sign * line.leads
-            money[line[:4]] += sign * line.fen
-    return [
-        Posting(*key, leads[key], money[key])
-        for key in sorted(leads.keys() | money.keys())
-        if leads[key] or money[key]
-    ]
+            total = sums.setdefault(line[:4], [0, 0])
+            total[0] += sign * line.leads
+            total[1] += sign * line.fen
+    return [Posting(*key, *total) for key, total in sorted(sums.items()) if any(total)]

@@ -114,12 +114,13 @@ class Ledger(Application[UUID]):
         """The recorder, as what it is."""
         return cast(LedgerRecorder, self.recorder)
 
-    def create_tables(self) -> None:
+    def create_tables(self, *, projections: bool = True) -> None:
         """Make every table that is missing; safe when several processes start at once."""
         self.log_recorder.create_table()
         self.tokens.store.create_tables()
         self.published.store.create_tables()
-        self.reads.store.create_tables()
+        if projections:
+            self.reads.store.create_tables()
 
     def close(self) -> None:
         """Let go of every file."""

@@ -101,7 +101,7 @@ def status() -> None:
 @projections.command("rebuild")
 def rebuild() -> None:
     """Make every projection anew from the log; readers see the old until it is done."""
-    with _ledger() as ledger:
+    with _ledger(projections=False) as ledger:
         last = ledger.recorder.max_notification_id() or 0
         with _progress(last, "projections") as bar:
             position = ledger.reads.catch_up.rebuild(bar.update)

@@ -15,12 +15,15 @@ from service.settings import Settings, WrongSetting
 
 
 @contextmanager
-def open_ledger() -> Iterator[Ledger]:
-    """The ledger that the environment names; what goes wrong ends in one line and status 1."""
+def open_ledger(*, projections: bool = True) -> Iterator[Ledger]:
+    """The ledger that the environment names; what goes wrong ends in one line and status 1.
+
+    ``projections`` False: their file may be missing or damaged.
+    """
     try:
         settings = Settings.from_environment()
         ledger = Ledger(settings)
-        ledger.create_tables()
+        ledger.create_tables(projections=projections)
         with ledger:
             yield ledger
     except WrongSetting as why:

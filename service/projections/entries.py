@@ -4,8 +4,7 @@ The queries on it stand in `pipeline.py`. ``paths`` keeps each lead's placements
 recognitions, from which a late fact is posted as a difference (see `domain.posting`).
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import orjson
@@ -57,8 +56,11 @@ totals = sa.Table(
 )
 PERIODS = (4, 7, 10)
 IN, OUT = "in", "out"
+# (day, kind, source, target, by) → [leads, fen]
+Sums = dict[tuple[Any, ...], list[int]]
 
 _POST = inserting(entries)
+_BEGIN_PATH = inserting(paths)
 _KEEP_PATH = upserting(paths)
 _ADD = upserting(totals, adding=("leads", "fen"))
 
@@ -68,31 +70,45 @@ class Entries:
 
     name = "entries"
     tables: Sequence[sa.Table] = (paths, entries, totals)
+    # Sums are gathered up to so many, a few MB, before they are written.
+    most_gathered = 50_000
+
+    def __init__(self) -> None:
+        # What is to be added to the totals; None where every batch adds its own.
+        self._gathered: Sums | None = None
+
+    def gathering(self) -> "Entries":
+        """One for a rebuild, whose batches all add to the same few thousand totals."""
+        anew = type(self)()
+        anew._gathered = {}
+        return anew
+
+    def write(self, connection: sa.Connection) -> None:
+        """Add what was gathered to the totals."""
+        if self._gathered:
+            _ADD.many(connection, _periods(self._gathered))
+            self._gathered.clear()
 
     def project(self, connection: sa.Connection, batch: Sequence[Happened]) -> None:
         """Post every event that has a rule."""
+        sums: Sums = {} if self._gathered is None else self._gathered
         booked = [h for h in batch if h.event.TOPIC in BOOKED]
-        books = self._books(connection, booked)
-        rows: list[tuple[Any, ...]] = []
-        sums: dict[Any, list[int]] = defaultdict(lambda: [0, 0])
-        for position, lead, event, past in booked:
-            if event.TOPIC == CORRECTION:
-                lines = books[lead].retold(effective(past(event)))
-            else:
-                lines = books[lead].happened(event)
-            for line, (day, kind, source, target, leads, fen, by) in enumerate(lines, 1):
-                rows.append((position, line, lead, day, kind, source, target, leads, fen, by))
-                total = sums[day, kind, source, target, by]
-                total[0] += leads
-                total[1] += fen
-        _POST.many(connection, rows)
-        _KEEP_PATH.many(connection, [(n, _kept(book)) for n, book in books.items()])
-        _ADD.many(connection, _periods(sums))
-
-    def _books(self, connection: sa.Connection, booked: Sequence[Happened]) -> dict[int, Books]:
-        """The books of every lead that ``booked`` is about, new or as they were left."""
-        books = {h.lead: Books() for h in booked}
         new = {h.lead for h in booked if h.event.TOPIC == "lead.tipped"}
+        books = self._books(connection, booked, new)
+        _POST.many(connection, _posted(booked, books, sums))
+        kept = [(lead, _kept(book)) for lead, book in books.items()]
+        _BEGIN_PATH.many(connection, [row for row in kept if row[0] in new])
+        _KEEP_PATH.many(connection, [row for row in kept if row[0] not in new])
+        if self._gathered is None:
+            _ADD.many(connection, _periods(sums))
+        elif len(sums) > self.most_gathered:
+            self.write(connection)
+
+    def _books(
+        self, connection: sa.Connection, booked: Sequence[Happened], new: Set[int]
+    ) -> dict[int, Books]:
+        """The books of every lead that ``booked`` is about, ``new`` or as they were left."""
+        books = {h.lead: Books() for h in booked}
         known = sorted(books.keys() - new)
         for lead, kept in rows_of(connection, sa.select(paths), paths.c.lead, known):
             path, recognised = orjson.loads(kept)
@@ -100,19 +116,48 @@ class Entries:
         return books
 
 
+def _posted(
+    booked: Sequence[Happened], books: Mapping[int, Books], sums: Sums
+) -> list[tuple[Any, ...]]:
+    """The rows of the entries that ``booked`` makes; they are added to ``sums`` by day."""
+    rows: list[tuple[Any, ...]] = []
+    for position, lead, event, past in booked:
+        if event.TOPIC == CORRECTION:
+            lines = books[lead].retold(effective(past(event)))
+        else:
+            lines = books[lead].happened(event)
+        for line, (day, kind, source, target, leads, fen, by) in enumerate(lines, 1):
+            rows.append((position, line, lead, day, kind, source, target, leads, fen, by))
+            _add(sums, (day, kind, source, target, by), leads, fen)
+    return rows
+
+
 def _kept(books: Books) -> bytes:
-    return orjson.dumps([[[*p] for p in books.track.path], books.recognised])
+    return orjson.dumps([list(map(list, books.track.path)), books.recognised])
 
 
-def _periods(sums: Mapping[Any, Sequence[int]]) -> list[tuple[Any, ...]]:
-    """A batch's sums by day, as what to add to the totals of each day, month and year."""
-    added: dict[Any, list[int]] = defaultdict(lambda: [0, 0])
-    for (day, kind, source, target, by), (leads, fen) in sums.items():
-        for length in PERIODS:
-            out = added[length, day[:length], source, kind, OUT, by]
-            out[0] -= leads
-            out[1] -= fen
-            into = added[length, day[:length], target, kind, IN, by]
-            into[0] += leads
-            into[1] += fen
-    return [(*key, *total) for key, total in added.items()]
+def _periods(sums: Sums) -> list[tuple[Any, ...]]:
+    """Sums by day, as what to add to the totals of each day, month and year."""
+    # Months are summed from days, and years from months, of which there are fewer than of entries.
+    finer = sums
+    added: list[tuple[Any, ...]] = []
+    for length in sorted(PERIODS, reverse=True):
+        coarser: Sums = {}
+        sides: Sums = {}
+        for (longer, kind, source, target, by), (leads, fen) in finer.items():
+            period = longer[:length]
+            _add(coarser, (period, kind, source, target, by), leads, fen)
+            _add(sides, (length, period, source, kind, OUT, by), -leads, -fen)
+            _add(sides, (length, period, target, kind, IN, by), leads, fen)
+        added += [(*key, *total) for key, total in sides.items()]
+        finer = coarser
+    return added
+
+
+def _add(sums: Sums, key: tuple[Any, ...], leads: int, fen: int) -> None:
+    total = sums.get(key)
+    if total is None:
+        sums[key] = [leads, fen]
+    else:
+        total[0] += leads
+        total[1] += fen

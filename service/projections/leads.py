@@ -64,6 +64,7 @@ lead_members = sa.Table(
 )
 
 
+_BEGIN = inserting(leads)
 _KEEP = upserting(leads)
 _REPORT = inserting(lead_members)
 _END = (
@@ -94,7 +95,10 @@ class Leads:
                 known[happened.lead][0] = self._told_anew(connection, happened)
             else:
                 known[happened.lead][0].fold(happened.event)
-        _KEEP.many(connection, [row_of(number, *entry) for number, entry in known.items()])
+        new = {h.lead for h in first}
+        rows = [row_of(number, *entry) for number, entry in known.items()]
+        _BEGIN.many(connection, [row for row in rows if row[0] in new])
+        _KEEP.many(connection, [row for row in rows if row[0] not in new])
 
     def _known(
         self, connection: sa.Connection, first: Sequence[Happened], later: Sequence[Happened]
@@ -165,16 +169,21 @@ def row_of(number: int, view: View, position: int) -> tuple[Any, ...]:
     )
 
 
-def lead_numbers(connection: sa.Connection, events: Sequence[tuple[int, Any]]) -> dict[UUID, int]:
-    """The number of every lead that (position, event) pairs are about, by its id."""
-    numbers: dict[UUID, int] = {}
-    unknown: set[UUID] = set()
+def lead_numbers(connection: sa.Connection, events: Sequence[tuple[int, Any]]) -> dict[int, int]:
+    """The number of every lead that (position, event) pairs are about, by its id as an integer
+    (a UUID's own hash and comparison cost more than the rest of this); 0 for what is no lead."""
+    numbers: dict[int, int] = {}
+    unknown: dict[int, str] = {}
     for position, event in events:
-        if event.TOPIC == "lead.tipped":
-            numbers[event.originator_id] = position
-        elif event.TOPIC.startswith("lead.") and event.originator_id not in numbers:
-            unknown.add(event.originator_id)
+        topic, lead = event.TOPIC, event.originator_id.int
+        if topic == "lead.tipped":
+            numbers[lead] = position
+        elif lead not in numbers:
+            if topic.startswith("lead."):
+                unknown[lead] = str(event.originator_id)
+            else:
+                numbers[lead] = 0
     columns = sa.select(leads.c.id, leads.c.number)
-    for lead_id, number in rows_of(connection, columns, leads.c.id, sorted(map(str, unknown))):
-        numbers[UUID(lead_id)] = number
+    for lead_id, number in rows_of(connection, columns, leads.c.id, sorted(unknown.values())):
+        numbers[UUID(lead_id).int] = number
     return numbers

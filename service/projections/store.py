@@ -1,11 +1,15 @@
 """Where tables are kept: a file, its connections, and one bookmark per projection."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from threading import RLock
-from typing import Any, NamedTuple, Protocol
+from threading import Lock, RLock
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+from urllib.parse import quote
+from weakref import finalize
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -29,6 +33,9 @@ bookmarks = sa.Table(
 # One row once the projections were made anew: a name that no other build has.
 builds = sa.Table("builds", metadata, sa.Column("id", sa.String(32), primary_key=True))
 
+
+# Device and inode: no two files have both while the first is open. None: there is no file.
+Identity = tuple[int, int] | None
 
 # A position, or a day, that none reaches: until then holds what has not ended.
 FOREVER, LAST_DAY = 2**62, "9999-12-31"
@@ -55,103 +62,198 @@ class Projection(Protocol):
         """Take in what happened, in order, within the caller's transaction."""
 
 
+@runtime_checkable
+class Gathers(Protocol):
+    """A projection that can put off some of its rows while everything is made anew."""
+
+    def gathering(self) -> Projection:
+        """Another one, which does; it ``Writes``."""
+
+
+@runtime_checkable
+class Writes(Protocol):
+    """A projection that has put off rows."""
+
+    def write(self, connection: sa.Connection) -> None:
+        """Write them, within the caller's transaction."""
+
+
 class Store:
     """The tables of ``metadata`` in one SQLite file.
 
     ``durable``: a commit waits for the disk. Projections need not: what a crash takes away
-    the log gives again, for the bookmark goes with the rows.
+    the log gives again, for the bookmark goes with the rows. Another file may be put in the
+    place of this one (see `shadow.py`): ``follow()`` notices.
     """
 
     def __init__(
         self, path: Path, lock_timeout: float, tables: sa.MetaData, *, durable: bool
     ) -> None:
         self.path = path
-        self._tables = tables
+        self.tables = tables
+        self.lock_timeout = lock_timeout
+        self.lock = FileLock(path.with_name(path.name + ".lock"), lock_timeout)
+        # Another number whenever another file is read: what was kept of the last one is void.
+        self.generation = 0
         self._synchronous = "FULL" if durable else "NORMAL"
-        self._lock = FileLock(path.with_name(path.name + ".lock"), lock_timeout)
-        # One connection for single statements; one for snapshots, which takes turns.
-        self._single: sa.Connection | None = None
-        self._shared: sa.Connection | None = None
-        self._turn = RLock()
-        self.engine = sa.create_engine(
-            f"sqlite:///{path}",
-            isolation_level="AUTOCOMMIT",
-            connect_args={"timeout": lock_timeout, "check_same_thread": False},
-        )
-        sa.event.listen(self.engine, "connect", self._prepare)
+        self._opened: Opened | None = None
+        self._opening = Lock()
 
     def create_tables(self) -> None:
         """Make what is missing, once, under the lock."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if has_tables(self.path, self._tables.tables):
+        if has_tables(self.path, self.tables.tables):
             # Nothing is locked: a worker starts while another one writes.
             return
-        with self.writing() as connection:
-            self._tables.create_all(connection)
+        with self.lock.held(), unavailable():
+            if not self.path.exists():
+                os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
+            with self._transaction() as connection:
+                self.tables.create_all(connection)
+
+    def follow(self) -> int:
+        """Go over to the file that was put in the place of the one read so far, if any was; the
+        generation. Asked once before each answer, it costs a stat."""
+        opened = self._opened
+        if opened is None or opened.identity != identity_of(self.path):
+            self._open()
+        return self.generation
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """One transaction of the only writer: all of it is kept, or none."""
-        with self._lock.held(), _unavailable(), self.engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.exec_driver_sql("COMMIT")
-            except BaseException:
-                # Some faults, like a full disk, have rolled back already.
-                driver: Any = connection.connection.dbapi_connection
-                if driver.in_transaction:
-                    connection.exec_driver_sql("ROLLBACK")
-                raise
+        with self.lock.held(), unavailable(), self._transaction() as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        """The caller holds the lock, so nobody puts another file in this one's place."""
+        self.follow()
+        with self._current().engine.connect() as connection, transaction(connection):
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection for one statement; it sees what is committed by then."""
-        with _unavailable():
-            yield self._one_at_a_time()
-
-    def _one_at_a_time(self) -> sa.Connection:
-        if self._single is None:
-            self._single = self.engine.connect()
-        return self._single
+        with unavailable():
+            opened = self._current()
+            yield opened.single
 
     def first(self, prepared: "Prepared", *values: Any) -> Any:
         """The first row that ``prepared`` gives for ``values``, or None."""
+        opened = self._current()
         try:
-            return prepared.one(self._one_at_a_time(), *values)
+            return prepared.one(opened.single, *values)
         except sqlite3.DatabaseError as why:
             raise NotReady(f"The database cannot be used just now: {why}.") from why
 
     @contextmanager
     def snapshot(self) -> Iterator[sa.Connection]:
         """A connection for several statements that all see the same moment."""
-        with self._turn, _unavailable():
-            if self._shared is None:
-                self._shared = self.engine.connect()
-            driver: Any = self._shared.connection.dbapi_connection
-            driver.execute("BEGIN")
-            try:
-                yield self._shared
-            finally:
-                driver.execute("COMMIT")
+        with unavailable():
+            opened = self._current()
+            with opened.turn:
+                driver: Any = opened.shared.connection.dbapi_connection
+                driver.execute("BEGIN")
+                try:
+                    yield opened.shared
+                finally:
+                    driver.execute("COMMIT")
 
     def close(self) -> None:
         """Let go of the file."""
-        for connection in (self._single, self._shared):
-            if connection is not None:
-                connection.close()
-        self._single = self._shared = None
-        self.engine.dispose()
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
-    def _prepare(self, connection: Any, _record: Any) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-        # In KiB: enough that a rebuild's pages are written once and not over and over.
-        connection.execute("PRAGMA cache_size = -65536")
+    def _current(self) -> "Opened":
+        return self._opened or self._open()
+
+    def _open(self) -> "Opened":
+        with self._opening, unavailable():
+            opened = self._opened
+            if opened is None or opened.identity != identity_of(self.path):
+                # Whoever still reads the last one keeps it open until then.
+                opened = self._opened = self._found()
+                self.generation += 1
+            return opened
+
+    def _found(self) -> "Opened":
+        while True:
+            identity = identity_of(self.path)
+            try:
+                return Opened(self.path, identity, self.lock_timeout, self._synchronous)
+            except DatabaseError:
+                # Unless it was replaced, and removed, this very moment.
+                if identity_of(self.path) == identity:
+                    raise
+
+
+class Opened:
+    """A file that is read: its connections, which are closed once nobody uses them any more."""
+
+    def __init__(
+        self, path: Path, identity: Identity, lock_timeout: float, synchronous: str
+    ) -> None:
+        # Taken before: had another file come between, the next look would notice that.
+        self.identity = identity
+        self.engine = engine_of(os.path.realpath(path), lock_timeout, "rw")
+        sa.event.listen(self.engine, "connect", partial(_prepare, synchronous))
+        # One for single statements; one for snapshots, which takes turns.
+        self.single = self.engine.connect()
+        self.shared = self.engine.connect()
+        self.turn = RLock()
+        self.close = finalize(self, _close, self.engine, self.single, self.shared)
+
+
+def identity_of(path: Path) -> Identity:
+    """Which file stands there now; None for none."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def engine_of(path: str | Path, lock_timeout: float, mode: str) -> sa.Engine:
+    """An engine on a file; ``mode`` "rw" never makes it, "rwc" does."""
+    return sa.create_engine(
+        f"sqlite:///file:{quote(str(path))}?mode={mode}&uri=true",
+        isolation_level="AUTOCOMMIT",
+        connect_args={"timeout": lock_timeout, "check_same_thread": False},
+    )
+
+
+def _prepare(synchronous: str, connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    connection.execute("PRAGMA cache_size = -65536")
+
+
+def _close(engine: sa.Engine, *connections: sa.Connection) -> None:
+    for connection in connections:
+        connection.close()
+    engine.dispose()
 
 
 @contextmanager
-def _unavailable() -> Iterator[None]:
+def transaction(connection: sa.Connection) -> Iterator[None]:
+    """All that is written within is kept, or none."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.exec_driver_sql("COMMIT")
+    except BaseException:
+        # Some faults, like a full disk, have rolled back already.
+        driver: Any = connection.connection.dbapi_connection
+        if driver.in_transaction:
+            connection.exec_driver_sql("ROLLBACK")
+        raise
+
+
+@contextmanager
+def unavailable() -> Iterator[None]:
+    """Whatever the database refuses within is NotReady."""
     try:
         yield
     except IntegrityError:

@@ -16,7 +16,7 @@ from eventsourcing.persistence import StoredEvent
 
 from domain.errors import NotReady
 from service.application import Ledger
-from service.projections.catch_up import CatchUp, ProjectionStopped
+from service.projections.catch_up import REBUILD_BATCH, CatchUp, ProjectionStopped
 from service.projections.choosing import Selection
 from service.projections.entries import Entries
 from service.projections.history import History
@@ -93,6 +93,25 @@ def test_rows_do_not_depend_on_where_the_batches_end(tmp_path: Path, cut: int) -
             second.reads.position()
         assert second.reads.whole_book_balances()
         check_projections(second)
+
+
+class Hasty(Entries):
+    """Writes what it has gathered for a rebuild with almost every batch."""
+
+    most_gathered = 1
+
+
+def test_totals_do_not_depend_on_how_many_a_rebuild_gathers(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger:
+        fill(ledger, 1800)
+        journeys(ledger)
+        assert len(whole_log(ledger)) > REBUILD_BATCH, "one batch only"
+        ledger.reads.position()
+        before = contents(ledger)
+        for entries in (Hasty(), Entries()):
+            projections = [entries if isinstance(p, Entries) else p for p in ours()]
+            catch_up_with(ledger, projections).rebuild()
+            assert contents(ledger) == before
 
 
 def test_an_empty_log_is_answered_and_rebuilt(tmp_path: Path) -> None:

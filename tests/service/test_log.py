@@ -34,7 +34,8 @@ class OnAFile(TestCase):
     recorder_class = LedgerRecorder
 
     def create_recorder(self) -> LedgerRecorder:
-        folder = TemporaryDirectory()
+        # A reader that a suite leaves running may open the file once more while it is removed.
+        folder = TemporaryDirectory(ignore_cleanup_errors=True)
         self.addCleanup(folder.cleanup)
         recorder = self.recorder_class(Path(folder.name) / "ledger.sqlite", lock_timeout=30)
         self.addCleanup(recorder.close)

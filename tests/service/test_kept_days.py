@@ -52,7 +52,7 @@ def answered(ledger: Ledger, window: Window) -> list[dict[str, Any]]:
         ledger.reads.movements(everything, *window, None),
     ]
     assert {answer["position"] for answer in found} == {ledger.recorder.max_notification_id()}
-    about = ("from", "to", "known_at", "position", "rule")
+    about = ("from", "to", "known_at", "by", "position", "rule")
     return [{k: v for k, v in answer.items() if k not in about} for answer in found]
 
 

@@ -21,10 +21,10 @@ from domain.stage import LANDED
 from service.log import LedgerRecorder
 from service.projections import lead_list
 from service.projections.catch_up import CatchUp
-from service.projections.choosing import Selection
+from service.projections.choosing import EVERYTHING, Selection
 from service.projections.entries import Entries
 from service.projections.history import History, positions, version_known_at
-from service.projections.kept_days import KeptDays, Mark, mark_now, mark_within
+from service.projections.kept_days import KeptDays, Mark, MarkNow, mark_within
 from service.projections.leads import Leads, lead_members, leads
 from service.projections.members import FIELDS as MEMBER_FIELDS
 from service.projections.members import Members, members, names_of
@@ -51,10 +51,11 @@ _LEAD = Prepared(
     ),
     ["id"],
 )
+# What was not asked before; None is kept of what was asked once.
+_NEVER: tuple[()] = ()
 # How many answers from the book are kept: each holds until the log goes on.
 _REMEMBERED = 256
 _BOOKMARK = Prepared(lambda _insert: sa.select(sa.func.min(bookmarks.c.position)), [])
-_EVERYTHING = Selection()
 _DAY = timedelta(days=1)
 
 # What was asked of the book: which answer, of which leads, from, to, as known at, by which days.
@@ -91,21 +92,24 @@ class Reads:
         projections = (Members(), Leads(), History(), Entries(), Variants())
         self.catch_up = CatchUp(recorder, mapper, self.store, projections)
         self._seen = Lock()
-        self._data_version: int | None = None
+        # What the log's file was when its position was last read.
+        self._log_state: tuple[int, int] | None = None
         self._kept_days = KeptDays(self.store)
+        self._mark = MarkNow(self.store)
         self._answers: OrderedDict[Asked, tuple[Mark, dict[str, Any]] | None] = OrderedDict()
         # The last position of the log that this process has seen.
         self.seen_position = 0
 
     def data_version(self) -> int:
-        """A number that changes whenever anything in the log's file did; notes the position."""
-        version = self._recorder.data_version()
-        if version != self._data_version:
+        """A number that changes whenever anything in the log's file did that was not recorded here;
+        notes the position, whoever recorded."""
+        state = self._recorder.data_version(), self._recorder.commits
+        if state != self._log_state:
             with self._seen:
-                # Read after the version: it may be later than that says, but never earlier.
+                # Read after the state: it may be later than that says, but never earlier.
                 self.seen_position = self._recorder.max_notification_id() or 0
-                self._data_version = version
-        return version
+                self._log_state = state
+        return state[0]
 
     def position(self) -> int:
         """The log's last position, to which the projections are brought before it returns."""
@@ -342,7 +346,7 @@ class Reads:
     def _days(self, asked: Asked, ask: Callable[[Days], Mapping[str, Any]]) -> dict[str, Any]:
         """What ``ask`` makes of a window's two ends; of the whole book they are kept."""
         _, selection, start, end, known_at, by = asked
-        if known_at is not None or by != OCCURRED or selection != _EVERYTHING:
+        if known_at is not None or by != OCCURRED or selection != EVERYTHING:
             return self._book(asked, ask)
 
         def found(mark: Mark) -> tuple[Mark, Mapping[str, Any]]:
@@ -372,10 +376,9 @@ class Reads:
     ) -> dict[str, Any]:
         """The answer as of where the caller has brought the book: the one given before, while
         the book is the same."""
-        mark = mark_now(self.store)
-        before = asked in self._answers
-        kept = self._answers.get(asked)
-        if kept is not None and kept[0] == mark:
+        mark = self._mark.now()
+        kept = self._answers.get(asked, _NEVER)
+        if kept and kept[0] == mark:
             self._answers.move_to_end(asked)
             return kept[1]
         mark, found = ask(mark)
@@ -383,7 +386,7 @@ class Reads:
         head = {"from": f"{start}", "to": f"{end}", "known_at": known_at, "by": by}
         answer = {**head, "position": mark.position, "rule": RULE, **found}
         # What is asked for the first time is only noted: most of it never comes again.
-        self._answers[asked] = (mark, answer) if before else None
+        self._answers[asked] = None if kept is _NEVER else (mark, answer)
         if len(self._answers) > _REMEMBERED:
             self._answers.popitem(last=False)
         return answer

@@ -1,8 +1,9 @@
 """The whole book as it stood at the days that are asked for, kept in memory as the log goes on.
 
 It is the book by occurred days, as known now. The first who asks for a day adds it up from the
-totals, or from a day kept that is not long before it. From then on it is carried forward by the entries posted since. So a window costs no sums,
-however new, unless one of its ends is a day that nobody here asked for before.
+totals, or from a day kept that is not long before it. From then on it is carried forward by the
+entries posted since. So a window costs no sums, however new, unless one of its ends is a day that
+nobody here asked for before.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,6 +32,8 @@ _MARK = Prepared(
     ),
     [],
 )
+# It changes whenever another connection commits, as whoever writes has one of its own.
+_DATA_VERSION = Prepared(lambda _insert: sa.text("PRAGMA data_version"), [])
 _SINCE = Prepared(
     lambda _insert: (
         sa.select(
@@ -80,6 +83,23 @@ def mark_of(row: Any) -> Mark:
 def mark_now(store: Store) -> Mark:
     """The book's mark."""
     return mark_of(store.first(_MARK))
+
+
+class MarkNow:
+    """The book's mark, read anew only when somebody committed to its file."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: tuple[int, Mark] | None = None
+
+    def now(self) -> Mark:
+        """The mark."""
+        version: int = self._store.first(_DATA_VERSION)[0]
+        known = self._known
+        if known is None or known[0] != version:
+            # Read after the version: the mark may be later than that says, but never earlier.
+            known = self._known = version, mark_now(self._store)
+        return known[1]
 
 
 def mark_within(connection: sa.Connection) -> Mark:

@@ -141,6 +141,7 @@ class Store:
             if connection is not None:
                 connection.close()
         self._single = self._shared = None
+        self._lock.close()
         self.engine.dispose()
 
     def _prepare(self, connection: Any, _record: Any) -> None:

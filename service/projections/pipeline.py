@@ -261,8 +261,7 @@ class Stood:
 
 
 def _since(before: list[int], now: list[int]) -> dict[str, Any]:
-    count, fen = now[0] - before[0], now[1] - before[1]
-    return {"count": count, "cny": yuan(fen) if fen else "0"}
+    return {"count": now[0] - before[0], "cny": yuan(now[1] - before[1])}
 
 
 def pipeline(book: Days, start: date, end: date) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from flask_swagger_ui import get_swaggerui_blueprint
 from api import audit, leads, members, pipeline, system
 from api.app import LedgerApp
 from api.errors import register_errors
+from api.json_body import MOST_BYTES
 from api.stamps import StampedResponses
 from service.application import Ledger
 from service.settings import Settings
 
-MOST_BYTES = 1024 * 1024
 VERSION = "1"
 
 

@@ -6,8 +6,10 @@ from functools import cached_property
 from typing import Any
 
 from flask import Flask, Request
+from flask.ctx import AppContext, RequestContext
+from flask.globals import _cv_app, _cv_request
 from flask.sessions import NullSession, SessionInterface, SessionMixin
-from werkzeug.routing import Map, MapAdapter, Rule
+from werkzeug.routing import MapAdapter, Rule
 
 from api.reply import Reply
 
@@ -30,16 +32,32 @@ class NoSessions(SessionInterface):
         return True
 
 
-class _Found(MapAdapter):
-    """A request's route that is found already."""
+class _Found(RequestContext):
+    """A request whose route is found already: nothing is left to match, or to open."""
 
-    def __init__(self, routes: Map, request: Request, *route: Any) -> None:
-        super().__init__(routes, "", "/", "", request.scheme, request.path, request.method)
-        self._route = route
+    def __init__(self, app: Flask, request: Request, session: SessionMixin) -> None:
+        self.app = app
+        self.request = request
+        self.url_adapter = None
+        self.flashes = None
+        self._session = session
+        self._after_request_functions = []
+        self._cv_tokens = []
 
-    def match(self, *_: Any, **__: Any) -> Any:
-        """The rule, and what stands in the path where it has names."""
-        return self._route
+    def push(self) -> None:
+        """Make ``request``, ``current_app`` and ``g`` speak of this one."""
+        within = AppContext(self.app)
+        within._cv_tokens.append(_cv_app.set(within))
+        self._cv_tokens.append((_cv_request.set(self), within))
+
+    def pop(self, _exc: BaseException | None = None) -> None:
+        """Make them speak of what they spoke of before."""
+        token, within = self._cv_tokens.pop()
+        _cv_request.reset(token)
+        if within is not None:
+            _cv_app.reset(within._cv_tokens.pop())
+        # Not to be kept alive by a circle.
+        self.request.environ["werkzeug.request"] = None
 
 
 class LedgerApp(Flask):
@@ -73,13 +91,19 @@ class LedgerApp(Flask):
         return found
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """What finds the request's route: for a path of ours without a look at host and port."""
-        if request is None or not request.path.startswith(_OURS):
-            return super().create_url_adapter(request)
-        known = self.found(request.method, request.path)
+        """What finds a request's route; without a request there is none to find."""
+        return None if request is None else super().create_url_adapter(request)
+
+    def request_context(self, environ: dict[str, Any]) -> RequestContext:
+        """The request with its route: for a path of ours without a look at host and port."""
+        request = self.request_class(environ)
+        known = None
+        if request.path.startswith(_OURS):
+            known = self.found(request.method, request.path)
         if known is None:
-            return super().create_url_adapter(request)
-        return _Found(self.url_map, request, *known)
+            return RequestContext(self, environ, request)
+        request.url_rule, request.view_args = known
+        return _Found(self, request, NoSessions._none)
 
     def found(self, method: str, path: str) -> tuple[Rule, dict[str, str]] | None:
         """The rule of ``path``, and what stands in it where the rule has a name.

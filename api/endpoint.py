@@ -92,7 +92,9 @@ def endpoint(
         described = operation(method, answer, body, query, status, refusals)
         described["responses"][str(status)]["content"].update(also)
         described["operationId"] = f"{blueprint.name}_{view.__name__}"
-        blueprint.route(rule, methods=[method])(blueprint.doc(**described)(answering))
+        # Only its description: what else flask-smorest wraps the view in says nothing more.
+        answering._apidoc = blueprint.doc(**described)(answering)._apidoc  # type: ignore[attr-defined]
+        blueprint.route(rule, methods=[method])(answering)
         return answering
 
     return declare
@@ -100,22 +102,23 @@ def endpoint(
 
 def call(body: Any) -> Call:
     """The command's idempotency key, its digest, and the versions the client knows."""
-    key = request.headers.get("Idempotency-Key")
+    environ = request.environ
+    key = environ.get("HTTP_IDEMPOTENCY_KEY")
     if key is not None and not (0 < len(key) <= _KEY_LENGTH and _visible(key)):
         reason = f"It has {len(key)} characters; 1 to {_KEY_LENGTH} visible ASCII ones are kept."
         raise Invalid({"Idempotency-Key": [reason]})
     digest = sha256(
         orjson.dumps([request.method, request.path, body], option=orjson.OPT_SORT_KEYS)
     ).hexdigest()
-    return Call(token=g.holder.id, digest=digest, key=key, if_match=_known_versions())
+    known = _known_versions(environ.get("HTTP_IF_MATCH"))
+    return Call(token=g.holder.id, digest=digest, key=key, if_match=known)
 
 
 def _visible(text: str) -> bool:
     return all("!" <= char <= "~" for char in text)
 
 
-def _known_versions() -> frozenset[int] | None:
-    header = request.headers.get("If-Match")
+def _known_versions(header: str | None) -> frozenset[int] | None:
     if header is None or header.strip() == "*":
         return None
     tags = (tag.strip() for tag in header.split(","))

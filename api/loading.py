@@ -71,23 +71,37 @@ class Loader:
 
 
 def _field(name: str, field: "fields.Field[Any]") -> _Field:
-    read: Callable[[Any], Any] = field.deserialize
-    if type(field) is fields.Nested and not field.validators:
-        read = _nested(field)
-    elif isinstance(field, Text | Coded) and not field.validators:
-        read = _text(field)
     sent = field.data_key if field.data_key is not None else name
-    return _Field(sent, field.attribute or name, read, field.required, field.load_default)
+    return _Field(sent, field.attribute or name, _reader(field), field.required, field.load_default)
 
 
-def _nested(field: fields.Nested) -> Callable[[Any], Any]:
-    within = Loader(field.schema).read
-    return lambda value: field.deserialize(value) if value is None else within(value)
+def _reader(field: "fields.Field[Any]") -> Callable[[Any], Any]:
+    """What reads a value as ``field.deserialize`` does; that itself, for a kind not known here."""
+    if type(field) is fields.Nested:
+        return _reading(field, dict, Loader(field.schema).read)
+    if type(field) is fields.List:
+        inner = _reader(field.inner)
+        return _reading(field, list, lambda values: [inner(value) for value in values])
+    if isinstance(field, Text | Coded):
+        return _reading(field, str, field.checked)
+    return _reading(field, str, str) if type(field) is fields.String else field.deserialize
 
 
-def _text(field: Text | Coded) -> Callable[[Any], Any]:
-    checked = field.checked
-    return lambda value: checked(value) if type(value) is str else field.deserialize(value)
+def _reading(
+    field: "fields.Field[Any]", kind: type[Any], read: Callable[[Any], Any]
+) -> Callable[[Any], Any]:
+    """Reads values of the JSON ``kind`` by ``read``, and leaves what is none to the field."""
+    checks: list[Any] = field.validators
+
+    def reading(value: Any) -> Any:
+        if type(value) is not kind:
+            return field.deserialize(value)
+        found = read(value)
+        for check in checks:
+            check(found)
+        return found
+
+    return reading
 
 
 def _flat(messages: Mapping[Any, Any], path: str = "") -> dict[str, list[str]]:

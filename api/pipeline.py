@@ -3,7 +3,6 @@
 from datetime import date
 from typing import Any
 
-from flask import g
 from flask_smorest import Blueprint
 
 from api.answers import MovementsOut, PipelineOut, SeriesOut, TimesOut
@@ -28,8 +27,7 @@ def _asked(query: dict[str, Any]) -> Asked:
 @endpoint(blueprint, "GET", "", _READ, PipelineOut, query=PipelineQuery())
 def pipeline(query: dict[str, Any]) -> Reply:
     """Tips, landed, and each stage by the three counting rules; defaults: this year to today."""
-    found = ledger().reads.pipeline(*_asked(query), g.position)
-    return shown(found, found["position"])
+    return shown(*ledger().reads.pipeline_json(*_asked(query)))
 
 
 @endpoint(blueprint, "GET", "/movements", _READ, MovementsOut, query=PipelineQuery())

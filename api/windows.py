@@ -7,13 +7,17 @@ from typing import Any
 from api.endpoint import ledger
 from domain.actor import CHINA, now
 from domain.errors import Invalid
-from service.projections.choosing import Selection
+from service.projections.choosing import EVERYTHING, Selection
+
+_CHOOSING = frozenset({"district", "industry", "sector", "member", "min_cny"})
 
 
 def selection(query: Mapping[str, Any], member: str | None = None, **more: Any) -> Selection:
     """Which leads count; ``member`` limits them to one member's, whatever is asked."""
     if member and query.get("member", member) != member:
         raise Invalid({"member": ["This token sees the leads of its own member only."]})
+    if not (member or more or _CHOOSING & query.keys()):
+        return EVERYTHING
     return Selection(
         district=query.get("district"),
         industry=query.get("industry"),
@@ -34,9 +38,10 @@ def window(query: Mapping[str, Any]) -> tuple[date, date]:
 
     With ``as_of`` nothing later counts: the window ends there at the latest.
     """
-    last = as_of(query) or now().astimezone(CHINA).date()
+    last = as_of(query)
     end = date.fromisoformat(query["end"]) if "end" in query else last
-    end = min(end, last) if "as_of" in query else end
+    end = end or now().astimezone(CHINA).date()
+    end = min(end, last or end)
     start = date.fromisoformat(query["start"]) if "start" in query else end.replace(month=1, day=1)
     if start > end:
         raise Invalid({"from": [f"{start} is after {end}, where the window ends."]})

@@ -47,6 +47,8 @@ def fen_of(amount: str, unit: str) -> int | None:
     return None if factor is None else int(Decimal(amount) * factor)
 
 
+# A body's amount is parsed where it comes in, and again where the rules are.
+@lru_cache(maxsize=4096)
 def parse_money(field: str, amount: str, unit: str) -> Money:
     """The stated amount, checked; Invalid names ``field.amount`` or ``field.unit``."""
     if unit not in UNITS:
@@ -68,9 +70,11 @@ def parse_money(field: str, amount: str, unit: str) -> Money:
 
 def yuan(fen: int) -> str:
     """Fen as a plain decimal string of 元, without needless zeros: 160 → '1.6'."""
+    if not fen % 100:
+        return f"{fen // 100}"
     sign = "-" if fen < 0 else ""
     whole, rest = divmod(abs(fen), 100)
-    return f"{sign}{whole}" + (f".{rest:02d}".rstrip("0") if rest else "")
+    return f"{sign}{whole}" + f".{rest:02d}".rstrip("0")
 
 
 def stated(money: Mapping[str, str] | None) -> dict[str, str | None] | None:

@@ -90,6 +90,7 @@ class Ledger(Application[UUID]):
         self.tokens = Tokens(settings)
         # Members as they last were; one is replaced when it changes and never changed in place.
         self._members: dict[str, Member] = {}
+        self._names: dict[str, str] = {}
         self.published = Published(settings)
         self.audit = Audit(self.log_recorder, self.published, settings)
 
@@ -311,25 +312,25 @@ class Ledger(Application[UUID]):
             claims = claim(call, subject, version, status)
             if not new and not claims:
                 return Answer(subject, version, status, self._show(stream))
+            stored = [self.mapper.to_stored_event(event) for event in (*new, *claims)]
             try:
-                recordings = self.events.put([*new, *claims])
+                position = self.log_recorder.insert_events(stored)[-1]
             except IntegrityError:
                 continue
-            position = recordings[-1].notification.id
             return Answer(subject, version, status, self._show(stream), position)
         raise NotReady("Too many others wrote at the same moment; nothing was recorded.")
 
     def _answered_before(self, call: Call) -> Answer | None:
         """The first answer to this idempotency key; KeyReused if it asked for something else."""
         claim_id = call.claim_id
-        claimed = list(self.events.get(claim_id)) if claim_id else []
+        claimed = self._events(claim_id) if claim_id else []
         if not claimed:
             return None
         first = cast(Answered, claimed[0])
         if first.digest != call.digest:
             raise KeyReused(f"Idempotency-Key '{call.key}' came before with another request.")
         subject = UUID(first.subject)
-        body = self._show(list(self.events.get(subject, lte=first.version)))
+        body = self._show(self._events(subject, upto=first.version))
         # Whatever position the answer names, it was recorded by then.
         self.reads.data_version()
         # A try of this very request, whose reply was lost, is no replay.
@@ -337,7 +338,7 @@ class Ledger(Application[UUID]):
         return Answer(subject, first.version, first.status, body, replayed=replayed)
 
     def _recorded_by_this_request(self, subject: UUID, status: int) -> Answer | None:
-        events: list[Any] = list(self.events.get(subject))
+        events = self._events(subject)
         mine = [event for event in events if event.request == current_actor().request]
         if not mine:
             return None
@@ -346,10 +347,14 @@ class Ledger(Application[UUID]):
 
     def _stream(self, cls: type[Any], subject: UUID) -> list[Any]:
         """All events of ``subject``; NotFound unless it is a ``cls``."""
-        events: list[Any] = list(self.events.get(subject))
+        events = self._events(subject)
         if not events or BEGINNINGS.get(events[0].TOPIC) is not cls:
             raise NotFound(f"There is no {cls.__name__.lower()} {subject}.")
         return events
+
+    def _events(self, subject: UUID, upto: int | None = None) -> list[Any]:
+        read = self.mapper.to_domain_event
+        return [read(stored) for stored in self.recorder.select_events(subject, lte=upto)]
 
     def _check_version(self, call: Call, cls: type[Any], subject: UUID, version: int) -> None:
         if call.if_match is None or version in call.if_match:
@@ -393,6 +398,8 @@ class Ledger(Application[UUID]):
     def _names_of(self, ids: Sequence[str]) -> dict[str, str]:
         """Names by member id. A name never changes, so it is asked for once in a process."""
         for member_id in ids:
-            if member_id not in self._members:
-                self._member(member_id)
-        return {member_id: self._members[member_id].name for member_id in ids}
+            if member_id not in self._names:
+                (registered,) = self.recorder.select_events(UUID(member_id), limit=1)
+                member: Any = self.mapper.to_domain_event(registered)
+                self._names[member_id] = member.name
+        return {member_id: self._names[member_id] for member_id in ids}

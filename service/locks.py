@@ -18,13 +18,15 @@ class FileLock:
     """An flock on ``path``, waited for at most ``timeout`` seconds, then NotReady.
 
     SQLite's own waiting backs off by sleeping, which lets single writers wait for seconds;
-    here the next one goes on within a millisecond.
+    here the next one goes on within a millisecond. The file stays open from the first time on, so
+    a process that was forked after that must make a lock of its own.
     """
 
     def __init__(self, path: Path, timeout: float) -> None:
         self._path = path
         self._timeout = timeout
         self._threads = Lock()
+        self._handle: int | None = None
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -33,14 +35,20 @@ class FileLock:
         if not self._threads.acquire(timeout=self._timeout):
             raise NotReady(f"Waited {self._timeout} s to write; another writer is still busy.")
         try:
-            handle = self._open()
+            handle = self._handle = self._open() if self._handle is None else self._handle
+            self._wait(handle, deadline)
             try:
-                self._wait(handle, deadline)
                 yield
             finally:
-                os.close(handle)
+                fcntl.flock(handle, fcntl.LOCK_UN)
         finally:
             self._threads.release()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._handle is not None:
+            os.close(self._handle)
+        self._handle = None
 
     def _open(self) -> int:
         try:

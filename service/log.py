@@ -1,6 +1,6 @@
 """The event log in SQLite, behind the library's recorder interface, and its stored format.
 
-Against the library's own SQLite recorder: one writer connection under an flock instead of a
+Against the library's own SQLite recorder: one connection, writing under an flock, instead of a
 pool (no lock that a failed connection leaves behind, no sleeping back-off), BEGIN IMMEDIATE,
 synchronous FULL, and reading that builds its objects faster.
 """
@@ -163,16 +163,23 @@ def _named(stored: StoredEvent) -> str:
 
 
 class LedgerRecorder(SQLiteApplicationRecorder):
-    """Keeps the log in one SQLite file; a position is the row id, which only grows."""
+    """Keeps the log in one SQLite file; a position is the row id, which only grows.
+
+    One connection reads and writes, so that what it wrote it need not read from the file again.
+    Whoever reads while another thread is in the middle of a write is given a second one, which
+    sees what is committed.
+    """
 
     def __init__(self, path: Path, lock_timeout: float) -> None:
         super().__init__(SQLiteDatastore(str(path)))
         self.path = path
         self._timeout = lock_timeout
         self._lock = FileLock(path.with_name(path.name + ".lock"), lock_timeout)
-        self._reading = Lock()
-        self._writer: sqlite3.Connection | None = None
-        self._reader: sqlite3.Connection | None = None
+        self._turn, self._turn_beside = Lock(), Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._beside: sqlite3.Connection | None = None
+        # How many transactions this recorder committed: `data_version()` does not count them.
+        self.commits = 0
 
     def create_table(self) -> None:
         """Make the file and its tables once, under the lock, whoever starts first.
@@ -196,16 +203,19 @@ class LedgerRecorder(SQLiteApplicationRecorder):
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction of the one writer; committed durably at the end, or nothing is."""
-        with self._lock.held(), _library_errors():
-            connection = self._writer = self._writer or self._connect()
-            connection.execute("BEGIN IMMEDIATE")
+        with self._lock.held(), self._turn:
             try:
+                connection = self._connection = self._connection or self._connect()
+                connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+            except BaseException as why:
+                if self._connection is not None and self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                if isinstance(why, sqlite3.Error):
+                    raise _as_library_error(why) from why
                 raise
+            self.commits += 1
 
     def insert_events(self, stored_events: Iterable[StoredEvent], **_: Any) -> Sequence[int]:
         """Append all or none, in one transaction; their positions.
@@ -296,12 +306,13 @@ class LedgerRecorder(SQLiteApplicationRecorder):
         return position
 
     def data_version(self) -> int:
-        """A number that changes whenever any other connection committed to the file."""
-        connection = self._reader
+        """A number that changes whenever anybody but this recorder committed to the file."""
+        connection = self._connection
         if connection is None:
             version: int = self._rows("PRAGMA data_version", ())[0][0]
             return version
-        # Asked by every request: without the lock, for one statement needs none.
+        # Asked by every request, so without taking turns: while a write is under way here, nobody
+        # else commits.
         try:
             version = connection.execute("PRAGMA data_version").fetchone()[0]
         except sqlite3.Error as why:
@@ -322,18 +333,28 @@ class LedgerRecorder(SQLiteApplicationRecorder):
 
     def close(self) -> None:
         """Let go of the file."""
-        for connection in (self._writer, self._reader):
+        for connection in (self._connection, self._beside):
             if connection is not None:
                 connection.close()
-        self._writer = self._reader = None
+        self._connection = self._beside = None
+        self._lock.close()
 
     def _rows(self, statement: str, parameters: tuple[Any, ...]) -> list[Any]:
         try:
-            with self._reading:
-                connection = self._reader = self._reader or self._connect()
+            if not self._turn.acquire(blocking=False):
+                return self._rows_beside(statement, parameters)
+            try:
+                connection = self._connection = self._connection or self._connect()
                 return connection.execute(statement, parameters).fetchall()
+            finally:
+                self._turn.release()
         except sqlite3.Error as why:
             raise _as_library_error(why) from why
+
+    def _rows_beside(self, statement: str, parameters: tuple[Any, ...]) -> list[Any]:
+        with self._turn_beside:
+            connection = self._beside = self._beside or self._connect()
+            return connection.execute(statement, parameters).fetchall()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -343,6 +364,8 @@ class LedgerRecorder(SQLiteApplicationRecorder):
             connection.execute("PRAGMA journal_mode = WAL")
             # A reply is given only after the disk has the event.
             connection.execute("PRAGMA synchronous = FULL")
+            # In KiB: room for what the commands of a day come back to.
+            connection.execute("PRAGMA cache_size = -65536")
         except BaseException:
             connection.close()
             raise
@@ -369,15 +392,6 @@ def _notifications(rows: list[Any]) -> list[Notification]:
         put(notification, "__dict__", fields)
         found.append(notification)
     return found
-
-
-@contextmanager
-def _library_errors() -> Iterator[None]:
-    """sqlite3's errors under the library's names."""
-    try:
-        yield
-    except sqlite3.Error as why:
-        raise _as_library_error(why) from why
 
 
 def _as_library_error(why: sqlite3.Error) -> DatabaseError:

@@ -21,10 +21,10 @@ from domain.stage import LANDED
 from service.log import LedgerRecorder
 from service.projections import lead_list
 from service.projections.catch_up import CatchUp
-from service.projections.choosing import Selection
+from service.projections.choosing import EVERYTHING, Selection
 from service.projections.entries import Entries
 from service.projections.history import History, positions, version_known_at
-from service.projections.kept_days import KeptDays, Mark, mark_now, mark_within
+from service.projections.kept_days import KeptDays, Mark, MarkNow, mark_within
 from service.projections.leads import Leads, lead_members, leads
 from service.projections.members import FIELDS as MEMBER_FIELDS
 from service.projections.members import Members, members, names_of
@@ -36,6 +36,7 @@ from service.projections.pipeline import (
     Days,
     movements,
     pipeline,
+    pipeline_json,
     series,
     step_ends,
     times,
@@ -52,14 +53,17 @@ _LEAD = Prepared(
     ),
     ["id"],
 )
+# What was not asked before; None is kept of what was asked once.
+_NEVER: tuple[()] = ()
 # How many answers from the book are kept: each holds until the log goes on.
 _REMEMBERED = 256
 _BOOKMARK = Prepared(lambda _insert: sa.select(sa.func.min(bookmarks.c.position)), [])
-_EVERYTHING = Selection()
 _DAY = timedelta(days=1)
 
 # What was asked of the book: which answer, of which leads, from, to, as known at, by which days.
 Asked = tuple[str, Selection, date, date, int | None, str]
+# What the book says to it, as a dictionary or as the JSON of one.
+Said = Mapping[str, Any] | bytes
 _NOW = FOREVER - 1
 
 
@@ -92,22 +96,25 @@ class Reads:
         projections = (Members(), Leads(), History(), Entries(), Variants())
         self.catch_up = CatchUp(recorder, mapper, self.store, projections)
         self._seen = Lock()
-        self._data_version: int | None = None
+        # What the log's file was when its position was last read.
+        self._log_state: tuple[int, int] | None = None
         self._kept_days = KeptDays(self.store)
         self._past_days = PastDays(self.store)
-        self._answers: OrderedDict[Asked, tuple[Mark, dict[str, Any]] | None] = OrderedDict()
+        self._mark = MarkNow(self.store)
+        self._answers: OrderedDict[Asked, tuple[Mark, Any] | None] = OrderedDict()
         # The last position of the log that this process has seen.
         self.seen_position = 0
 
     def data_version(self) -> int:
-        """A number that changes whenever anything in the log's file did; notes the position."""
-        version = self._recorder.data_version()
-        if version != self._data_version:
+        """A number that changes whenever anything in the log's file did that was not recorded here;
+        notes the position, whoever recorded."""
+        state = self._recorder.data_version(), self._recorder.commits
+        if state != self._log_state:
             with self._seen:
-                # Read after the version: it may be later than that says, but never earlier.
+                # Read after the state: it may be later than that says, but never earlier.
                 self.seen_position = self._recorder.max_notification_id() or 0
-                self._data_version = version
-        return version
+                self._log_state = state
+        return state[0]
 
     def position(self) -> int:
         """The log's last position, to which the projections are brought before it returns."""
@@ -262,14 +269,21 @@ class Reads:
         end: date,
         known_at: int | None,
         by: str = OCCURRED,
-        position: int | None = None,
     ) -> dict[str, Any]:
         """The pipeline of a window, as known at a log position, by the days of what OCCURRED or
-        was RECOGNISED. ``position``: what ``position()`` gave just now."""
+        was RECOGNISED."""
+        self.position()
+        found, _ = self.pipeline_json(selection, start, end, known_at, by)
+        pipeline: dict[str, Any] = orjson.loads(found)
+        return pipeline
+
+    def pipeline_json(
+        self, selection: Selection, start: date, end: date, known_at: int | None, by: str
+    ) -> tuple[bytes, int]:
+        """The same as JSON, with the log position it reflects, for whoever called ``position()``
+        just now."""
         asked = ("pipeline", selection, start, end, known_at, by)
-        if position is None:
-            self.position()
-        return self._days(asked, lambda b: pipeline(b, start, end))
+        return self._days(asked, lambda b: pipeline_json(b, start, end))
 
     def movements(
         self,
@@ -282,7 +296,8 @@ class Reads:
         """Opening, in, out and closing of each stage in a window."""
         asked = ("movements", selection, start, end, known_at, by)
         self.position()
-        return self._days(asked, lambda b: movements(b, start, end))
+        answer: dict[str, Any] = self._days(asked, lambda b: movements(b, start, end))[0]
+        return answer
 
     def series(
         self,
@@ -303,7 +318,9 @@ class Reads:
             return {"step": step, "points": list(series(book, start, ends))}
 
         self.position()
-        return self._book((f"series by {step}", selection, start, end, known_at, by), answer)
+        asked = (f"series by {step}", selection, start, end, known_at, by)
+        found: dict[str, Any] = self._book(asked, answer)[0]
+        return found
 
     def times(
         self,
@@ -316,7 +333,8 @@ class Reads:
         """How long leads stay in each stage."""
         asked = ("times", selection, start, end, known_at, by)
         self.position()
-        return self._book(asked, lambda b: {"stages": times(b, start, end)})
+        found: dict[str, Any] = self._book(asked, lambda b: {"stages": times(b, start, end)})[0]
+        return found
 
     def whole_book_balances(self) -> bool:
         """The trial balance of everything ever posted."""
@@ -355,13 +373,13 @@ class Reads:
                 high = middle - 1
         return low
 
-    def _days(self, asked: Asked, ask: Callable[[Days], Mapping[str, Any]]) -> dict[str, Any]:
+    def _days(self, asked: Asked, ask: Callable[[Days], Said]) -> tuple[Any, int]:
         """What ``ask`` makes of a window's two ends; of the whole book they are kept."""
         _, selection, start, end, known_at, by = asked
-        if selection != _EVERYTHING or (known_at is None and by != OCCURRED):
+        if selection != EVERYTHING or (known_at is None and by != OCCURRED):
             return self._book(asked, ask)
 
-        def found(mark: Mark) -> tuple[Mark, Mapping[str, Any]]:
+        def found(mark: Mark) -> tuple[Mark, Said]:
             if known_at is not None:
                 then = min(known_at, mark.position)
                 return mark, ask(self._past_days.at(mark.build, then, by))
@@ -370,42 +388,45 @@ class Reads:
 
         return self._answer(asked, found)
 
-    def _book(self, asked: Asked, ask: Callable[[Book], Mapping[str, Any]]) -> dict[str, Any]:
+    def _book(self, asked: Asked, ask: Callable[[Book], Said]) -> tuple[Any, int]:
         _, selection, _, end, known_at, by = asked
         position = _NOW if known_at is None else known_at
         return self._rows(asked, lambda c: ask(Book(c, selection, day_of(end), position, by)))
 
-    def _rows(
-        self, asked: Asked, ask: Callable[[sa.Connection], Mapping[str, Any]]
-    ) -> dict[str, Any]:
+    def _rows(self, asked: Asked, ask: Callable[[sa.Connection], Said]) -> tuple[Any, int]:
         """What ``ask`` finds in a snapshot of the book."""
 
-        def found(_mark: Mark) -> tuple[Mark, Mapping[str, Any]]:
+        def found(_mark: Mark) -> tuple[Mark, Said]:
             with self.store.snapshot() as connection:
                 return mark_within(connection), ask(connection)
 
         return self._answer(asked, found)
 
-    def _answer(
-        self, asked: Asked, ask: Callable[[Mark], tuple[Mark, Mapping[str, Any]]]
-    ) -> dict[str, Any]:
-        """The answer as of where the caller has brought the book: the one given before, while
-        the book is the same."""
-        mark = mark_now(self.store)
-        before = asked in self._answers
-        kept = self._answers.get(asked)
-        if kept is not None and kept[0] == mark:
+    def _answer(self, asked: Asked, ask: Callable[[Mark], tuple[Mark, Said]]) -> tuple[Any, int]:
+        """The answer as of where the caller has brought the book, and that position: the one given
+        before, while the book is the same. JSON where ``ask`` says JSON, else a dictionary."""
+        mark = self._mark.now()
+        kept = self._answers.get(asked, _NEVER)
+        if kept and kept[0] == mark:
             self._answers.move_to_end(asked)
-            return kept[1]
+            return kept[1], mark.position
         mark, found = ask(mark)
-        _, _, start, end, known_at, by = asked
-        head = {"from": f"{start}", "to": f"{end}", "known_at": known_at, "by": by}
-        answer = {**head, "position": mark.position, "rule": RULE, **found}
+        answer = _headed(asked, mark.position, found)
         # What is asked for the first time is only noted: most of it never comes again.
-        self._answers[asked] = (mark, answer) if before else None
+        self._answers[asked] = None if kept is _NEVER else (mark, answer)
         if len(self._answers) > _REMEMBERED:
             self._answers.popitem(last=False)
-        return answer
+        return answer, mark.position
+
+
+def _headed(asked: Asked, position: int, found: Said) -> Any:
+    """``found`` under what was asked."""
+    _, _, start, end, known_at, by = asked
+    head = {"from": f"{start}", "to": f"{end}", "known_at": known_at, "by": by}
+    head |= {"position": position, "rule": RULE}
+    if isinstance(found, bytes):
+        return orjson.dumps(head)[:-1] + b"," + found[1:]
+    return {**head, **found}
 
 
 def day_of(end: date) -> str:

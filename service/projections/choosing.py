@@ -103,6 +103,10 @@ class Selection:
         return sa.select(rows.c.number).where(*(FILTERS[name](rows) for name in names))
 
 
+# Made once: most questions choose nothing.
+EVERYTHING = Selection()
+
+
 def rows_then(names: Iterable[str], as_of: str, known_at: int) -> sa.FromClause:
     """The rows that filters, or columns, of these names are asked of at such a moment."""
     columns = set(map(column_of, names))

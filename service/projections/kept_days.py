@@ -1,11 +1,13 @@
 """The whole book as it stood at the days that are asked for, kept in memory as the log goes on.
 
-The first who asks for a day adds it up from the totals, or from a day kept that is not long before
-it. From then on it is carried forward by the entries posted since. So a window costs no sums,
-however new, unless one of its ends is a day that nobody here asked for before. (By the days of
-what occurred, as known now; what was known in the past changes no more: see `past_days.py`.)
+The first who asks for a day adds up the days of its month from the totals. From then on they are
+carried forward by the entries posted since. So a window costs no sums, however new, unless one of
+its ends is in a month that nobody here asked for before. (By the days of what occurred, as known
+now; what was known in the past changes no more: see `past_days.py`.)
 """
 
+from calendar import monthrange
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from threading import Lock
@@ -14,7 +16,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from domain.posting import RECOGNISED
-from service.projections.choosing import Selection
+from service.projections.choosing import EVERYTHING
 from service.projections.entries import IN, OUT, entries, totals
 from service.projections.pipeline import Book, Stood, Sums
 from service.projections.store import Prepared, Store, bookmarks, builds
@@ -23,8 +25,7 @@ from service.projections.store import Prepared, Store, bookmarks, builds
 _MOST_DAYS = 4_000
 # Where more was posted at once, as by an import, adding up anew costs less.
 _MOST_ENTRIES = 200
-# In days: from a day so long before, adding what came between costs less than adding up all.
-_NEAR = 31
+_DAY = timedelta(days=1)
 
 _MARK = Prepared(
     lambda _insert: sa.select(bookmarks.c.position, sa.select(builds.c.id).scalar_subquery()).where(
@@ -32,6 +33,8 @@ _MARK = Prepared(
     ),
     [],
 )
+# It changes whenever another connection commits, as whoever writes has one of its own.
+_DATA_VERSION = Prepared(lambda _insert: sa.text("PRAGMA data_version"), [])
 _SINCE = Prepared(
     lambda _insert: (
         sa.select(
@@ -52,7 +55,12 @@ _SINCE = Prepared(
 )
 _BETWEEN = Prepared(
     lambda _insert: sa.select(
-        totals.c.account, totals.c.kind, totals.c.side, totals.c.leads, totals.c.fen
+        totals.c.period,
+        totals.c.account,
+        totals.c.kind,
+        totals.c.side,
+        totals.c.leads,
+        totals.c.fen,
     ).where(
         totals.c.length == sa.literal_column("10"),
         totals.c.by != sa.literal_column(f"'{RECOGNISED}'"),
@@ -81,6 +89,23 @@ def mark_of(row: Any) -> Mark:
 def mark_now(store: Store) -> Mark:
     """The book's mark."""
     return mark_of(store.first(_MARK))
+
+
+class MarkNow:
+    """The book's mark, read anew only when somebody committed to its file, or replaced it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: tuple[tuple[int, int], Mark] | None = None
+
+    def now(self) -> Mark:
+        """The mark."""
+        version = (self._store.generation, self._store.first(_DATA_VERSION)[0])
+        known = self._known
+        if known is None or known[0] != version:
+            # Read after the version: the mark may be later than that says, but never earlier.
+            known = self._known = version, mark_now(self._store)
+        return known[1]
 
 
 def mark_within(connection: sa.Connection) -> Mark:
@@ -115,7 +140,7 @@ class KeptDays:
                 kept = self._kept = _Kept(kept.mark, {})
             for day in wanted:
                 if day not in kept.days:
-                    kept.days[day] = _added_up(connection, kept.days, day)
+                    kept.days.update(_month_of(connection, kept.days, day))
         return kept
 
     def _carried(self, connection: sa.Connection, mark: Mark) -> _Kept:
@@ -131,17 +156,31 @@ class KeptDays:
         return _Kept(mark, {day: _later(stood, day, posted) for day, stood in before.days.items()})
 
 
-def _added_up(connection: sa.Connection, known: Mapping[date, Stood], day: date) -> Stood:
-    """``day`` from the nearest of the ``known`` days not long before it, else from the totals."""
-    near = (day - timedelta(days=back) for back in range(1, _NEAR))
-    earlier = next((other for other in near if other in known), None)
-    if earlier is None:
-        return Book(connection, Selection()).stood(day)
-    found = dict(known[earlier].sums)
-    for account, kind, side, leads, fen in _BETWEEN.all(connection, f"{earlier}", f"{day}"):
+def _month_of(
+    connection: sa.Connection, known: Mapping[date, Stood], day: date
+) -> dict[date, Stood]:
+    """Every day of the month that ``day`` is in; days on which nothing was posted share one."""
+    first = day.replace(day=1)
+    before = first - _DAY
+    stood = known.get(before) or Book(connection, EVERYTHING).stood(before)
+    posted: defaultdict[str, list[Any]] = defaultdict(list)
+    for period, *row in _BETWEEN.all(connection, f"{before}", f"{first:%Y-%m}-31"):
+        posted[period].append(row)
+    days = {}
+    for number in range(monthrange(day.year, day.month)[1]):
+        on = first + number * _DAY
+        if f"{on}" in posted:
+            stood = Stood(_plus(stood.sums, posted[f"{on}"]))
+        days[on] = stood
+    return days
+
+
+def _plus(sums: Sums, totals_of_day: Iterable[Sequence[Any]]) -> Sums:
+    found = dict(sums)
+    for account, kind, side, leads, fen in totals_of_day:
         count, money = found.get((account, kind, side), (0, 0))
         found[account, kind, side] = (count + leads, money + fen)
-    return Stood(found)
+    return found
 
 
 def _later(stood: Stood, day: date, posted: Iterable[Sequence[Any]]) -> Stood:

@@ -5,6 +5,7 @@ the same for a thousand leads as for a million. A selection of leads, or an earl
 is summed from the entries themselves.
 """
 
+import re
 from calendar import monthrange
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +13,7 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import Any, Protocol
 
+import orjson
 import sqlalchemy as sa
 
 from domain.money import yuan
@@ -251,6 +253,13 @@ class Stood:
         }
 
     @cached_property
+    def ending(self) -> str:
+        """The pipeline of a window that ends here, as JSON with gaps for what its beginning
+        changes (see `pipeline_json`)."""
+        text = orjson.dumps(_between(self, self)).decode().replace("%", "%%")
+        return _CHANGING.sub(r'\1:{"count":%d,"cny":"%s"}', text.replace('"tips":0', '"tips":%d'))
+
+    @cached_property
     def balanced(self) -> bool:
         """The trial balance: over all accounts, `outside` among them, the book sums to zero."""
         return not any(map(sum, zip(*self.sums.values(), strict=True)))
@@ -261,14 +270,36 @@ class Stood:
 
 
 def _since(before: list[int], now: list[int]) -> dict[str, Any]:
-    count, fen = now[0] - before[0], now[1] - before[1]
-    return {"count": count, "cny": yuan(fen) if fen else "0"}
+    return {"count": now[0] - before[0], "cny": yuan(now[1] - before[1])}
+
+
+# In the pipeline of no days at all: what a window's beginning changes, besides the tips.
+_CHANGING = re.compile(r'("entered"|"left"):{"count":0,"cny":"0"}')
 
 
 def pipeline(book: Days, start: date, end: date) -> dict[str, Any]:
     """Where every lead stands at ``end``, and what entered and left since ``start``."""
+    return _between(book.stood(start - _DAY), book.stood(end))
+
+
+def pipeline_json(book: Days, start: date, end: date) -> bytes:
+    """What ``pipeline`` says, as JSON: the text kept with the day ``end``, its gaps filled."""
     before, closing = book.stood(start - _DAY).tallies, book.stood(end)
-    now, shown = closing.tallies, closing.figures
+    now = closing.tallies
+    changes: list[Any] = [before[OUTSIDE].left[0] - now[OUTSIDE].left[0]]
+    for stage in STAGES:
+        earlier, later = before[stage], now[stage]
+        changes += (
+            later.came[0] - earlier.came[0],
+            yuan(later.came[1] - earlier.came[1]),
+            earlier.left[0] - later.left[0],
+            yuan(earlier.left[1] - later.left[1]),
+        )
+    return (closing.ending % tuple(changes)).encode()
+
+
+def _between(opening: Stood, closing: Stood) -> dict[str, Any]:
+    before, now, shown = opening.tallies, closing.tallies, closing.figures
     stages: list[dict[str, Any]] = [
         {
             "stage": stage,

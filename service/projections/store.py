@@ -165,6 +165,7 @@ class Store:
         if self._opened is not None:
             self._opened.close()
             self._opened = None
+        self.lock.close()
 
     def _current(self) -> "Opened":
         return self._opened or self._open()

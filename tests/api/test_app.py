@@ -1,7 +1,7 @@
 """Below the routes: what Flask would do at every request, and what goes out."""
 
 import pytest
-from flask import Flask
+from flask import Flask, g, has_app_context, has_request_context
 from werkzeug.exceptions import HTTPException
 
 from api.app import LedgerApp
@@ -28,6 +28,16 @@ def test_a_head_request_is_given_the_headers_of_the_answer_and_no_body(
     assert headed.status_code == 200 and headed.data == b""
     assert headed.headers["Content-Length"] == str(len(asked.data)) != "0"
     assert headed.headers["ETag"] == asked.headers["ETag"]
+
+
+def test_a_request_leaves_no_context_behind_and_shares_none(officer: Caller) -> None:
+    left = has_request_context(), has_app_context()
+    with officer.app.app_context():
+        g.holder = "somebody else"
+        for path, status in (("/v1/members", 200), ("/v1/nothing", 404), ("/v1/leads/x", 404)):
+            assert officer.get(path).status_code == status
+            assert g.holder == "somebody else"
+    assert (has_request_context(), has_app_context()) == left
 
 
 def test_a_path_with_a_slash_too_many_is_sent_on_to_where_it_meant(officer: Caller) -> None:

@@ -424,6 +424,22 @@ def test_a_body_over_one_mebibyte_is_too_large(office: Office, size: int) -> Non
     assert office.position == before
 
 
+def test_a_body_that_ends_before_its_length_is_not_taken_for_whole(
+    office: Office, member_id: str
+) -> None:
+    before = office.position
+    body = orjson.dumps(a_tip(member_id))
+    answer = office.officer.app.test_client().post(
+        "/v1/leads",
+        data=body,
+        headers={"Authorization": f"Bearer {office.officer.token}"},
+        content_type="application/json",
+        environ_overrides={"CONTENT_LENGTH": f"{len(body) + 1}"},
+    )
+    problem_of(answer, 400, "malformed")
+    assert office.position == before
+
+
 def test_chinese_is_sent_as_it_is_written(officer: Caller, member_id: str) -> None:
     answer = officer.post("/v1/leads", a_tip(member_id))
     assert "12英寸大晶圆项目".encode() in answer.data

@@ -101,7 +101,7 @@ def test_a_rebuild_elsewhere_drops_what_was_kept_and_what_was_answered(tmp_path:
         spoilt = raw(ledger.settings.projections)
         spoilt.execute("UPDATE totals SET leads = leads * 3")
         spoilt.close()
-        later = (YEAR[0], date(2025, 12, 30))
+        later = (YEAR[0], date(2025, 11, 30))
         assert answered(ledger, later)[0]["tips"] == 3
         assert answered(ledger, YEAR) == right
         other.reads.catch_up.rebuild()
@@ -128,7 +128,8 @@ def test_no_more_days_are_kept_than_there_is_room_for(tmp_path: Path) -> None:
         days = [date(2015, 1, 1) + timedelta(days=n) for n in range(6_000)]
         for part in (days[:3_000], days[3_000:]):
             found = kept.at(mark_now(ledger.reads.store), part)
-            assert len(found.days) == 3_000
+            # They come by whole months.
+            assert 3_000 <= len(found.days) <= 3_062
             assert [found.stood(day).tallies["tip"].standing[0] for day in part] == [
                 int(day >= date(2025, 3, 18)) for day in part
             ]

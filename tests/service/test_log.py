@@ -259,16 +259,32 @@ def test_a_save_of_an_iterator_that_fails_midway_records_nothing(tmp_path: Path)
         assert [event.id for event in whole_log(ledger)] == [1]
 
 
-def test_the_data_version_changes_with_every_save_and_with_nothing_else(tmp_path: Path) -> None:
+def test_a_save_shows_in_the_commits_here_and_in_the_data_version_elsewhere(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger, ledger_in(tmp_path) as other:
-        seen = ledger.log_recorder.data_version()
+        recorder = ledger.log_recorder
+        seen, commits = recorder.data_version(), recorder.commits
         whole_log(ledger)
-        assert ledger.log_recorder.data_version() == seen
-        register(other, "1")
-        register(ledger, "2")
-        later = ledger.log_recorder.data_version()
-        assert later != seen
-        assert other.log_recorder.data_version() == other.log_recorder.data_version()
+        register(ledger, "1")
+        assert (recorder.data_version(), recorder.commits) == (seen, commits + 1)
+        register(other, "2")
+        later = recorder.data_version()
+        assert later != seen and recorder.commits == commits + 1
+        # The other's save is not hidden by a save of our own between it and the question.
+        register(other, "3")
+        register(ledger, "4")
+        assert recorder.data_version() != later
+
+
+def test_what_is_read_in_the_midst_of_a_write_is_what_was_committed(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger:
+        register(ledger)
+        committed = whole_log(ledger)
+        with ledger.log_recorder.writing() as writer:
+            writer.execute("DELETE FROM stored_events")
+            assert whole_log(ledger) == committed
+            writer.execute("ROLLBACK")
+            writer.execute("BEGIN")
+        assert whole_log(ledger) == committed
 
 
 STREAMS = 4

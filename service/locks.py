@@ -45,10 +45,11 @@ class FileLock:
             self._threads.release()
 
     def close(self) -> None:
-        """Let go of the file."""
-        if self._handle is not None:
-            os.close(self._handle)
-        self._handle = None
+        """Let go of the file, once nobody here holds it."""
+        with self._threads:
+            if self._handle is not None:
+                os.close(self._handle)
+            self._handle = None
 
     def _open(self) -> int:
         try:

@@ -332,11 +332,12 @@ class LedgerRecorder(SQLiteApplicationRecorder):
             connection.execute("DELETE FROM readiness")
 
     def close(self) -> None:
-        """Let go of the file."""
-        for connection in (self._connection, self._beside):
-            if connection is not None:
-                connection.close()
-        self._connection = self._beside = None
+        """Let go of the file, once nobody is in the middle of reading or writing it here."""
+        with self._turn, self._turn_beside:
+            for connection in (self._connection, self._beside):
+                if connection is not None:
+                    connection.close()
+            self._connection = self._beside = None
         self._lock.close()
 
     def _rows(self, statement: str, parameters: tuple[Any, ...]) -> list[Any]:

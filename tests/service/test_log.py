@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 from typing import Any
 from unittest import TestCase
 from uuid import UUID, uuid4
@@ -321,6 +323,28 @@ def tail(barrier: Any, path: Path, _writer: int) -> list[tuple[int, UUID, int]]:
         seen += [(n.id, UUID(str(n.originator_id)), n.originator_version) for n in new]
     recorder.close()
     return seen
+
+
+def test_a_recorder_lets_go_of_its_file_beside_threads_that_read_and_write(tmp_path: Path) -> None:
+    """SQLite's own connections would be pulled from under them, and the process would die."""
+    recorder = LedgerRecorder(tmp_path / "ledger.sqlite", lock_timeout=30)
+    recorder.create_table()
+    stopped = Event()
+
+    def go_on(_worker: int) -> int:
+        rounds = 0
+        while not stopped.is_set():
+            recorder.insert_events([StoredEvent(uuid4(), 1, "t", b"s")])
+            rounds += len(recorder.select_notifications(None, 20)) > 0
+        return rounds
+
+    with ThreadPoolExecutor(3) as pool:
+        going = [pool.submit(go_on, worker) for worker in range(3)]
+        for _ in range(200):
+            recorder.close()
+        stopped.set()
+        assert sum(work.result() for work in going) > 0
+    recorder.close()
 
 
 def write_or_tail(barrier: Any, path: Path, writer: int) -> Any:

@@ -44,8 +44,9 @@ def correctable_table() -> str:
         ("settings", settings_table()),
         ("headings", "、".join(HEADINGS) + "."),
         ("correctable", correctable_table()),
+        ("benchmarks", (HOME / "tests/bench/RESULTS.md").read_text(encoding="utf-8").strip()),
     ],
-    ids=["settings", "headings", "correctable"],
+    ids=["settings", "headings", "correctable", "benchmarks"],
 )
 def test_the_readme_shows_what_the_code_has(part: str, text: str) -> None:
     found = re.search(

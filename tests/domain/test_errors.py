@@ -37,3 +37,9 @@ def test_not_ready_says_when_to_try_again() -> None:
     soon, later = NotReady("Wait."), NotReady("Wait longer.", 5)
     assert (str(soon), soon.retry_after) == ("Wait.", 1)
     assert (str(later), later.retry_after) == ("Wait longer.", 5)
+
+
+def test_what_no_reader_could_read_is_named_by_its_escape() -> None:
+    why = Invalid({"a\ud800": ["'\udfff' is no word, and 好 is one."]})
+    assert why.errors == {"a\\ud800": ["'\\udfff' is no word, and 好 is one."]}
+    assert str(why) == "a\\ud800: '\\udfff' is no word, and 好 is one."

@@ -130,6 +130,41 @@ def test_what_was_waived_stays_waived_when_something_else_is_put_right() -> None
     assert effective(lead.past)[2].waived == waived
 
 
+def test_what_was_recorded_after_a_correction_is_told_with_the_next_one() -> None:
+    history = (tipped(), negotiating(), corrected(2, manager="赵敏"), signed())
+    lead = lead_after(*history, corrected(4, number="HT-2"), groundbroken())
+    assert [event.TOPIC for event in effective(lead.past)] == [
+        "lead.tipped",
+        "lead.negotiation_opened",
+        "lead.signed",
+        "lead.groundbroken",
+    ]
+    assert lead.stage == "groundbroken"
+
+
+def test_a_correction_keeps_its_reason_of_several_lines_and_its_note() -> None:
+    lead = lead_after(*SIGNED)
+    correct(lead, 3, facts={"number": "HT-2"}, reason=" 合同\n编号录错 ", note="见附件")
+    (happened,) = recorded(lead)
+    assert (happened.facts["reason"], happened.facts["note"]) == ("合同\n编号录错", "见附件")
+
+
+def test_a_fact_that_is_none_of_the_event_is_refused_with_those_that_are() -> None:
+    lead = lead_after(*SIGNED)
+    with refusal(Invalid, of=lead) as caught:
+        correct(lead, 3, facts={"title": "x"})
+    (reason,) = caught.value.errors["facts.title"]
+    assert reason == (
+        "It cannot be put right in version 3 (signed on 2025-06-10); there it may be occurred_on, "
+        "note, number, investment, document_sha256."
+    )
+    with refusal(Invalid, of=lead) as caught:
+        correct(lead, 3)
+    assert caught.value.errors["facts"] == [
+        "Give the right facts, or say void: true; one of the two."
+    ]
+
+
 # Voided
 
 

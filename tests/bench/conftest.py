@@ -14,7 +14,6 @@ from service.settings import Settings
 from tests.bench.harness import RESULTS, Report, Server, serving, work
 from tests.bench.paper import write_ledger
 
-FILES = len(list(Path(__file__).parent.glob("test_*.py")))
 TIP: dict[str, Any] = {
     "title": "12英寸大晶圆项目",
     "summary": "一期投资十亿元，二期二十亿元，带动上下游企业落户。",
@@ -39,14 +38,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def report(request: pytest.FixtureRequest) -> Iterator[Report]:
-    """The run's figures; a run of every file keeps them in RESULTS.md."""
+def report() -> Iterator[Report]:
+    """The run's figures, which take the place of their last ones in RESULTS.md."""
     found = Report()
     yield found
-    ran = {item.path for item in request.session.items}
     print("\n\n" + found.markdown())
-    if len(ran) == FILES:
-        RESULTS.write_text(found.markdown(), encoding="utf-8")
+    before = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
+    RESULTS.write_text(found.markdown(before), encoding="utf-8")
 
 
 @dataclass(frozen=True)

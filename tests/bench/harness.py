@@ -43,6 +43,12 @@ class Limit(NamedTuple):
 
 
 REPORTED = Limit()
+HEAD = f"""\
+On {len(CORES)} cores. Each figure is the median of rounds in which both sides were measured in \
+turn, with the lowest and the highest round beside it.
+
+| figure | median | rounds | limit | | measured |
+|---|---|---|---|---|---|"""
 
 
 @dataclass(frozen=True)
@@ -87,25 +93,22 @@ class Report:
         print(f"\n  {figure}", flush=True)
         return figure
 
-    def markdown(self) -> str:
-        """All figures as a table."""
+    def markdown(self, before: str = "") -> str:
+        """All figures as a table; those of the table ``before`` that were not measured now stay."""
         commit = subprocess.run(  # noqa: PLW1510
             ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
         ).stdout.strip()
-        head = (
-            f"{date.today()}, commit {commit or 'unknown'}, {len(CORES)} cores, "  # noqa: DTZ011
-            f"Python {'.'.join(map(str, sys.version_info[:3]))}. Each figure is the median of "
-            "rounds in which both sides were measured in turn; lowest and highest round beside it."
-        )
-        lines = [head, "", "| figure | median | rounds | limit | |", "|---|---|---|---|---|"]
+        rows = {line.split(" | ")[0]: line for line in before.splitlines() if line[:2] == "| "}
+        for name in [name for name in rows if name in ("| figure", "|---")]:
+            del rows[name]
         for figure in self.figures:
             spread = f"{min(figure.rounds):.2f}–{max(figure.rounds):.2f}"
             mark = "" if figure.limit.allows(figure.value) else " **missed**"
-            lines.append(
+            rows[f"| {figure.name}"] = (
                 f"| {figure.name} | {figure.value:.2f}{figure.unit}{mark} | {spread} "
-                f"| {figure.limit} | {figure.detail} |"
+                f"| {figure.limit} | {figure.detail} | {date.today()} {commit} |"  # noqa: DTZ011
             )
-        return "\n".join(lines) + "\n"
+        return "\n".join([HEAD, *rows.values()]) + "\n"
 
 
 def check(*figures: Figure) -> None:

@@ -25,7 +25,8 @@ _PRAGMAS = (
     "locking_mode = EXCLUSIVE",
     "journal_mode = MEMORY",
     "synchronous = OFF",
-    "cache_size = -98304",
+    # In KiB: the rest of the file is in the memory of the kernel, which takes it back when it must.
+    "cache_size = -24576",
 )
 
 

@@ -79,7 +79,8 @@ def test_the_pipeline_of_a_district_in_the_past_costs_little_more_than_the_prese
 def test_ever_other_moments_are_reported(office: Office, report: Report) -> None:
     """Each moment's first question reads the book up to it; no limit is set for that one."""
     last = position_of(office)
-    moments = [Random(3).randrange(last // 4, last) for _ in range(2_000)]
+    chance = Random(3)
+    moments = [chance.randrange(last // 4, last) for _ in range(2_000)]
     paths = paths_of(office.token, 20_000)
     past = asked_of(office, with_moment(paths, moments))
     name = "GET /v1/pipeline as known at ever other positions, time"

@@ -6,7 +6,6 @@ synchronous FULL, and reading that builds its objects faster.
 """
 
 import sqlite3
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -29,7 +28,6 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
 
-from domain.errors import NotReady
 from service.locks import FileLock
 
 # In bytes: what the longest texts of one request come to, with room to spare.
@@ -164,18 +162,6 @@ def _named(stored: StoredEvent) -> str:
     return f"Event {stored.originator_version} of {stored.originator_id} ({stored.topic}){at}"
 
 
-class _Save:
-    """Events that wait to be saved together, and what became of them once ``done``."""
-
-    __slots__ = ("done", "error", "events", "positions")
-
-    def __init__(self, events: list[StoredEvent]) -> None:
-        self.events = events
-        self.positions: list[int] = []
-        self.error: Exception | None = None
-        self.done = False
-
-
 class LedgerRecorder(SQLiteApplicationRecorder):
     """Keeps the log in one SQLite file; a position is the row id, which only grows.
 
@@ -192,9 +178,6 @@ class LedgerRecorder(SQLiteApplicationRecorder):
         self._turn, self._turn_beside = Lock(), Lock()
         self._connection: sqlite3.Connection | None = None
         self._beside: sqlite3.Connection | None = None
-        # What waits to be saved, and whose turn it is to save it all.
-        self._saves: deque[_Save] = deque()
-        self._saving = Lock()
         # How many transactions this recorder committed: `data_version()` does not count them.
         self.commits = 0
 
@@ -235,85 +218,20 @@ class LedgerRecorder(SQLiteApplicationRecorder):
             self.commits += 1
 
     def insert_events(self, stored_events: Iterable[StoredEvent], **_: Any) -> Sequence[int]:
-        """Append all or none; their positions. IntegrityError when one's version is taken.
+        """Append all or none, in one transaction; their positions.
 
-        Lists that wait for the lock at the same time are saved in one transaction, so that one
-        wait for the disk serves them all; each is still whole or not there. Takes any other
-        iterable by itself, so that an import of a million events needs no list of them.
+        IntegrityError when one's version is taken. Takes any iterable, so that an import of
+        a million events needs no list of them.
         """
-        if not isinstance(stored_events, list):
-            with self.writing() as connection:
-                return self._inserted(connection, stored_events)
-        save = _Save(stored_events)
-        self._saves.append(save)
-        self._take_turn(save)
-        try:
-            if not save.done:
-                self._save_all(save)
-        finally:
-            self._saving.release()
-        if save.error is not None:
-            raise save.error
-        return save.positions
-
-    def _take_turn(self, save: "_Save") -> None:
-        """Wait for those who are saving, who may save this as well; not for ever."""
-        if self._saving.acquire(timeout=self._timeout):
-            return
-        try:
-            self._saves.remove(save)
-        except ValueError:
-            # It is being saved this moment.
-            self._saving.acquire()
-            return
-        raise NotReady(f"Waited {self._timeout} s to write; others are still busy.")
-
-    def _save_all(self, save: "_Save") -> None:
-        """Everything that waits by the time the lock is had, ``save`` among it."""
-        taken: list[_Save] = []
-        try:
-            with self.writing() as connection:
-                while self._saves:
-                    taken.append(self._saves.popleft())
-                for each in taken:
-                    self._save_one(connection, each, alone=len(taken) == 1)
-        except BaseException as why:
-            if not taken:
-                self._saves.remove(save)
-                raise
-            for each in taken:
-                # Nothing of the transaction was kept, whoever's fault it was.
-                each.error = why if isinstance(why, Exception) else OperationalError(repr(why))
-                each.done = True
-            if not isinstance(why, Exception):
-                raise
-        for each in taken:
-            each.done = True
-
-    def _save_one(self, connection: sqlite3.Connection, save: "_Save", *, alone: bool) -> None:
-        """One list, whole or not at all; a version that is taken spoils no other list."""
-        if alone:
-            save.positions = self._inserted(connection, save.events)
-            return
-        connection.execute("SAVEPOINT one")
-        try:
-            save.positions = self._inserted(connection, save.events)
-        except sqlite3.IntegrityError as why:
-            connection.execute("ROLLBACK TO one")
-            save.error = _as_library_error(why)
-        connection.execute("RELEASE one")
-
-    def _inserted(
-        self, connection: sqlite3.Connection, stored_events: Iterable[StoredEvent]
-    ) -> list[int]:
-        insert = self.insert_events_statement
-        return [
-            connection.execute(
-                insert, (_key(s.originator_id), s.originator_version, s.topic, s.state)
-            ).lastrowid
-            or 0
-            for s in stored_events
-        ]
+        with self.writing() as connection:
+            insert = self.insert_events_statement
+            return [
+                connection.execute(
+                    insert, (_key(s.originator_id), s.originator_version, s.topic, s.state)
+                ).lastrowid
+                or 0
+                for s in stored_events
+            ]
 
     def select_events(
         self,

@@ -228,8 +228,8 @@ class Reads:
         with self.store.reading() as connection:
             return connection.execute(mine).first() is not None
 
-    def _events(self, lead_id: UUID, upto: int | None, after: int = 0) -> list[Any]:
-        stored = self._recorder.select_events(lead_id, gt=after, lte=upto)
+    def _events(self, lead_id: UUID, upto: int | None) -> list[Any]:
+        stored = self._recorder.select_events(lead_id, lte=upto)
         return [self._mapper.to_domain_event(event) for event in stored]
 
     # Members

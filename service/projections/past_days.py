@@ -13,9 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from domain.posting import OCCURRED, RECOGNISED
 from service.projections.entries import IN, OUT, entries
-from service.projections.pipeline import Stood
+from service.projections.pipeline import OTHER, Stood
 from service.projections.store import Prepared, Store
 
 # A past of three years and a hundred kinds of entries a day is some megabytes.
@@ -83,9 +82,8 @@ class PastDays:
         with self._turn:
             past = self._pasts.get(asked)
             if past is None:
-                other = RECOGNISED if by == OCCURRED else OCCURRED
                 with self._store.snapshot() as connection:
-                    past = Past(_POSTED.all(connection, known_at, other))
+                    past = Past(_POSTED.all(connection, known_at, OTHER[by]))
                 self._pasts[asked] = past
             self._pasts.move_to_end(asked)
             if len(self._pasts) > _MOST_PASTS:

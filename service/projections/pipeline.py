@@ -38,7 +38,7 @@ from service.projections.store import FOREVER, LAST_DAY, Prepared
 RULE = "1"
 MOST_STEPS = 1000
 # Which entries a book leaves out: those of the other one alone.
-_OTHER = {OCCURRED: RECOGNISED, RECOGNISED: OCCURRED}
+OTHER = {OCCURRED: RECOGNISED, RECOGNISED: OCCURRED}
 
 # (account, kind, side) → [count, fen]
 Sums = Mapping[tuple[str, str, str], tuple[int, int]]
@@ -79,7 +79,7 @@ class Book:
         if self._whole:
             day = f"{upto}"
             rows: Iterable[Any] = _PREFIX.all(
-                self._connection, day[:4], day[:7], day, _OTHER[self._by]
+                self._connection, day[:4], day[:7], day, OTHER[self._by]
             )
         else:
             upto_then = entries.c.occurred_on <= f"{upto}"
@@ -98,7 +98,7 @@ class Book:
         """(day, account, leads, fen), by day, of what changed from ``start`` to ``end``."""
         if self._whole:
             rows: Iterable[Any] = self._connection.execute(
-                _DAILY, {"first": f"{start}", "last": f"{end}", "other": _OTHER[self._by]}
+                _DAILY, {"first": f"{start}", "last": f"{end}", "other": OTHER[self._by]}
             )
         else:
             day = entries.c.occurred_on
@@ -134,7 +134,7 @@ class Book:
 
     def _conditions(self, *which: sa.ColumnElement[bool]) -> list[sa.ColumnElement[bool]]:
         """``which`` entries, of this book, as known then, of the leads that are meant."""
-        conditions = [*which, entries.c.by != _OTHER[self._by]]
+        conditions = [*which, entries.c.by != OTHER[self._by]]
         if self._position < FOREVER - 1:
             conditions.append(entries.c.position <= self._position)
         if self._chosen is not None:

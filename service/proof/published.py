@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from domain.errors import NotReady
 from service.log import moment_text
-from service.projections.store import Store
+from service.projections.store import Prepared, Store
 from service.settings import Settings
 
 metadata = sa.MetaData()
@@ -42,6 +42,13 @@ alarms = sa.Table(
     sa.Column("reason", sa.Text),
     # When the keeper went on after the ruling.
     sa.Column("resumed_at", sa.String(32)),
+)
+
+_STANDING = Prepared(
+    lambda _insert: (
+        sa.select(alarms.c.detail).where(alarms.c.ruled_at.is_(None)).order_by(alarms.c.id)
+    ),
+    [],
 )
 
 
@@ -78,8 +85,9 @@ class Published:
     def alarm(self, data_version: int) -> str | None:
         """What does not hold, until it is ruled on. ``data_version`` is the ledger file's."""
         if data_version != self._as_of:
-            standing = self.standing()
-            self._alarm = standing[0] if standing else None
+            # Whenever another worker has recorded something, so at almost every command.
+            first = self.store.first(_STANDING)
+            self._alarm = first[0] if first else None
             self._as_of = data_version
         return self._alarm
 
@@ -91,9 +99,8 @@ class Published:
 
     def standing(self) -> list[str]:
         """The alarms that nobody has ruled on, the oldest first."""
-        unruled = sa.select(alarms.c.detail).where(alarms.c.ruled_at.is_(None))
         with self.store.reading() as connection:
-            return list(connection.execute(unruled.order_by(alarms.c.id)).scalars())
+            return [detail for (detail,) in _STANDING.all(connection)]
 
     def alarm_rows(self) -> list[dict[str, str | None]]:
         """Every alarm there was, the newest first, and how it was ruled on."""

@@ -48,7 +48,9 @@ class StampedResponses:
         name = environ[_REQUEST_ID] = secrets.token_hex(16)
 
         def stamped(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            position = max(environ.get(_POSITION, 0), self._ledger.reads.seen_position)
+            position = environ.get(_POSITION)
+            if position is None:
+                position = self._ledger.reads.seen_position
             headers += [
                 ("Ledger-Position", str(position)),
                 ("X-Request-Id", name),

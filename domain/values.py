@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from functools import cache
 
 from domain.errors import Invalid
 
@@ -72,8 +73,13 @@ def parse_day(field: str, text: str) -> date:
 
 
 def _fits(shape: str, text: str) -> bool:
+    return _whole(shape).fullmatch(text) is not None
+
+
+@cache
+def _whole(shape: str) -> re.Pattern[str]:
     # Of the shape's own ^ and $ the latter would let a line break through.
-    return re.fullmatch(shape[1:-1], text) is not None
+    return re.compile(shape[1:-1])
 
 
 def district_fault(code: str) -> str | None:

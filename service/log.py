@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -54,6 +55,8 @@ def has_tables(path: Path, names: Iterable[str]) -> bool:
     return set(names) <= made
 
 
+# A command writes the moment it was given several times.
+@lru_cache(maxsize=16)
 def moment_text(moment: datetime) -> str:
     """RFC 3339 of a moment in UTC, ending in Z, always with microseconds: it sorts as text."""
     return moment.isoformat(timespec="microseconds")[:26] + "Z"

@@ -96,25 +96,30 @@ class Reads:
         projections = (Members(), Leads(), History(), Entries(), Variants())
         self.catch_up = CatchUp(recorder, mapper, self.store, projections)
         self._seen = Lock()
-        # What the log's file was when its position was last read.
-        self._log_state: tuple[int, int] | None = None
+        # What the log's file was when somebody last looked, and when its position was last read.
+        self._log_state, self._seen_state = (0, 0), (-1, 0)
+        self._seen_position = 0
         self._kept_days = KeptDays(self.store)
         self._past_days = PastDays(self.store)
         self._mark = MarkNow(self.store)
         self._answers: OrderedDict[Asked, tuple[Mark, Any] | None] = OrderedDict()
-        # The last position of the log that this process has seen.
-        self.seen_position = 0
 
     def data_version(self) -> int:
         """A number that changes whenever anything in the log's file did that was not recorded here;
-        notes the position, whoever recorded."""
-        state = self._recorder.data_version(), self._recorder.commits
-        if state != self._log_state:
+        takes note that the log may have gone on, whoever recorded."""
+        state = self._log_state = self._recorder.data_version(), self._recorder.commits
+        return state[0]
+
+    @property
+    def seen_position(self) -> int:
+        """The last position of the log, or a later one than when ``data_version()`` looked."""
+        if self._seen_state != self._log_state:
             with self._seen:
                 # Read after the state: it may be later than that says, but never earlier.
-                self.seen_position = self._recorder.max_notification_id() or 0
-                self._log_state = state
-        return state[0]
+                state = self._log_state
+                self._seen_position = self._recorder.max_notification_id() or 0
+                self._seen_state = state
+        return self._seen_position
 
     def position(self) -> int:
         """The log's last position, to which the projections are brought before it returns."""

@@ -18,6 +18,17 @@ _OURS = "/v1/"
 _ID = re.compile("<([a-z_]+)>")
 
 
+def application_context() -> AppContext:
+    """What ``current_app`` and ``g`` speak of, for whoever asks so often that their own asking
+    is felt."""
+    return _cv_app.get()
+
+
+def request_now() -> Request:
+    """What ``request`` speaks of, likewise."""
+    return _cv_request.get().request
+
+
 class NoSessions(SessionInterface):
     """Every request proves itself by its token: there is no session to open, or to keep."""
 

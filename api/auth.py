@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import g
-
+from api.app import application_context
 from api.errors import Unauthenticated
 from domain.actor import Actor, now
 from domain.errors import Forbidden, NotFound
@@ -30,11 +29,12 @@ def authenticate(ledger: Ledger, environ: Mapping[str, Any]) -> Holder:
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("Send a token: 'Authorization: Bearer ll_…'.")
-    g.data_version = data_version = ledger.reads.data_version()
+    about = application_context().g
+    about.data_version = data_version = ledger.reads.data_version()
     holder = ledger.tokens.holder(token.strip(), data_version)
     if holder is None:
         raise Unauthenticated("This token was never issued here.")
-    g.holder = holder
+    about.holder = holder
     return holder
 
 
@@ -56,7 +56,7 @@ def actor_for(holder: Holder, request_id: str) -> Actor:
 
 def own_member() -> str | None:
     """The one member whose leads this request may see; None when it may see all."""
-    holder: Holder = g.holder
+    holder: Holder = application_context().g.holder
     return holder.member_id if holder.role == "member" else None
 
 

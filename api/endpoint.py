@@ -12,11 +12,12 @@ from operator import methodcaller
 from typing import Any
 
 import orjson
-from flask import Response, current_app, g, request
+from flask import Response
 from flask_smorest import Blueprint
 from marshmallow import Schema
 from werkzeug.exceptions import NotAcceptable
 
+from api.app import application_context, request_now
 from api.auth import actor_for, authenticate, check_may
 from api.json_body import json_body
 from api.loading import Loader
@@ -40,7 +41,7 @@ View = Callable[..., Reply | Response]
 
 def ledger() -> Ledger:
     """The application's ledger."""
-    found: Ledger = current_app.extensions["ledger"]
+    found: Ledger = application_context().app.extensions["ledger"]
     return found
 
 
@@ -72,19 +73,19 @@ def endpoint(
     def declare(view: View) -> View:
         @wraps(view)
         def answering(**path: Any) -> Reply | Response:
-            office, environ = ledger(), request.environ
+            about, office, environ = application_context().g, ledger(), request_now().environ
             holder = authenticate(office, environ)
             check_may(holder, action)
-            g.kind = _accepted(also, environ)
+            about.kind = _accepted(also, environ)
             if body is not None:
-                path["body"] = load_body(json_body(request))
+                path["body"] = load_body(json_body(request_now()))
             if query is not None:
                 path["query"] = asked(environ["QUERY_STRING"])
             elif environ["QUERY_STRING"]:
                 load_query(_query_words(environ["QUERY_STRING"]))
             if method == "GET":
-                g.position = office.reads.caught_up()
-                warn(office.published.alarm(g.data_version), environ)
+                about.position = office.reads.caught_up()
+                warn(office.published.alarm(about.data_version), environ)
                 return view(**path)
             with acting(actor_for(holder, request_id())):
                 return view(**path)
@@ -102,6 +103,7 @@ def endpoint(
 
 def call(body: Any) -> Call:
     """The command's idempotency key, its digest, and the versions the client knows."""
+    request = request_now()
     environ = request.environ
     key = environ.get("HTTP_IDEMPOTENCY_KEY")
     if key is not None and not (0 < len(key) <= _KEY_LENGTH and _visible(key)):
@@ -111,7 +113,7 @@ def call(body: Any) -> Call:
         orjson.dumps([request.method, request.path, body], option=orjson.OPT_SORT_KEYS)
     ).hexdigest()
     known = _known_versions(environ.get("HTTP_IF_MATCH"))
-    return Call(token=g.holder.id, digest=digest, key=key, if_match=known)
+    return Call(token=application_context().g.holder.id, digest=digest, key=key, if_match=known)
 
 
 def _visible(text: str) -> bool:
@@ -128,6 +130,7 @@ def _known_versions(header: str | None) -> frozenset[int] | None:
 
 def answered(answer: Answer) -> Reply:
     """A command's answer: the subject, its version as ETag, the position it was recorded at."""
+    request = request_now()
     response = _json(orjson.dumps(answer.body), f'"{answer.version}"', answer.status)
     if answer.status == 201:
         response.headers.append(("Location", f"{request.path}/{answer.subject}"))
@@ -150,7 +153,7 @@ def shown(
         etag = f'"{version}"'
     else:
         etag = f'W/"{tag or blake2b(data, digest_size=12).hexdigest()}"'
-    environ = request.environ
+    environ = request_now().environ
     reflects(position, environ)
     known = environ.get("HTTP_IF_NONE_MATCH")
     if known is not None and _matches(known, etag):
@@ -174,7 +177,7 @@ def _accepted(also: Mapping[str, Any], environ: Mapping[str, Any]) -> str:
     if accept in (None, "", "*/*", _JSON):
         return _JSON
     # From the most to the least specific range that says something of JSON.
-    wanted = {range_.partition(";")[0].strip(): q for range_, q in request.accept_mimetypes}
+    wanted = {range_.partition(";")[0].strip(): q for range_, q in request_now().accept_mimetypes}
     said = [wanted[r] for r in (_JSON, "application/*", "*/*") if r in wanted]
     liked = max(also, key=lambda kind: wanted.get(kind, 0), default=_JSON)
     if wanted.get(liked, 0) > (said[0] if said else 0):
@@ -190,7 +193,7 @@ def _query_words(query_string: str) -> dict[str, str]:
     if _PLAIN_QUERY.fullmatch(query_string):
         pairs = [(word[0], word[2]) for word in map(_HALVES, query_string.split("&"))]
     else:
-        pairs = list(request.args.items(multi=True))
+        pairs = list(request_now().args.items(multi=True))
     words = dict(pairs)
     if len(words) < len(pairs):
         names = [name for name, _ in pairs]

@@ -410,7 +410,7 @@ class Reads:
     def _answer(self, asked: Asked, ask: Callable[[Mark], tuple[Mark, Said]]) -> tuple[Any, int]:
         """The answer as of where the caller has brought the book, and that position: the one given
         before, while the book is the same. JSON where ``ask`` says JSON, else a dictionary."""
-        mark = self._mark.now()
+        mark = self._mark.now(self.seen_position)
         kept = self._answers.get(asked, _NEVER)
         if kept and kept[0] == mark:
             self._answers.move_to_end(asked)
@@ -427,10 +427,12 @@ class Reads:
 def _headed(asked: Asked, position: int, found: Said) -> Any:
     """``found`` under what was asked."""
     _, _, start, end, known_at, by = asked
+    if isinstance(found, bytes):
+        known = "null" if known_at is None else known_at
+        text = f'{{"from":"{start}","to":"{end}","known_at":{known},"by":"{by}",'
+        return f'{text}"position":{position},"rule":"{RULE}",'.encode() + found[1:]
     head = {"from": f"{start}", "to": f"{end}", "known_at": known_at, "by": by}
     head |= {"position": position, "rule": RULE}
-    if isinstance(found, bytes):
-        return orjson.dumps(head)[:-1] + b"," + found[1:]
     return {**head, **found}
 
 

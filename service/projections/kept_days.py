@@ -33,8 +33,6 @@ _MARK = Prepared(
     ),
     [],
 )
-# It changes whenever another connection commits, as whoever writes has one of its own.
-_DATA_VERSION = Prepared(lambda _insert: sa.text("PRAGMA data_version"), [])
 _SINCE = Prepared(
     lambda _insert: (
         sa.select(
@@ -92,19 +90,18 @@ def mark_now(store: Store) -> Mark:
 
 
 class MarkNow:
-    """The book's mark, read anew only when somebody committed to its file, or replaced it."""
+    """The book's mark, read anew only when the log went on, or another book took its place."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: tuple[tuple[int, int], Mark] | None = None
+        self._known: tuple[int, Mark] | None = None
 
-    def now(self) -> Mark:
-        """The mark."""
-        version = (self._store.generation, self._store.first(_DATA_VERSION)[0])
-        known = self._known
-        if known is None or known[0] != version:
-            # Read after the version: the mark may be later than that says, but never earlier.
-            known = self._known = version, mark_now(self._store)
+    def now(self, position: int) -> Mark:
+        """The mark, or the one of a moment ago. ``position``: the log's, which the book reflects
+        by now; nothing can have come to a book that reflected it when its mark was read."""
+        generation, known = self._store.generation, self._known
+        if known is None or known[0] != generation or known[1].position < position:
+            known = self._known = generation, mark_now(self._store)
         return known[1]
 
 

@@ -8,9 +8,10 @@ is summed from the entries themselves.
 import re
 from calendar import monthrange
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cached_property
+from operator import sub
 from typing import Any, Protocol
 
 import orjson
@@ -260,6 +261,16 @@ class Stood:
         return _CHANGING.sub(r'\1:{"count":%d,"cny":"%s"}', text.replace('"tips":0', '"tips":%d'))
 
     @cached_property
+    def changing(self) -> Sequence[int]:
+        """What fills these gaps, but for the same of the day before a window's beginning: the
+        tips; then of each stage leads and fen that entered, leads and fen that left."""
+        found = [-self.tallies[OUTSIDE].left[0]]
+        for stage in STAGES:
+            tally = self.tallies[stage]
+            found += (*tally.came, -tally.left[0], -tally.left[1])
+        return found
+
+    @cached_property
     def balanced(self) -> bool:
         """The trial balance: over all accounts, `outside` among them, the book sums to zero."""
         return not any(map(sum, zip(*self.sums.values(), strict=True)))
@@ -284,17 +295,9 @@ def pipeline(book: Days, start: date, end: date) -> dict[str, Any]:
 
 def pipeline_json(book: Days, start: date, end: date) -> bytes:
     """What ``pipeline`` says, as JSON: the text kept with the day ``end``, its gaps filled."""
-    before, closing = book.stood(start - _DAY).tallies, book.stood(end)
-    now = closing.tallies
-    changes: list[Any] = [before[OUTSIDE].left[0] - now[OUTSIDE].left[0]]
-    for stage in STAGES:
-        earlier, later = before[stage], now[stage]
-        changes += (
-            later.came[0] - earlier.came[0],
-            yuan(later.came[1] - earlier.came[1]),
-            earlier.left[0] - later.left[0],
-            yuan(earlier.left[1] - later.left[1]),
-        )
+    opening, closing = book.stood(start - _DAY), book.stood(end)
+    changes: list[Any] = list(map(sub, closing.changing, opening.changing))
+    changes[2::2] = map(yuan, changes[2::2])
     return (closing.ending % tuple(changes)).encode()
 
 

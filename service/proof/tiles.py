@@ -20,7 +20,6 @@ from service.settings import Settings
 BATCH = 8_192
 _WIDTH = 256
 _BITS = 8
-_SIZE = len(tree.EMPTY)
 
 metadata = sa.MetaData()
 tiles = sa.Table(
@@ -109,19 +108,18 @@ class View:
                 start += 1 << level
         return tree.Frontier(size, hashes)
 
-    def leaves(self, start: int, count: int) -> list[bytes]:
-        """The hashes of so many leaves, fewer at the end."""
-        found: list[bytes] = []
-        for number in range(start // _WIDTH, (start + count - 1) // _WIDTH + 1):
-            found += _hashes(self._connection, 0, number)
-        skipped = start % _WIDTH
-        return found[skipped : skipped + count]
+    def leaves(self, start: int, count: int) -> bytes:
+        """The hashes of so many leaves, one behind the other; of fewer at the end."""
+        numbers = range(start // _WIDTH, (start + count - 1) // _WIDTH + 1)
+        rows = [_TILE.one(self._connection, 0, number) for number in numbers]
+        skipped = start % _WIDTH * tree.SIZE
+        return b"".join(row[0] for row in rows if row)[skipped : skipped + count * tree.SIZE]
 
     def check(self) -> None:
         """Inconsistent unless each full tile's root stands in the tile above it."""
         full = sa.select(tiles).order_by(tiles.c.level, tiles.c.number)
         for level, number, hashes in self._connection.execute(full):
-            if len(hashes) == _WIDTH * _SIZE:
+            if len(hashes) == _WIDTH * tree.SIZE:
                 root = _root(_split(hashes))
                 if self.subtree((level + 1) * _BITS, number) != root:
                     raise tree.Inconsistent(f"Tile {number} of level {level} is another.")
@@ -225,7 +223,7 @@ def _hashes(connection: sa.Connection, level: int, number: int) -> list[bytes]:
 
 
 def _split(data: bytes) -> list[bytes]:
-    return [data[at : at + _SIZE] for at in range(0, len(data), _SIZE)]
+    return [data[at : at + tree.SIZE] for at in range(0, len(data), tree.SIZE)]
 
 
 def _new_runs(mark: Mark, positions: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -11,6 +11,8 @@ from hashlib import sha256
 
 HASH = "sha256"
 EMPTY = sha256(b"").digest()
+# Bytes of a hash.
+SIZE = len(EMPTY)
 _length = struct.Struct(">Q").pack
 
 # position in the log, originator id, version, topic, state

@@ -53,6 +53,7 @@ def endpoint(
     answer: type[Schema],
     *,
     body: Schema | None = None,
+    bodiless: bool = False,
     query: Schema | None = None,
     status: int = 200,
     refusals: tuple[int, ...] = (),
@@ -60,7 +61,8 @@ def endpoint(
 ) -> Callable[[View], View]:
     """Declare a route. The view gets ``query`` or ``body``, loaded, besides the path's parts.
 
-    ``also`` describes what is answered besides JSON, by content type: ``g.kind`` says which.
+    ``bodiless``: no body at all is one that says nothing. ``also`` describes what is answered
+    besides JSON, by content type: ``g.kind`` says which.
     """
 
     load_body, load_query = Loader(body or Schema()).load, Loader(query or Schema()).load
@@ -78,7 +80,7 @@ def endpoint(
             check_may(holder, action)
             about.kind = _accepted(also, environ)
             if body is not None:
-                path["body"] = load_body(json_body(request_now()))
+                path["body"] = load_body(json_body(request_now(), bodiless=bodiless))
             if query is not None:
                 path["query"] = asked(environ["QUERY_STRING"])
             elif environ["QUERY_STRING"]:
@@ -90,7 +92,7 @@ def endpoint(
             with acting(actor_for(holder, request_id())):
                 return view(**path)
 
-        described = operation(method, answer, body, query, status, refusals)
+        described = operation(method, answer, body, query, status, refusals, bodiless=bodiless)
         described["responses"][str(status)]["content"].update(also)
         described["operationId"] = f"{blueprint.name}_{view.__name__}"
         # Only its description: what else flask-smorest wraps the view in says nothing more.
@@ -128,12 +130,15 @@ def _known_versions(header: str | None) -> frozenset[int] | None:
     return frozenset(int(tag) for tag in quoted if _VERSION.fullmatch(tag))
 
 
-def answered(answer: Answer) -> Reply:
-    """A command's answer: the subject, its version as ETag, the position it was recorded at."""
+def answered(answer: Answer, place: str | None = None) -> Reply:
+    """A command's answer: the subject, its version as ETag, the position it was recorded at.
+
+    ``place``: the path under which a new subject is found, if not the request's.
+    """
     request = request_now()
     response = _json(orjson.dumps(answer.body), f'"{answer.version}"', answer.status)
     if answer.status == 201:
-        response.headers.append(("Location", f"{request.path}/{answer.subject}"))
+        response.headers.append(("Location", f"{place or request.path}/{answer.subject}"))
     if answer.replayed:
         response.headers.append(("Idempotent-Replay", "true"))
     if answer.position is not None:

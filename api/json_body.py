@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from flask import Request
@@ -20,8 +21,13 @@ class Malformed(HTTPException):
     code = 400
 
 
-def json_body(request: Request) -> Any:
-    """The body as Python values; Malformed or UnsupportedMediaType says what is wrong."""
+def json_body(request: Request, *, bodiless: bool = False) -> Any:
+    """The body as Python values; Malformed or UnsupportedMediaType says what is wrong.
+
+    ``bodiless``: a request without a body is one with an empty object.
+    """
+    if bodiless and _has_none(request.environ):
+        return {}
     said = request.environ.get("CONTENT_TYPE")
     if said != "application/json" and request.mimetype != "application/json":
         sent = request.mimetype or "nothing"
@@ -39,6 +45,12 @@ def json_body(request: Request) -> Any:
     except ValueError as why:
         # Python refuses to read integers of thousands of digits.
         raise Malformed(f"The body has a number that cannot be read: {why}.") from None
+
+
+def _has_none(environ: Mapping[str, Any]) -> bool:
+    return environ.get("CONTENT_LENGTH") in (None, "", "0") and (
+        "HTTP_TRANSFER_ENCODING" not in environ
+    )
 
 
 def _sent(request: Request) -> bytes:

@@ -80,6 +80,8 @@ def operation(
     query: Schema | None,
     status: int,
     refusals: tuple[int, ...],
+    *,
+    bodiless: bool,
 ) -> dict[str, Any]:
     """The description of one operation, for the blueprint's ``doc``."""
     etag = {"ETag": {"description": "The version.", "schema": {"type": "string"}}}
@@ -108,7 +110,7 @@ def operation(
     }
     if body is not None:
         described["requestBody"] = {
-            "required": True,
+            "required": not bodiless,
             "content": {"application/json": {"schema": body}},
         }
     return described

@@ -127,6 +127,11 @@ def District(**more: Any) -> Coded:  # noqa: N802 - it is used as a field class
     return Coded(district_fault, _DISTRICT, **more)
 
 
+def DistrictPrefix(**more: Any) -> Coded:  # noqa: N802 - it is used as a field class
+    """A province, a city or a district: two, four or six digits."""
+    return Coded(district_prefix_fault, _PREFIX, **more)
+
+
 def MembersIn(**more: Any) -> fields.List[Any]:  # noqa: N802 - it is used as a field class
     """The members of a tip."""
     return fields.List(
@@ -439,14 +444,14 @@ class Paged(Request):
 class MembersQuery(Paged):
     """Which members."""
 
-    district = Coded(district_prefix_fault, _PREFIX)
+    district = DistrictPrefix()
     sector = Text(100)
 
 
 class Selected(Request):
     """Which leads count."""
 
-    district = Coded(district_prefix_fault, _PREFIX)
+    district = DistrictPrefix()
     industry = Coded(industry_fault, _INDUSTRY)
     sector = Text(100)
     member = Id()

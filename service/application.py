@@ -14,14 +14,17 @@ from domain.correction import effective
 from domain.errors import Invalid, KeyReused, LedgerError, NotFound, NotReady, Refused, Stale
 from domain.lead import Lead
 from domain.member import Member
+from domain.report import Report
 from domain.values import check_text
 from service.audit import Audit
 from service.log import LedgerMapper, LedgerRecorder
 from service.projections import members as member_rows
+from service.projections.sealed import shown as sealed_report
 from service.projections.view import view_of
 from service.proof.events import AUDIT, KeyRotated, Ruled
 from service.proof.published import Published
 from service.reads import Reads
+from service.reports.asked import Asked, Reports
 from service.requests import Answered, Call, claim
 from service.settings import Settings
 from service.tokens import Tokens
@@ -44,11 +47,12 @@ EVENTS = (
     Lead.Reopened,
     Lead.Revised,
     Lead.Corrected,
+    Report.Sealed,
     Answered,
     KeyRotated,
     Ruled,
 )
-BEGINNINGS = {"member.registered": Member, "lead.tipped": Lead}
+BEGINNINGS = {"member.registered": Member, "lead.tipped": Lead, "report.sealed": Report}
 # Each try loses only to another command on the same lead that was recorded meanwhile.
 ATTEMPTS = 64
 
@@ -87,6 +91,7 @@ class Ledger(Application[UUID]):
         self.settings = settings
         super().__init__()
         self.reads = Reads(self.log_recorder, self.mapper, settings)
+        self.reports = Reports(self.reads)
         self.tokens = Tokens(settings)
         # Members as they last were; one is replaced when it changes and never changed in place.
         self._members: dict[str, Member] = {}
@@ -144,7 +149,7 @@ class Ledger(Application[UUID]):
                 raise Refused(f"Member number {number} is taken in district {district}.")
             return [], list(Member.register(**facts).collect_events())
 
-        return self._carry_out(call, member_id, 201, attempt)
+        return self._carry_out(call, 201, attempt)
 
     def retire_member(self, member_id: UUID, call: Call, facts: Facts) -> Answer:
         """The member's term ended."""
@@ -160,7 +165,7 @@ class Ledger(Application[UUID]):
             self._check_members(facts["members"], facts["occurred_on"])
             return [], list(Lead.tip(id=lead_id, **facts).collect_events())
 
-        return self._carry_out(call, lead_id, 201, attempt)
+        return self._carry_out(call, 201, attempt)
 
     def screen(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
         """The verdict on a tip."""
@@ -235,6 +240,18 @@ class Ledger(Application[UUID]):
 
         return self._lead(lead_id, call, decide)
 
+    # Reports
+
+    def seal(self, call: Call, asked: Asked, note: str | None = None) -> Answer:
+        """The annual report as it is now, sealed; it follows the last one of its year."""
+
+        def attempt() -> tuple[list[Any], list[Any]]:
+            told = self.reports.to_seal(asked)
+            today = f"{current_actor().today}"
+            return [], list(Report.seal(**told, occurred_on=today, note=note).collect_events())
+
+        return self._carry_out(call, 201, attempt)
+
     def record_all(self, stored: Iterable[StoredEvent]) -> int:
         """Append an import's events, all or none; how many. IntegrityError if one is there."""
         self.published.check_quiet(self.reads.data_version())
@@ -282,20 +299,19 @@ class Ledger(Application[UUID]):
             decide(aggregate)
             return events, list(aggregate.collect_events())
 
-        return self._carry_out(call, subject, 200, attempt)
+        return self._carry_out(call, 200, attempt)
 
-    def _carry_out(
-        self, call: Call, subject: UUID, status: int, attempt: Callable[[], tuple[Any, Any]]
-    ) -> Answer:
+    def _carry_out(self, call: Call, status: int, attempt: Callable[[], tuple[Any, Any]]) -> Answer:
         """Record what ``attempt`` gives, (the events before, the new ones); again on a conflict.
 
         Everything is loaded anew for each try. A try whose reply was lost is known by its
         request id, so that nothing is recorded twice.
         """
         self.published.check_quiet(self.reads.data_version())
-        for number in range(ATTEMPTS):
+        subject: UUID | None = None
+        for _ in range(ATTEMPTS):
             answer = self._answered_before(call)
-            if answer is None and number:
+            if answer is None and subject is not None:
                 answer = self._recorded_by_this_request(subject, status)
             if answer is not None:
                 return answer
@@ -308,7 +324,7 @@ class Ledger(Application[UUID]):
                     return answer
                 raise
             stream = [*before, *new]
-            version = stream[-1].originator_version
+            subject, version = stream[0].originator_id, stream[-1].originator_version
             claims = claim(call, subject, version, status)
             if not new and not claims:
                 return Answer(subject, version, status, self._show(stream))
@@ -388,7 +404,10 @@ class Ledger(Application[UUID]):
 
     def _show(self, stream: list[Any]) -> dict[str, Any]:
         """A lead or member as the API shows it after ``stream``."""
-        if BEGINNINGS[stream[0].TOPIC] is Lead:
+        begun = BEGINNINGS[stream[0].TOPIC]
+        if begun is Report:
+            return sealed_report(stream[0])
+        if begun is Lead:
             return view_of(stream, self._names_of(effective(stream)[0].members)).lead
         row: dict[str, Any] = {}
         for event in stream:

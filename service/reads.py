@@ -41,7 +41,16 @@ from service.projections.pipeline import (
     step_ends,
     times,
 )
-from service.projections.store import FOREVER, LAST_DAY, Prepared, Store, bookmarks, metadata
+from service.projections.sealed import Sealed
+from service.projections.store import (
+    FOREVER,
+    LAST_DAY,
+    Prepared,
+    Projection,
+    Store,
+    bookmarks,
+    metadata,
+)
 from service.projections.variants import Variants
 from service.projections.view import view_as_of
 from service.replay import steps
@@ -65,6 +74,11 @@ Asked = tuple[str, Selection, date, date, int | None, str]
 # What the book says to it, as a dictionary or as the JSON of one.
 Said = Mapping[str, Any] | bytes
 _NOW = FOREVER - 1
+
+
+def projections() -> list[Projection]:
+    """Everything that is made from the log to be read, in the order in which it is made."""
+    return [Members(), Leads(), History(), Entries(), Variants(), Sealed()]
 
 
 @dataclass(frozen=True)
@@ -93,8 +107,7 @@ class Reads:
         self._recorder = recorder
         self._mapper = mapper
         self.store = Store(settings.projections, settings.lock_timeout, metadata, durable=False)
-        projections = (Members(), Leads(), History(), Entries(), Variants())
-        self.catch_up = CatchUp(recorder, mapper, self.store, projections)
+        self.catch_up = CatchUp(recorder, mapper, self.store, projections())
         self._seen = Lock()
         # What the log's file was when somebody last looked, and when its position was last read.
         self._log_state, self._seen_state = (0, 0), (-1, 0)
@@ -185,18 +198,20 @@ class Reads:
                 question = replace(question, known_at=_NOW)
             page = lead_list.page(connection, question)
             bodies = [
-                body or self._body_then(connection, UUID(id), question) for id, body in page.rows
+                body or self.body_then(connection, UUID(id), question.known_at, question.as_of)
+                for id, body in page.rows
             ]
         position = reflects if question.known_at == _NOW else question.known_at
         return LeadPage(bodies, position, page.last, reflects)
 
-    def _body_then(
-        self, connection: sa.Connection, lead_id: UUID, question: lead_list.Question
+    def body_then(
+        self, connection: sa.Connection, lead_id: UUID, known_at: int, as_of: str
     ) -> bytes:
-        version = version_known_at(connection, str(lead_id), question.known_at)
-        body = self._then(lead_id, version, question.as_of)
+        """A lead's JSON as of a day (ISO) as known at a position; NotFound where it was none."""
+        version = version_known_at(connection, str(lead_id), known_at)
+        body = self._then(lead_id, version, as_of)
         if body is None:
-            raise NotFound(f"Lead {lead_id} had not been tipped by {question.as_of}.")
+            raise NotFound(f"Lead {lead_id} had not been tipped by {as_of}.")
         return body
 
     def history(

@@ -29,6 +29,11 @@ ACTIONS: dict[tuple[str, str], str | None] = {
     ("GET", "/v1/pipeline/movements"): "read the pipeline",
     ("GET", "/v1/pipeline/series"): "read the pipeline",
     ("GET", "/v1/pipeline/times"): "read the pipeline",
+    ("GET", "/v1/reports/annual/{year}"): "read reports",
+    ("POST", "/v1/reports/annual/{year}"): "seal reports",
+    ("GET", "/v1/reports"): "read reports",
+    ("GET", "/v1/reports/{report_id}"): "read reports",
+    ("GET", "/v1/reports/{report_id}/drift"): "read reports",
     ("GET", "/v1/audit/events"): "audit",
     ("GET", "/v1/audit/checkpoint"): "audit",
     ("GET", "/v1/audit/keys"): "audit",
@@ -49,6 +54,7 @@ class Ground(NamedTuple):
     my_lead: str
     their_lead: str
     our_lead: str
+    report: str
 
 
 @pytest.fixture(scope="module")
@@ -63,17 +69,22 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         officer.tip(theirs, title="一起的", members=[theirs, mine])["id"],
     ]
     signed(office.ledger)
-    yield Ground(office, mine, theirs, *leads)
+    report = officer.ok("/v1/reports/annual/2025", {})["id"]
+    yield Ground(office, mine, theirs, leads[0], leads[1], leads[2], report)
     office.close()
 
 
 def request_for(ground: Ground, method: str, template: str) -> tuple[str, Any]:
     """A path and body that the operation takes, from one who may; made anew for each."""
-    path = template.format(lead_id=ground.my_lead, member_id=ground.mine)
+    path = template.format(
+        lead_id=ground.my_lead, member_id=ground.mine, report_id=ground.report, year=2025
+    )
     if method == "GET":
         return f"{path}?from=1" if template == "/v1/audit/consistency" else path, None
     if template == "/v1/leads":
         return path, a_tip(ground.mine)
+    if template == "/v1/reports/annual/{year}":
+        return path, {}
     if template == "/v1/members":
         number = f"N{ground.office.position}"
         return path, {"number": number, "name": "王", "district": DISTRICT}

@@ -9,6 +9,7 @@ import multiprocessing
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -20,6 +21,7 @@ from domain.actor import Actor, acting, now
 from domain.lead import Lead
 from service.application import Answer, Ledger
 from service.projections.store import builds, metadata
+from service.reports.asked import asked_for
 from service.requests import Call
 from service.settings import Settings
 
@@ -144,6 +146,7 @@ def journeys(ledger: Ledger, numbers: str = "QJP-") -> None:
         _closed_and_back(ledger, member)
         _judged(ledger, member)
         ledger.retire_member(second, call(), {"occurred_on": "2025-12-01"})
+        ledger.seal(call(), asked_for(2025, date(2025, 12, 29), None), "年度工作报告")
 
 
 def _to_groundbreaking(ledger: Ledger, member: UUID, second: UUID, by: Call) -> None:

@@ -19,12 +19,9 @@ from service.application import Ledger
 from service.projections.catch_up import REBUILD_BATCH, CatchUp, ProjectionStopped
 from service.projections.choosing import Selection
 from service.projections.entries import Entries
-from service.projections.history import History
 from service.projections.lead_list import Question
-from service.projections.leads import Leads
-from service.projections.members import Members
 from service.projections.store import Projection, bookmarks
-from service.projections.variants import Variants
+from service.reads import projections
 from tests.service.helpers import (
     CONTEXT,
     PATIENCE,
@@ -46,11 +43,6 @@ from tests.service.helpers import (
 )
 
 DAY = (date(2025, 1, 1), date(2025, 12, 31))
-
-
-def ours() -> list[Projection]:
-    """The ledger's own projections."""
-    return [Members(), Leads(), History(), Entries(), Variants()]
 
 
 def catch_up_with(ledger: Ledger, projections: Sequence[Projection]) -> CatchUp:
@@ -109,8 +101,8 @@ def test_totals_do_not_depend_on_how_many_a_rebuild_gathers(tmp_path: Path) -> N
         ledger.reads.position()
         before = contents(ledger)
         for entries in (Hasty(), Entries()):
-            projections = [entries if isinstance(p, Entries) else p for p in ours()]
-            catch_up_with(ledger, projections).rebuild()
+            ours = [entries if isinstance(p, Entries) else p for p in projections()]
+            catch_up_with(ledger, ours).rebuild()
             assert contents(ledger) == before
 
 
@@ -125,7 +117,7 @@ def test_an_empty_log_is_answered_and_rebuilt(tmp_path: Path) -> None:
 
 def test_status_tells_how_far_each_projection_is(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
-        names = [projection.name for projection in ours()]
+        names = [projection.name for projection in projections()]
         assert ledger.reads.catch_up.status() == dict.fromkeys(names, 0)
         a_lead(ledger)
         ledger.reads.position()
@@ -154,9 +146,9 @@ class Killer:
 def die_in_catch_up(folder: Path, batch: int, place: int) -> None:
     """Catch up until the killer, at ``place`` among the projections, has its batch."""
     with ledger_in(folder) as ledger:
-        projections: list[Projection] = ours()
-        projections.insert(place, Killer(batch))
-        catch_up_with(ledger, projections).to(len(whole_log(ledger)))
+        with_killer = projections()
+        with_killer.insert(place, Killer(batch))
+        catch_up_with(ledger, with_killer).to(len(whole_log(ledger)))
 
 
 @pytest.mark.parametrize(("batch", "place"), [(1, 0), (1, 2), (1, 4), (2, 1), (2, 4)])
@@ -344,7 +336,7 @@ def test_a_new_projection_catches_up_alone_while_the_others_are_ahead(tmp_path: 
         assert set(ledger.reads.catch_up.status().values()) == {ahead}
         with ledger.reads.store.writing() as connection:
             NEW.create_all(connection)
-        grown = catch_up_with(ledger, [*ours(), Seen()])
+        grown = catch_up_with(ledger, [*projections(), Seen()])
         assert grown.status()["seen"] == 0
         grown.to(1)
         partly = grown.status()
@@ -361,7 +353,7 @@ def test_a_new_projection_catches_up_alone_while_the_others_are_ahead(tmp_path: 
 
 def check_own_rows(ledger: Ledger) -> None:
     """As `check_projections`, without the bookmark of a projection that is none of the ledger's."""
-    names = [projection.name for projection in ours()]
+    names = [projection.name for projection in projections()]
     with ledger.reads.store.writing() as connection:
         connection.execute(sa.delete(bookmarks).where(bookmarks.c.projection.not_in(names)))
     check_projections(ledger)
@@ -373,7 +365,7 @@ def test_one_of_the_ledgers_own_made_anew_ends_with_the_same_rows(tmp_path: Path
         fill(ledger)
         ledger.reads.position()
         before = contents(ledger)
-    for projection in ours():
+    for projection in projections():
         with ledger_in(tmp_path) as ledger:
             with ledger.reads.store.writing() as connection:
                 for table in projection.tables:

@@ -74,6 +74,8 @@ def amounts_to(ledger: Ledger, stream: UUID) -> Line:
         return {**told, "status": answered.status, "actor": answered.actor}
     if kind.startswith("audit."):
         return {f"{event.originator_version}": facts_of(event) for event in events}
+    if kind == "report.sealed":
+        return {"report": ledger.reports.sealed(stream), "facts": facts_of(events[0])}
     aggregate: Any = project_aggregate(None, events)
     if kind == "lead.tipped":
         names = ["version", "stage", "screened", "entered_on", "facts", "expected_on"]

@@ -1,0 +1,85 @@
+"""Reports: the year's sentence, sealing it, and what became of sealed ones."""
+
+import re
+from datetime import date
+from typing import Any
+
+import orjson
+from flask_smorest import Blueprint
+
+from api.cursors import page_of, read_cursor, write_cursor
+from api.endpoint import answered, call, endpoint, ledger, shown
+from api.reply import Reply
+from api.report_answers import AnnualOut, DriftOut, ReportsOut, SealedOut, SealedReportOut
+from api.report_schemas import AnnualQuery, ReportsQuery, SealIn, SealQuery
+from api.schemas import id_of
+from api.windows import known_at
+from domain.errors import NotFound
+from service.projections.store import FOREVER
+from service.reports.asked import Asked, asked_for
+
+blueprint = Blueprint(
+    "reports", __name__, url_prefix="/v1/reports", description="Reports: what is published."
+)
+_READ, _SEAL = "read reports", "seal reports"
+_YEAR = re.compile("[0-9]{4}", re.ASCII)
+
+
+def _asked(year: str, query: dict[str, Any]) -> Asked:
+    if not _YEAR.fullmatch(year):
+        raise NotFound(f"There is no annual report of '{year[:40]}'; name a year like 2025.")
+    end = date.fromisoformat(query["end"]) if "end" in query else None
+    return asked_for(int(year), end, query.get("district"))
+
+
+@endpoint(
+    blueprint, "GET", "/annual/<year>", _READ, AnnualOut, query=AnnualQuery(), refusals=(404,)
+)
+def annual(year: str, query: dict[str, Any]) -> Reply:
+    """The year's sentence, each number with the leads behind it, as it would be published now."""
+    found = ledger().reports.annual(_asked(year, query), known_at(query))
+    return shown(found, found["position"])
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/annual/<year>",
+    _SEAL,
+    SealedOut,
+    body=SealIn(),
+    bodiless=True,
+    query=SealQuery(),
+    status=201,
+    refusals=(404, 409),
+)
+def seal(year: str, query: dict[str, Any], body: dict[str, Any]) -> Reply:
+    """Seal it as it is now: from then on it never changes, and another one may follow it."""
+    asked = _asked(year, query)
+    answer = ledger().seal(call([query, body]), asked, body["note"])
+    return answered(answer, "/v1/reports")
+
+
+@endpoint(blueprint, "GET", "", _READ, ReportsOut, query=ReportsQuery())
+def reports(query: dict[str, Any]) -> Reply:
+    """The sealed reports, the last one first."""
+    before = (read_cursor(query, (int,)) or [FOREVER])[0]
+    found, more = ledger().reports.all(
+        before, query["limit"], query.get("year"), query.get("district")
+    )
+    cursor = write_cursor(more) if more else None
+    return page_of(orjson.dumps(found), cursor, ledger().reads.seen_position)
+
+
+@endpoint(blueprint, "GET", "/<report_id>", _READ, SealedReportOut, refusals=(404,))
+def report(report_id: str) -> Reply:
+    """A sealed report as it was published; ``verified``: the log still tells the same."""
+    found = ledger().reports.sealed(id_of(report_id, "report"))
+    return shown(found, ledger().reads.seen_position)
+
+
+@endpoint(blueprint, "GET", "/<report_id>/drift", _READ, DriftOut, refusals=(404,))
+def drift(report_id: str) -> Reply:
+    """What its numbers would be now, and the events that made each difference."""
+    found = ledger().reports.drift(id_of(report_id, "report"))
+    return shown(found, found["position"])

@@ -1,0 +1,157 @@
+"""What became of each lead by a cut-off, as known at a position: what reports count by.
+
+``fates`` asks the book for all leads at once; ``Retold`` tells the fate of a few from their own
+entries, as known at one position after the other. A test holds one against the other.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from domain.posting import ABOUT_TO_SIGN, ACCOUNTS, FIRST, OUTSIDE, RECOGNISED, RETURN
+from domain.stage import GROUNDBROKEN, SIGNED, TIP
+from service.projections.choosing import FILTERS, Selection
+from service.projections.entries import entries
+from service.projections.leads import leads
+from service.projections.moment import rows_at
+from service.projections.store import rows_of
+from service.projections.variants import variants
+
+_COLUMNS = ("stage", "about_to_sign", "fen", "tip_on")
+# The stages of which it is asked whether a lead entered them within the window.
+_ENTERED = (TIP, SIGNED, GROUNDBROKEN)
+
+
+class Window(NamedTuple):
+    """A report's days, both included (ISO text), and the log position that it is told from."""
+
+    start: str
+    end: str
+    known_at: int
+
+
+class Fate(NamedTuple):
+    """Where a lead stands at the cut-off, with how much there, and which of the stages asked for
+    it entered within the window. ``number`` is the position of its tip in the log."""
+
+    number: int
+    stage: str
+    about_to_sign: bool
+    fen: int
+    entered: frozenset[str]
+
+
+def fates(connection: sa.Connection, chosen: Selection, window: Window) -> list[Fate]:
+    """The fate of every lead that had been tipped by the cut-off, in the order of their tips.
+
+    ``chosen`` by what they were at the cut-off, as known then.
+    """
+    rows = rows_at(_COLUMNS)
+    asked = sa.select(rows.c.number, *(rows.c[name] for name in _COLUMNS))
+    asked = asked.where(*(FILTERS[name](rows) for name in chosen.values()))
+    values = {**chosen.values(), "as_of": window.end, "known_at": window.known_at}
+    entered = _entered(connection, window)
+    return [
+        Fate(row.number, row.stage, bool(row.about_to_sign), row.fen or 0, _of(entered, row.number))
+        for row in connection.execute(asked.order_by(rows.c.number), values)
+    ]
+
+
+def ids_of(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, str]:
+    """The ids of these leads, by number."""
+    columns = sa.select(leads.c.number, leads.c.id)
+    return dict(map(tuple, rows_of(connection, columns, leads.c.number, numbers)))
+
+
+def _of(entered: dict[int, set[str]], number: int) -> frozenset[str]:
+    return frozenset(entered.get(number, ()))
+
+
+def _entered(connection: sa.Connection, window: Window) -> dict[int, set[str]]:
+    """Lead → the stages it entered within the window, other than by what was reversed since."""
+    e = entries.c
+    key = (e.lead, e.occurred_on, e.source, e.target)
+    moves = (
+        sa.select(e.lead, e.target)
+        .where(
+            e.target.in_(_ENTERED),
+            e.kind.in_((FIRST, RETURN)),
+            e.by != RECOGNISED,
+            e.occurred_on >= window.start,
+            e.occurred_on <= window.end,
+            e.position <= window.known_at,
+        )
+        .group_by(*key)
+        .having(sa.func.sum(e.leads) > 0)
+    )
+    found: dict[int, set[str]] = defaultdict(set)
+    for lead, target in connection.execute(moves):
+        found[lead].add(target)
+    return found
+
+
+class Retold:
+    """A few leads' fates, as known at any position."""
+
+    def __init__(self, connection: sa.Connection, numbers: Sequence[int]) -> None:
+        self._entries: dict[int, list[Any]] = defaultdict(list)
+        self._facts: dict[int, list[Any]] = defaultdict(list)
+        e, v = entries.c, variants.c
+        for row in rows_of(connection, sa.select(entries).order_by(e.position), e.lead, numbers):
+            if row.by != RECOGNISED:
+                self._entries[row.lead].append(row)
+        told = sa.select(v.lead, v.day, v.position, v.district).order_by(v.day, v.position)
+        for row in rows_of(connection, told, v.lead, numbers):
+            self._facts[row.lead].append(row)
+        constant = sa.select(leads.c.number, leads.c.district)
+        rows = rows_of(connection, constant, leads.c.number, numbers)
+        self._districts: dict[int, str] = {number: district for number, district in rows}  # noqa: C416
+
+    def positions(self, number: int, after: int) -> list[int]:
+        """Where something was recorded after a position that may have changed the lead's fate."""
+        rows = [*self._entries[number], *self._facts[number]]
+        return sorted({row.position for row in rows if row.position > after})
+
+    def fate(self, number: int, district: str | None, window: Window) -> Fate | None:
+        """The lead's fate; None where it was no tip by then, or none of the district (a prefix)."""
+        known = [
+            row
+            for row in self._entries[number]
+            if row.position <= window.known_at and row.occurred_on <= window.end
+        ]
+        place = _place(known)
+        if place is None or not self._district(number, window).startswith(district or ""):
+            return None
+        account, fen = place
+        entered = _stages_entered(row for row in known if row.occurred_on >= window.start)
+        return Fate(number, ACCOUNTS[account], account == ABOUT_TO_SIGN, fen, entered)
+
+    def _district(self, number: int, window: Window) -> str:
+        held = [
+            row
+            for row in self._facts[number]
+            if row.day <= window.end and row.position <= window.known_at
+        ]
+        district: str = held[-1].district if held else self._districts[number]
+        return district
+
+
+def _place(rows: Iterable[Any]) -> tuple[str, int] | None:
+    """The account in which a lead's entries leave it, and its amount there; None for nowhere."""
+    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for row in rows:
+        for account, sign in ((row.source, -1), (row.target, 1)):
+            sums[account][0] += sign * row.leads
+            sums[account][1] += sign * row.fen
+    standing = [(a, fen) for a, (n, fen) in sums.items() if n == 1 and a != OUTSIDE]
+    return standing[0] if standing else None
+
+
+def _stages_entered(rows: Iterable[Any]) -> frozenset[str]:
+    moves: dict[tuple[str, str, str], int] = defaultdict(int)
+    for row in rows:
+        if row.target in _ENTERED and row.kind in (FIRST, RETURN):
+            moves[row.occurred_on, row.source, row.target] += row.leads
+    return frozenset(target for (_, _, target), leads_ in moves.items() if leads_ > 0)

@@ -1,0 +1,166 @@
+"""The annual sentence: its claims, each a number with the leads behind it, and its wording.
+
+As published for 2025: 政协委员累计提供项目信息11条，全年开工亿元项目1个、签约落地1个，
+跟踪洽谈6个，其中投资30亿元的12英寸大晶圆项目即将签约。
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from domain.money import UNITS, fen_of
+from domain.stage import GROUNDBROKEN, NEGOTIATING, SIGNED, TIP
+from service.projections.fates import Fate
+
+# What makes an 亿元项目: planned investment of a hundred million 元 or more, in fen.
+HUNDRED_MILLION = 100_000_000 * 100
+
+
+def _stayed(stage: str, fate: Fate) -> bool:
+    """Whether the lead came to the stage within the window and still stands there."""
+    return fate.stage == stage and stage in fate.entered
+
+
+class Rule(NamedTuple):
+    """One claim: its name, what it counts in words, which fates it counts, whether it sums their
+    amounts, and its clause (``{value}`` is the number)."""
+
+    name: str
+    counts: str
+    holds: Callable[[Fate], bool]
+    money: bool
+    clause: str
+
+
+RULES = (
+    Rule(
+        "tips",
+        "tips entered from 1 January to the cut-off, whatever became of them",
+        lambda fate: TIP in fate.entered,
+        False,
+        "政协委员累计提供项目信息{value}条",
+    ),
+    Rule(
+        "groundbroken",
+        "leads of 100,000,000 元 or more that broke ground in that time and still count as such",
+        lambda fate: _stayed(GROUNDBROKEN, fate) and fate.fen >= HUNDRED_MILLION,
+        True,
+        "开工亿元项目{value}个",
+    ),
+    Rule(
+        "groundbroken_smaller",
+        "those of less, or without an amount in 元",
+        lambda fate: _stayed(GROUNDBROKEN, fate) and fate.fen < HUNDRED_MILLION,
+        True,
+        "开工亿元以下项目{value}个",
+    ),
+    Rule(
+        "signed",
+        "leads signed in that time that stand in signed at the cut-off",
+        lambda fate: _stayed(SIGNED, fate),
+        True,
+        "签约落地{value}个",
+    ),
+    Rule(
+        "negotiating",
+        "leads standing in negotiating at the cut-off, those about to sign among them",
+        lambda fate: fate.stage == NEGOTIATING,
+        True,
+        "跟踪洽谈{value}个",
+    ),
+    Rule(
+        "about_to_sign",
+        "of these the leads about to sign; the sentence names the largest",
+        lambda fate: fate.about_to_sign,
+        True,
+        "其中{largest}即将签约",
+    ),
+)
+# How clauses are joined: those of one group by 、 after what the group begins with.
+GROUPS = (
+    ("tips",),
+    ("groundbroken", "groundbroken_smaller", "signed"),
+    ("negotiating",),
+    ("about_to_sign",),
+)
+NOTHING = "政协委员尚未提供项目信息。"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A number of the report, ``fen`` where amounts are summed, and the leads behind it, by their
+    numbers in the order of their tips."""
+
+    rule: Rule
+    fates: Sequence[Fate]
+
+    @property
+    def value(self) -> int:
+        """How many."""
+        return len(self.fates)
+
+    @property
+    def fen(self) -> int | None:
+        """Their amounts' sum; None where none is counted."""
+        return sum(fate.fen for fate in self.fates) if self.rule.money else None
+
+    @property
+    def largest(self) -> Fate | None:
+        """The lead of the largest amount; of equals the one that was tipped first."""
+        return max(self.fates, key=lambda fate: (fate.fen, -fate.number), default=None)
+
+
+def claims_of(fates: Iterable[Fate]) -> list[Claim]:
+    """All claims, those of nothing included."""
+    told = list(fates)
+    return [Claim(rule, [fate for fate in told if rule.holds(fate)]) for rule in RULES]
+
+
+def sentence(claims: Sequence[Claim], end: date, largest: Mapping[str, Any] | None) -> str:
+    """The sentence; a clause whose number is zero is left out.
+
+    ``largest`` is the lead about to sign that is named, as the API shows it.
+    """
+    clauses = {
+        claim.rule.name: claim.rule.clause.format(value=claim.value, largest=named(largest))
+        for claim in claims
+        if claim.value
+    }
+    groups = [[clauses[name] for name in group if name in clauses] for group in GROUPS]
+    groups[1] = [f"{_period(end)}{'、'.join(groups[1])}"] if groups[1] else []
+    said = [clause for group in groups for clause in group]
+    return f"{'，'.join(said)}。" if said else NOTHING
+
+
+def _period(end: date) -> str:
+    """全年 once the cut-off is in December; before, up to which day it is."""
+    return "全年" if end.month == 12 else f"截至{end.month}月{end.day}日"
+
+
+def named(lead: Mapping[str, Any] | None) -> str:
+    """A lead as the sentence names it: 投资30亿元的12英寸大晶圆项目."""
+    if lead is None:
+        return ""
+    title = lead["title"] if lead["title"].endswith("项目") else f"{lead['title']}项目"
+    money = lead["investment"]
+    return f"投资{amount_words(money['amount'], money['unit'])}的{title}" if money else title
+
+
+def amount_words(amount: str, unit: str) -> str:
+    """An amount as people write it: in the largest of 亿元, 万元 and 元 that leaves at most four
+    decimals; a foreign one as it was stated."""
+    fen = fen_of(amount, unit)
+    if fen is None:
+        return f"{_plain(Decimal(amount))}{unit}"
+    for name in ("亿元", "万元"):
+        value = Decimal(fen) / Decimal(UNITS[name] or 1)
+        if value >= 1 and value == round(value, 4):
+            return f"{_plain(value)}{name}"
+    return f"{_plain(Decimal(fen) / 100)}元"
+
+
+def _plain(value: Decimal) -> str:
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

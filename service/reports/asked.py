@@ -1,0 +1,235 @@
+"""What is asked of reports: the annual one as it is now, those that were sealed, their drift."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+import sqlalchemy as sa
+
+from domain.actor import CHINA, now
+from domain.errors import Invalid, NotFound
+from domain.money import yuan
+from domain.report import ANNUAL, digest_of
+from service.projections.choosing import Selection
+from service.projections.fates import Retold, Window, fates, ids_of
+from service.projections.kept_days import mark_within
+from service.projections.pipeline import RULE
+from service.projections.sealed import follower, last_number, reports
+from service.reads import Reads
+from service.reports.annual import Claim, claims_of, sentence
+from service.reports.drift import causes, changed, counted
+
+_EARLIEST = 1978
+
+
+class Asked(NamedTuple):
+    """A report of ``year`` as of the cut-off ``end``, for a district (a prefix; None: all)."""
+
+    year: int
+    end: date
+    district: str | None
+
+    @property
+    def start(self) -> str:
+        """The day from which on it counts."""
+        return f"{self.year}-01-01"
+
+
+def asked_for(year: int, end: date | None, district: str | None) -> Asked:
+    """The report asked for: by default as of the year's end, or of today if that is to come.
+
+    Invalid for a cut-off outside of the year, or to come.
+    """
+    today = now().astimezone(CHINA).date()
+    if not _EARLIEST <= year <= today.year:
+        raise Invalid({"year": [f"{year} is none of the years {_EARLIEST} to {today.year}."]})
+    end = end or min(date(year, 12, 31), today)
+    if end.year != year:
+        raise Invalid({"to": [f"{end} is not in {year}, the year of the report."]})
+    if end > today:
+        raise Invalid({"to": [f"{end} is still to come; today is {today} in China."]})
+    return Asked(year, end, district)
+
+
+class Reports:
+    """Answers what leaders and auditors ask."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    def annual(self, asked: Asked, known_at: int | None = None) -> dict[str, Any]:
+        """The sentence and its claims, from what the log up to ``known_at`` tells."""
+        self._reads.position()
+        with self._reads.store.snapshot() as connection:
+            position = mark_within(connection).position
+            known = position if known_at is None else min(known_at, position)
+            told = self._told(connection, asked, known)
+        return {
+            "year": asked.year,
+            "from": asked.start,
+            "to": f"{asked.end}",
+            "district": asked.district,
+            "known_at": known_at,
+            "position": known,
+            "rule": RULE,
+            **told,
+        }
+
+    def to_seal(self, asked: Asked) -> dict[str, Any]:
+        """What a report that is sealed now says, with the ``number`` that it gets."""
+        self._reads.position()
+        with self._reads.store.snapshot() as connection:
+            known = mark_within(connection).position
+            number = last_number(connection, ANNUAL, asked.year, asked.district) + 1
+            told = self._told(connection, asked, known)
+        place = {"number": number, "year": asked.year, "district": asked.district}
+        window = {"start": asked.start, "end": f"{asked.end}", "known_at": known}
+        return {**place, **window, "rule": RULE, **told}
+
+    def sealed(self, report_id: UUID) -> dict[str, Any]:
+        """A sealed report; ``followed_by`` and ``verified``: whether the log tells the same
+        still, when it is read up to the report's position. NotFound."""
+        self._reads.position()
+        with self._reads.store.snapshot() as connection:
+            report = _sealed(connection, report_id)
+            told = self._told(connection, _asked_by(report), report["position"])
+            anew = {**report, **told, "start": report["from"], "end": report["to"]}
+            same = digest_of({**anew, "known_at": report["position"]}) == report["digest"]
+            return {**report, "followed_by": follower(connection, report), "verified": same}
+
+    def all(
+        self, before: int, limit: int, year: int | None, district: str | None
+    ) -> tuple[list[dict[str, Any]], int | None]:
+        """Sealed reports, the last one first, from those before the place ``before``; and where
+        to go on."""
+        self._reads.position()
+        wanted = sa.select(reports).where(reports.c.seq < before).order_by(reports.c.seq.desc())
+        if year is not None:
+            wanted = wanted.where(reports.c.year == year)
+        if district is not None:
+            wanted = wanted.where(reports.c.district == district)
+        with self._reads.store.snapshot() as connection:
+            rows = connection.execute(wanted.limit(limit + 1)).all()
+        shown = [orjson.loads(row.body) for row in rows[:limit]]
+        return shown, rows[limit - 1].seq if len(rows) > limit else None
+
+    def drift(self, report_id: UUID) -> dict[str, Any]:
+        """Of each claim what was published, what it would be now, and the events that made the
+        difference: each is one by which a lead came to be counted, or not, or with another
+        amount. NotFound."""
+        self._reads.position()
+        with self._reads.store.snapshot() as connection:
+            report = _sealed(connection, report_id)
+            asked, position = _asked_by(report), mark_within(connection).position
+            then = _window(asked, report["position"])
+            before = self._claims(connection, asked, then.known_at)
+            after = self._claims(connection, asked, position)
+            pairs = [
+                (a, b, changed(counted(a), counted(b))) for a, b in zip(before, after, strict=True)
+            ]
+            told = Retold(connection, sorted({n for _, _, numbers in pairs for n in numbers}))
+            found = [
+                (a, b, list(causes(a.rule, numbers, told, asked.district, then, position)))
+                for a, b, numbers in pairs
+            ]
+            leads = {cause.number for _, _, these in found for cause in these}
+            ids = ids_of(connection, sorted(leads))
+        events = self._events({(ids[c.number], c.position) for _, _, these in found for c in these})
+        return {
+            "report": f"{report_id}",
+            "published_at": report["position"],
+            "position": position,
+            "claims": [
+                {
+                    **_figures(a, b),
+                    "events": [events[c.position] for c in sorted(these)],
+                }
+                for a, b, these in found
+            ],
+        }
+
+    def _told(self, connection: sa.Connection, asked: Asked, known_at: int) -> dict[str, Any]:
+        claims = self._claims(connection, asked, known_at)
+        numbers = sorted({fate.number for claim in claims for fate in claim.fates})
+        ids = ids_of(connection, numbers)
+        largest = claims[-1].largest
+        lead = None
+        if largest is not None:
+            body = self._reads.body_then(
+                connection, UUID(ids[largest.number]), known_at, f"{asked.end}"
+            )
+            lead = orjson.loads(body)
+        return {
+            "text": sentence(claims, asked.end, lead),
+            "claims": [_shown(claim, ids) for claim in claims],
+        }
+
+    def _claims(self, connection: sa.Connection, asked: Asked, known_at: int) -> list[Claim]:
+        chosen = Selection(district=asked.district)
+        return claims_of(fates(connection, chosen, _window(asked, known_at)))
+
+    def _events(self, wanted: Iterable[tuple[str, int]]) -> dict[int, dict[str, Any]]:
+        """What happened at these positions of these leads' histories, by position."""
+        positions: dict[str, set[int]] = {}
+        for lead_id, position in wanted:
+            positions.setdefault(lead_id, set()).add(position)
+        return {
+            step["position"]: {"lead": lead_id, **{name: step[name] for name in _TOLD}}
+            for lead_id, these in positions.items()
+            for step in self._reads.history(UUID(lead_id))
+            if step["position"] in these
+        }
+
+
+# What is told of an event that made a difference.
+_TOLD = (
+    "position",
+    "version",
+    "event",
+    "occurred_on",
+    "recorded_at",
+    "actor",
+    "corrects",
+    "changes",
+)
+
+
+def _window(asked: Asked, known_at: int) -> Window:
+    return Window(asked.start, f"{asked.end}", known_at)
+
+
+def _asked_by(report: Mapping[str, Any]) -> Asked:
+    return Asked(report["year"], date.fromisoformat(report["to"]), report["district"])
+
+
+def _sealed(connection: sa.Connection, report_id: UUID) -> dict[str, Any]:
+    one = sa.select(reports.c.body).where(reports.c.id == str(report_id))
+    body = connection.execute(one).scalar()
+    if body is None:
+        raise NotFound(f"There is no report {report_id}.")
+    report: dict[str, Any] = orjson.loads(body)
+    return report
+
+
+def _shown(claim: Claim, ids: Mapping[int, str]) -> dict[str, Any]:
+    fen, largest = claim.fen, claim.largest
+    shown: dict[str, Any] = {
+        "name": claim.rule.name,
+        "value": claim.value,
+        "cny": None if fen is None else yuan(fen),
+        "leads": [ids[fate.number] for fate in claim.fates],
+    }
+    if "{largest}" in claim.rule.clause:
+        shown["largest"] = None if largest is None else ids[largest.number]
+    return shown
+
+
+def _figures(before: Claim, after: Claim) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": before.rule.name}
+    for name, claim in (("published", before), ("now", after)):
+        fen = claim.fen
+        told[name] = claim.value
+        told[f"{name}_cny"] = None if fen is None else yuan(fen)
+    return told

@@ -17,6 +17,7 @@ from service.cli_shared import progress_bar as _progress
 from service.imports import Imported, import_csv
 from service.proof.keeper import Keeper, Stop
 from service.proof.signer import Signer
+from service.report_cli import report
 from service.serving import Serving, end_with_starter
 from service.settings import Settings
 from service.tokens import ROLES
@@ -30,6 +31,7 @@ def main() -> None:
 
 
 main.add_command(audit)
+main.add_command(report)
 
 
 @main.group()

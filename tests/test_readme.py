@@ -12,6 +12,7 @@ import pytest
 import service  # noqa: F401 - a safe SQLite first
 from domain.correction import ALWAYS, CORRECTABLE
 from service.paper import HEADINGS
+from service.reports.annual import RULES
 from service.settings import HOME, TABLE
 from tests.faults.serving import Server, serving
 
@@ -29,6 +30,12 @@ def settings_table() -> str:
     return "\n".join(rows)
 
 
+def claims_table() -> str:
+    """What the annual report counts."""
+    rows = [f"| `{rule.name}` | {rule.counts} | {rule.clause} |" for rule in RULES]
+    return "\n".join(["| claim | counts | clause |", "|---|---|---|", *rows])
+
+
 def correctable_table() -> str:
     """What a correction may touch."""
     rows = ["| event | may be put right | may be voided |", "|---|---|---|"]
@@ -44,9 +51,10 @@ def correctable_table() -> str:
         ("settings", settings_table()),
         ("headings", "、".join(HEADINGS) + "."),
         ("correctable", correctable_table()),
+        ("claims", claims_table()),
         ("benchmarks", (HOME / "tests/bench/RESULTS.md").read_text(encoding="utf-8").strip()),
     ],
-    ids=["settings", "headings", "correctable", "benchmarks"],
+    ids=["settings", "headings", "correctable", "claims", "benchmarks"],
 )
 def test_the_readme_shows_what_the_code_has(part: str, text: str) -> None:
     found = re.search(

@@ -12,6 +12,7 @@ from domain.actor import CHINA, now
 from domain.errors import Invalid, NotFound
 from domain.money import yuan
 from domain.report import ANNUAL, digest_of
+from domain.values import district_prefix_fault
 from service.projections.choosing import Selection
 from service.projections.fates import Retold, Window, fates, ids_of
 from service.projections.kept_days import mark_within
@@ -40,7 +41,7 @@ class Asked(NamedTuple):
 def asked_for(year: int, end: date | None, district: str | None) -> Asked:
     """The report asked for: by default as of the year's end, or of today if that is to come.
 
-    Invalid for a cut-off outside of the year, or to come.
+    Invalid for a cut-off outside of the year, or to come, and for what is no district.
     """
     today = now().astimezone(CHINA).date()
     if not _EARLIEST <= year <= today.year:
@@ -50,6 +51,9 @@ def asked_for(year: int, end: date | None, district: str | None) -> Asked:
         raise Invalid({"to": [f"{end} is not in {year}, the year of the report."]})
     if end > today:
         raise Invalid({"to": [f"{end} is still to come; today is {today} in China."]})
+    fault = district_prefix_fault(district) if district else None
+    if fault:
+        raise Invalid({"district": [fault]})
     return Asked(year, end, district)
 
 

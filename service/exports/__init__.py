@@ -1,0 +1,1 @@
+"""Paper out: the nightly export, and the tables and workbooks that an office takes away."""

@@ -153,6 +153,40 @@ class HistoryOut(Schema):
     items = fields.List(fields.Nested(EventOut), **ALWAYS)
 
 
+class DueLeadOut(Schema):
+    """The lead of which something is due."""
+
+    id = fields.String(required=True, metadata={"format": "uuid"})
+    title = fields.String(**ALWAYS)
+    district = fields.String(**ALWAYS)
+    stage = fields.String(required=True, validate=validate.OneOf(STAGES))
+    responsible_unit = fields.String(**MAYBE)
+    manager = fields.String(**MAYBE)
+
+
+class DueOut(Schema):
+    """What is due: since when its clock runs, the day it was due, how late it is, how often the
+    signing was put off, and all of it in a sentence."""
+
+    rule = fields.String(**ALWAYS)
+    label = fields.String(**ALWAYS)
+    lead = fields.Nested(DueLeadOut, **ALWAYS)
+    since = _day(**ALWAYS)
+    due_on = _day(**ALWAYS)
+    days_overdue = fields.Integer(**ALWAYS)
+    slips = fields.Integer(**ALWAYS)
+    sentence = fields.String(**ALWAYS)
+
+
+class WorklistOut(Schema):
+    """What is due by a day, the oldest first; ``warning`` says what does not hold of it."""
+
+    items = fields.List(fields.Nested(DueOut), **ALWAYS)
+    next = fields.String(**MAYBE)
+    due_by = _day(**ALWAYS)
+    warning = fields.String(**MAYBE)
+
+
 class MemberOut(Schema):
     """A member."""
 

@@ -2,6 +2,7 @@
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 from urllib.parse import urlencode
@@ -41,12 +42,17 @@ def read_cursor(query: dict[str, Any], kinds: tuple[type, ...]) -> list[Any] | N
     return place
 
 
-def page_of(items: bytes, cursor: str | None, position: int) -> Reply:
-    """One page: ``items`` as JSON, ``next``, and the Link header for it."""
-    tail = orjson.dumps(cursor)
+def page_of(
+    items: bytes, cursor: str | None, position: int, about: Mapping[str, Any] | None = None
+) -> Reply:
+    """One page: ``items`` as JSON, ``next``, what there is to say ``about`` them, and the Link
+    header for the next page."""
+    tail = orjson.dumps({"next": cursor, **(about or {})})[1:]
     # What a list shows follows from the log's position and from what is asked, by whom.
-    asked = blake2b(f"{g.holder.id} {request.full_path}".encode(), digest_size=8).hexdigest()
-    body = b"".join((b'{"items":', items, b',"next":', tail, b"}"))
+    asked = blake2b(
+        f"{g.holder.id} {request.full_path} {about}".encode(), digest_size=8
+    ).hexdigest()
+    body = b"".join((b'{"items":', items, b",", tail))
     response = shown(body, position, tag=f"{position}-{asked}")
     if cursor is not None:
         words = {**request.args.to_dict(), "cursor": cursor}

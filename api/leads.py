@@ -158,6 +158,7 @@ def _revise(ledger: Ledger, lead_id: Any, asked: Any, body: dict[str, Any]) -> A
 _command("screening", schemas.ScreeningIn(), Ledger.screen)
 _command("negotiation", schemas.NegotiationIn(), Ledger.open_negotiation)
 _command("follow-ups", schemas.FollowUpIn(), Ledger.follow_up)
+_command("notice", schemas.NoticeIn(), Ledger.tell_members)
 _command("signing-plan", schemas.SigningPlanIn(), Ledger.plan_signing)
 _command("signing", schemas.SigningIn(), _sign)
 _command("groundbreaking", schemas.GroundbreakingIn(), Ledger.break_ground)

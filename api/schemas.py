@@ -40,6 +40,7 @@ from domain.values import (
     phone_fault,
     text_fault,
 )
+from service.projections.clocks import RULES as DUE_RULES
 from service.uscc import uscc_fault
 
 _DIGITS = re.compile(r"[0-9]{1,18}")
@@ -283,6 +284,10 @@ class FollowUpIn(Command):
     next_on = Day(**OPTIONAL)
 
 
+class NoticeIn(Command):
+    """The members who reported the lead were told what became of it."""
+
+
 class SigningPlanIn(Command):
     """The day a signing is expected; null withdraws the plan."""
 
@@ -456,6 +461,13 @@ class Selected(Request):
     sector = Text(100)
     member = Id()
     min_cny = Whole(0, 10**13)
+
+
+class WorklistQuery(Selected, Paged):
+    """By which rule, of which leads, due by which day."""
+
+    rule = fields.String(validate=validate.OneOf([rule.name for rule in DUE_RULES]))
+    due_by = Day()
 
 
 class Moment(Request):

@@ -35,6 +35,7 @@ CORRECTABLE: Mapping[str, Correctable] = {
     "lead.screened": Correctable("screen", ("reason", "duplicate_of")),
     "lead.negotiation_opened": Correctable("open_negotiation", ("responsible_unit", "manager")),
     "lead.followed_up": Correctable("follow_up", ("form", "result", "reason", "next_on")),
+    "lead.members_told": Correctable("tell_members", ()),
     "lead.signing_planned": Correctable("plan_signing", ("expected_on",)),
     "lead.framework_agreed": Correctable(
         "agree_framework", ("number", "investment", "document_sha256")
@@ -66,6 +67,7 @@ HAPPENS: Mapping[str, Happens] = {
     "lead.screened": Happens((TIP,), _IN_STAGE),
     "lead.negotiation_opened": Happens((TIP,), _IN_STAGE, on_hold=False),
     "lead.followed_up": Happens(OPEN, _EVER),
+    "lead.members_told": Happens(STAGES, _EVER),
     "lead.signing_planned": Happens((NEGOTIATING,), ("entered_on", "planned_on"), on_hold=False),
     "lead.framework_agreed": Happens((NEGOTIATING,), _IN_STAGE, on_hold=False),
     "lead.signed": Happens((NEGOTIATING,), _IN_STAGE, on_hold=False),

@@ -243,6 +243,16 @@ class Lead(Recorded):
         reason: str | None
         next_on: str | None
 
+    def tell_members(self, *, occurred_on: str, note: str | None = None) -> None:
+        """The members who reported the lead were told what became of it (反馈)."""
+        check_day(occurred_on, not_before=self.tipped_on, since="the lead was tipped")
+        self.trigger_event(self.MembersTold, occurred_on=occurred_on, note=note)
+
+    class MembersTold(Recorded.Event):
+        """Whoever reported the lead knows what became of it by then."""
+
+        TOPIC = "lead.members_told"
+
     def plan_signing(
         self, *, expected_on: str | None, occurred_on: str, note: str | None = None
     ) -> None:

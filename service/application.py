@@ -28,6 +28,7 @@ from service.reports.asked import Asked, Reports
 from service.requests import Answered, Call, claim
 from service.settings import Settings
 from service.tokens import Tokens
+from service.worklist import Worklist
 
 EVENTS = (
     Member.Registered,
@@ -36,6 +37,7 @@ EVENTS = (
     Lead.Screened,
     Lead.NegotiationOpened,
     Lead.FollowedUp,
+    Lead.MembersTold,
     Lead.SigningPlanned,
     Lead.FrameworkAgreed,
     Lead.Signed,
@@ -92,6 +94,7 @@ class Ledger(Application[UUID]):
         super().__init__()
         self.reads = Reads(self.log_recorder, self.mapper, settings)
         self.reports = Reports(self.reads)
+        self.worklist = Worklist(self.reads, settings.due_days)
         self.tokens = Tokens(settings)
         # Members as they last were; one is replaced when it changes and never changed in place.
         self._members: dict[str, Member] = {}
@@ -184,6 +187,10 @@ class Ledger(Application[UUID]):
     def follow_up(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
         """A contact, or no progress."""
         return self._lead(lead_id, call, lambda lead: lead.follow_up(**facts))
+
+    def tell_members(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
+        """The members were told."""
+        return self._lead(lead_id, call, lambda lead: lead.tell_members(**facts))
 
     def plan_signing(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
         """A signing is expected, or no longer."""

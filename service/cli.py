@@ -21,6 +21,7 @@ from service.report_cli import report
 from service.serving import Serving, end_with_starter
 from service.settings import Settings
 from service.tokens import ROLES
+from service.worklist_cli import worklist
 
 DEMO = Path(__file__).parent / "data" / "ledger-2025.csv"
 
@@ -32,6 +33,7 @@ def main() -> None:
 
 main.add_command(audit)
 main.add_command(report)
+main.add_command(worklist)
 
 
 @main.group()

@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from service.projections.clocks import DAYS
 
 HOME = Path(__file__).resolve().parent.parent
 
@@ -55,6 +57,16 @@ def _send_to(text: str) -> str | None:
     if "://" in text:
         raise ValueError(f"'{text}' is neither a folder nor an http:// or https:// address")
     return text
+
+
+def _due_days(text: str) -> Mapping[str, int]:
+    found = dict(DAYS)
+    for part in text.split(","):
+        name, _, days = part.strip().partition("=")
+        if name not in found:
+            raise ValueError(f"'{part}' is not one of {', '.join(found)} with its days: tell=7")
+        found[name] = _whole(0, 3650)(days)
+    return found
 
 
 def _address(text: str) -> str:
@@ -113,6 +125,13 @@ TABLE: Mapping[str, Setting] = {
         _send_to,
         "where each checkpoint is sent as well: a folder, or an `http(s)://` address to POST it to",
     ),
+    "due_days": Setting(
+        "LEDGER_DUE_DAYS",
+        ",".join(f"{name}={days}" for name, days in DAYS.items()),
+        _due_days,
+        "after how many days the worklist calls something due; rules that are not named keep "
+        "their number",
+    ),
 }
 
 
@@ -128,6 +147,7 @@ class Settings:
     keeper_dir: Path | None
     checkpoint_every: int
     checkpoint_to: str | None
+    due_days: Mapping[str, int] = field(default_factory=lambda: DAYS)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":

@@ -12,6 +12,7 @@ import pytest
 import service  # noqa: F401 - a safe SQLite first
 from domain.correction import ALWAYS, CORRECTABLE
 from service.paper import HEADINGS
+from service.projections.clocks import RULES as DUE_RULES
 from service.reports.annual import RULES
 from service.settings import HOME, TABLE
 from tests.faults.serving import Server, serving
@@ -27,6 +28,15 @@ def settings_table() -> str:
         if setting.variable == "LEDGER_WORKERS":
             default = "one per core, at least 2"
         rows.append(f"| `{setting.variable}` | {default} | {setting.meaning} |")
+    return "\n".join(rows)
+
+
+def due_table() -> str:
+    """What the worklist calls due."""
+    rows = ["| rule | | due after | the sentence |", "|---|---|---|---|"]
+    for rule in DUE_RULES:
+        after = f"{rule.days} {rule.unit} days" if rule.unit else "the day itself"
+        rows.append(f"| `{rule.name}` | {rule.label} | {after} | 《…》{{day}}{rule.what} |")
     return "\n".join(rows)
 
 
@@ -52,9 +62,10 @@ def correctable_table() -> str:
         ("headings", "、".join(HEADINGS) + "."),
         ("correctable", correctable_table()),
         ("claims", claims_table()),
+        ("due", due_table()),
         ("benchmarks", (HOME / "tests/bench/RESULTS.md").read_text(encoding="utf-8").strip()),
     ],
-    ids=["settings", "headings", "correctable", "claims", "benchmarks"],
+    ids=["settings", "headings", "correctable", "claims", "due", "benchmarks"],
 )
 def test_the_readme_shows_what_the_code_has(part: str, text: str) -> None:
     found = re.search(

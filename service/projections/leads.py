@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from domain.correction import CORRECTED, effective
 from domain.money import fen_of
+from service.projections.clocks import untold
 from service.projections.members import names_of
 from service.projections.store import (
     FOREVER,
@@ -43,6 +44,8 @@ leads = sa.Table(
     sa.Column("fen", sa.BigInteger),
     sa.Column("tip_on", sa.String(10), nullable=False),
     sa.Column("activity_on", sa.String(10), nullable=False),
+    # Since when there is news that the members were not told.
+    sa.Column("untold_on", sa.String(10)),
     # Title and investor in lower case: what q looks through.
     sa.Column("words", sa.Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
@@ -163,6 +166,7 @@ def row_of(number: int, view: View, position: int) -> tuple[Any, ...]:
         fen_of(money["amount"], money["unit"]) if money else None,
         lead["dates"]["tip"],
         lead["last_activity_on"],
+        untold(view.private),
         words_of(lead),
         orjson.dumps(lead),
         orjson.dumps(view.private),

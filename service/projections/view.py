@@ -19,6 +19,7 @@ from domain.stage import (
     still_missing,
 )
 from service.log import moment_text
+from service.projections.clocks import CLOCKS
 
 Lead = dict[str, Any]
 Names = Mapping[str, str]
@@ -38,6 +39,10 @@ class View:
         """The view of a lead whose first event this is."""
         view = cls(_tipped(event, names), {"left": None})
         view.private["dated"] = dict.fromkeys(REVISABLE, event.occurred_on)
+        view.private["entered"] = event.occurred_on
+        if event.source:
+            # The clocks of what came from paper begin with what is recorded after it.
+            view.private["paper"] = recorded_at(event)
         view._stamp(event)
         return view
 
@@ -51,6 +56,15 @@ class View:
         lead["version"] = event.originator_version
         lead["recorded_at"] = recorded_at(event)
         lead["last_activity_on"] = max(lead["last_activity_on"], event.occurred_on)
+        self._set_clocks(event)
+
+    def _set_clocks(self, event: Any) -> None:
+        private, day = self.private, event.occurred_on
+        from_paper = private.get("paper") == self.lead["recorded_at"]
+        for clock, topics in CLOCKS.items():
+            told = clock != "news" or not from_paper
+            if told and event.TOPIC in topics and private.get(clock, "") < day:
+                private[clock] = day
 
 
 def view_of(events: Sequence[Any], names: Names) -> View:
@@ -134,6 +148,7 @@ def _tipped(event: Any, names: Names) -> Lead:
 def _enter(view: View, stage: str, day: str) -> None:
     lead = view.lead
     view.private["left"] = lead["stage"] if stage == CLOSED else None
+    view.private["entered"] = day
     lead["stage"] = stage
     lead["missing"] = still_missing(stage)
     lead["about_to_sign"] = False
@@ -174,6 +189,11 @@ def _negotiation_opened(view: View, event: Any) -> None:
 def _signing_planned(view: View, event: Any) -> None:
     view.lead["about_to_sign"] = event.expected_on is not None
     view.lead["expected_signing_on"] = event.expected_on
+    if event.expected_on is not None:
+        before = view.private.get("expected")
+        if before is not None and event.expected_on > before:
+            view.private["slips"] = view.private.get("slips", 0) + 1
+        view.private["expected"] = event.expected_on
 
 
 def _signed(view: View, event: Any) -> None:
@@ -229,6 +249,7 @@ HANDLERS = {
     "lead.screened": _screened,
     "lead.negotiation_opened": _negotiation_opened,
     "lead.followed_up": _only_stamped,
+    "lead.members_told": _only_stamped,
     "lead.signing_planned": _signing_planned,
     "lead.framework_agreed": _only_stamped,
     "lead.signed": _signed,

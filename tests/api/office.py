@@ -148,6 +148,7 @@ BODIES: Mapping[str, Body] = {
     "screening": {"verdict": "pursue", "occurred_on": "2025-03-20"},
     "negotiation": {"responsible_unit": "商务局", "occurred_on": "2025-04-02"},
     "follow-ups": {"form": "visit", "result": "去了一次", "occurred_on": "2025-04-10"},
+    "notice": {"note": "电话告知", "occurred_on": "2025-04-12"},
     "signing-plan": {"expected_on": "2026-01-15", "occurred_on": "2025-05-01"},
     "signing": {
         "agreement": "contract",

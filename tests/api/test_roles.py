@@ -29,6 +29,7 @@ ACTIONS: dict[tuple[str, str], str | None] = {
     ("GET", "/v1/pipeline/movements"): "read the pipeline",
     ("GET", "/v1/pipeline/series"): "read the pipeline",
     ("GET", "/v1/pipeline/times"): "read the pipeline",
+    ("GET", "/v1/worklist"): "read the worklist",
     ("GET", "/v1/reports/annual/{year}"): "read reports",
     ("POST", "/v1/reports/annual/{year}"): "seal reports",
     ("GET", "/v1/reports"): "read reports",

@@ -263,6 +263,7 @@ def _closed_and_back(ledger: Ledger, member: UUID) -> None:
             "occurred_on": "2025-07-01",
         },
     )
+    ledger.tell_members(lead, call(), {"occurred_on": "2025-07-03", "note": "电话告知"})
     ledger.reopen(lead, call(), {"reason": "又回来了", "occurred_on": "2025-08-01"})
     investment = {"amount": "12000", "unit": "万元"}
     ledger.revise(

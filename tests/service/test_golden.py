@@ -75,7 +75,10 @@ def amounts_to(ledger: Ledger, stream: UUID) -> Line:
     if kind.startswith("audit."):
         return {f"{event.originator_version}": facts_of(event) for event in events}
     if kind == "report.sealed":
-        return {"report": ledger.reports.sealed(stream), "facts": facts_of(events[0])}
+        report = ledger.reports.sealed(stream)
+        # What follows it is recorded later.
+        del report["followed_by"]
+        return {"report": report, "facts": facts_of(events[0])}
     aggregate: Any = project_aggregate(None, events)
     if kind == "lead.tipped":
         names = ["version", "stage", "screened", "entered_on", "facts", "expected_on"]

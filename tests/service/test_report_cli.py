@@ -1,21 +1,11 @@
 """``leadledger report``: the sentence alone on its line, sealing, wrong words."""
 
-from pathlib import Path
-
 import orjson
 import pytest
 from click.testing import CliRunner, Result
 
 from service.cli import main
 from tests.service.test_annual import PUBLISHED
-
-
-@pytest.fixture
-def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A ledger with the year 2025."""
-    monkeypatch.setenv("LEDGER_DATABASE", f"sqlite:///{tmp_path}/ledger.sqlite")
-    assert CliRunner().invoke(main, ["demo"]).exit_code == 0
-    return tmp_path
 
 
 def report(*words: str) -> Result:

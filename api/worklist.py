@@ -1,0 +1,37 @@
+"""The worklist: what is due and overdue."""
+
+from datetime import date
+from typing import Any
+
+import orjson
+from flask_smorest import Blueprint
+
+from api.answers import WorklistOut
+from api.cursors import page_of, read_cursor, write_cursor
+from api.endpoint import endpoint, ledger
+from api.reply import Reply
+from api.schemas import WorklistQuery
+from api.windows import selection
+from domain.errors import Invalid
+from service.worklist import Place, today
+
+blueprint = Blueprint("worklist", __name__, url_prefix="/v1", description="What is due.")
+
+
+@endpoint(blueprint, "GET", "/worklist", "read the worklist", WorklistOut, query=WorklistQuery())
+def worklist(query: dict[str, Any]) -> Reply:
+    """What is due by a day (today), the oldest first; leads as they stand now."""
+    day = date.fromisoformat(query["due_by"]) if "due_by" in query else today()
+    if day.year > today().year + 1:
+        raise Invalid({"due_by": [f"{day} is more than a year ahead."]})
+    place = read_cursor(query, (str, int, int))
+    found = ledger().worklist.page(
+        selection(query),
+        day,
+        rule=query.get("rule"),
+        after=Place(*place) if place else None,
+        limit=query["limit"],
+    )
+    cursor = write_cursor(*found.last) if found.last else None
+    about = {"due_by": f"{day}", "warning": found.warning}
+    return page_of(orjson.dumps(found.items), cursor, found.position, about)

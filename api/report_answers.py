@@ -1,8 +1,11 @@
 """What clients get of reports, field by field."""
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
-from api.answers import ALWAYS, MAYBE, ChangeOut, _day, _moment
+from api.answers import ALWAYS, MAYBE, ChangeOut, FigureOut, _day, _moment
+from domain.stage import STAGES
+from service.reports.grouping import DIMENSIONS
+from service.reports.periods import KINDS
 
 
 class ClaimOut(Schema):
@@ -93,3 +96,78 @@ class DriftOut(Schema):
     published_at = fields.Integer(**ALWAYS)
     position = fields.Integer(**ALWAYS)
     claims = fields.List(fields.Nested(DriftedOut), **ALWAYS)
+
+
+class TipsOut(Schema):
+    """Tips that came within the period, the one before it, and that of the year before."""
+
+    now = fields.Integer(**ALWAYS)
+    previous = fields.Integer(**ALWAYS)
+    year_before = fields.Integer(**ALWAYS)
+
+
+class MeasureOut(Schema):
+    """The same three of leads and their planned amounts in 元."""
+
+    now = fields.Nested(FigureOut, **ALWAYS)
+    previous = fields.Nested(FigureOut, **ALWAYS)
+    year_before = fields.Nested(FigureOut, **ALWAYS)
+
+
+class StageMeasuresOut(Schema):
+    """A stage: what entered and left it within the period, and stands there at its end."""
+
+    stage = fields.String(required=True, validate=validate.OneOf(STAGES))
+    label = fields.String(**ALWAYS)
+    entered = fields.Nested(MeasureOut, **ALWAYS)
+    left = fields.Nested(MeasureOut, **ALWAYS)
+    standing = fields.Nested(MeasureOut, **ALWAYS)
+
+
+class GroupOut(Schema):
+    """The stages of one group; its ``key`` is empty for the leads that have none."""
+
+    key = fields.String(**ALWAYS)
+    label = fields.String(**ALWAYS)
+    stages = fields.List(fields.Nested(StageMeasuresOut), **ALWAYS)
+
+
+class GroupedOut(Schema):
+    """The period by group. ``repeated`` leads are counted in several groups, so that the lines
+    add up to more than the total."""
+
+    by = fields.String(required=True, validate=validate.OneOf(list(DIMENSIONS)))
+    label = fields.String(**ALWAYS)
+    repeated = fields.Integer(**ALWAYS)
+    lines = fields.List(fields.Nested(GroupOut), **ALWAYS)
+
+
+class SpanOut(Schema):
+    """A month or week, and the days of it that are counted."""
+
+    period = fields.String(**ALWAYS)
+    start = _day(data_key="from", **ALWAYS)
+    end = _day(data_key="to", **ALWAYS)
+
+
+class ComparedOut(Schema):
+    """What a period is compared with."""
+
+    previous = fields.Nested(SpanOut, **ALWAYS)
+    year_before = fields.Nested(SpanOut, **ALWAYS)
+
+
+class PeriodicOut(SpanOut):
+    """A month or week, in all and by group; not ``complete`` while it is still running."""
+
+    kind = fields.String(required=True, validate=validate.OneOf(list(KINDS)))
+    label = fields.String(**ALWAYS)
+    complete = fields.Boolean(**ALWAYS)
+    compared = fields.Nested(ComparedOut, **ALWAYS)
+    district = fields.String(**MAYBE)
+    known_at = fields.Integer(**MAYBE)
+    position = fields.Integer(**ALWAYS)
+    rule = fields.String(**ALWAYS)
+    tips = fields.Nested(TipsOut, **ALWAYS)
+    stages = fields.List(fields.Nested(StageMeasuresOut), **ALWAYS)
+    tables = fields.List(fields.Nested(GroupedOut), **ALWAYS)

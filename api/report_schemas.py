@@ -37,3 +37,10 @@ class ReportsQuery(Paged):
 
     year = Whole(1978, 9999)
     district = DistrictPrefix()
+
+
+class PeriodQuery(Request):
+    """For which district, as known when."""
+
+    district = DistrictPrefix()
+    known_at = KnownAt()

@@ -10,13 +10,21 @@ from flask_smorest import Blueprint
 from api.cursors import page_of, read_cursor, write_cursor
 from api.endpoint import answered, call, endpoint, ledger, shown
 from api.reply import Reply
-from api.report_answers import AnnualOut, DriftOut, ReportsOut, SealedOut, SealedReportOut
-from api.report_schemas import AnnualQuery, ReportsQuery, SealIn, SealQuery
+from api.report_answers import (
+    AnnualOut,
+    DriftOut,
+    PeriodicOut,
+    ReportsOut,
+    SealedOut,
+    SealedReportOut,
+)
+from api.report_schemas import AnnualQuery, PeriodQuery, ReportsQuery, SealIn, SealQuery
 from api.schemas import id_of
 from api.windows import known_at
 from domain.errors import NotFound
 from service.projections.store import FOREVER
 from service.reports.asked import Asked, asked_for
+from service.reports.periods import MONTHLY, WEEKLY, period_named
 
 blueprint = Blueprint(
     "reports", __name__, url_prefix="/v1/reports", description="Reports: what is published."
@@ -58,6 +66,35 @@ def seal(year: str, query: dict[str, Any], body: dict[str, Any]) -> Reply:
     asked = _asked(year, query)
     answer = ledger().seal(call([query, body]), asked, body["note"])
     return answered(answer, "/v1/reports")
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/monthly/<month>",
+    _READ,
+    PeriodicOut,
+    query=PeriodQuery(),
+    refusals=(404,),
+)
+def monthly(month: str, query: dict[str, Any]) -> Reply:
+    """A month (2025-03) by stage, sector, responsible unit and amount, beside the month before and
+    the same one of the year before."""
+    return _periodic(MONTHLY, month, query)
+
+
+@endpoint(
+    blueprint, "GET", "/weekly/<week>", _READ, PeriodicOut, query=PeriodQuery(), refusals=(404,)
+)
+def weekly(week: str, query: dict[str, Any]) -> Reply:
+    """The same of an ISO week (2025-W12), beside the week before and that of the year before."""
+    return _periodic(WEEKLY, week, query)
+
+
+def _periodic(kind: str, name: str, query: dict[str, Any]) -> Reply:
+    period = period_named(kind, name)
+    found = ledger().reports.periodic(period, query.get("district"), known_at(query))
+    return shown(found, found["position"])
 
 
 @endpoint(blueprint, "GET", "", _READ, ReportsOut, query=ReportsQuery())

@@ -51,6 +51,7 @@ from service.projections.store import (
     bookmarks,
     metadata,
 )
+from service.projections.units import Units
 from service.projections.variants import Variants
 from service.projections.view import view_as_of
 from service.replay import steps
@@ -78,7 +79,7 @@ _NOW = FOREVER - 1
 
 def projections() -> list[Projection]:
     """Everything that is made from the log to be read, in the order in which it is made."""
-    return [Members(), Leads(), History(), Entries(), Variants(), Sealed()]
+    return [Members(), Leads(), History(), Entries(), Variants(), Units(), Sealed()]
 
 
 @dataclass(frozen=True)

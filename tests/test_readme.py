@@ -14,6 +14,7 @@ from domain.correction import ALWAYS, CORRECTABLE
 from service.paper import HEADINGS
 from service.projections.clocks import RULES as DUE_RULES
 from service.reports.annual import RULES
+from service.reports.grouping import BANDS
 from service.settings import HOME, TABLE
 from tests.faults.serving import Server, serving
 
@@ -46,6 +47,12 @@ def claims_table() -> str:
     return "\n".join(["| claim | counts | clause |", "|---|---|---|", *rows])
 
 
+def bands_table() -> str:
+    """How amounts are banded."""
+    rows = [f"| `{band.name}` | {band.label} | {band.least // 100:,} |" for band in BANDS]
+    return "\n".join(["| band | | from so many 元 on |", "|---|---|---|", *rows])
+
+
 def correctable_table() -> str:
     """What a correction may touch."""
     rows = ["| event | may be put right | may be voided |", "|---|---|---|"]
@@ -62,10 +69,11 @@ def correctable_table() -> str:
         ("headings", "、".join(HEADINGS) + "."),
         ("correctable", correctable_table()),
         ("claims", claims_table()),
+        ("bands", bands_table()),
         ("due", due_table()),
         ("benchmarks", (HOME / "tests/bench/RESULTS.md").read_text(encoding="utf-8").strip()),
     ],
-    ids=["settings", "headings", "correctable", "claims", "due", "benchmarks"],
+    ids=["settings", "headings", "correctable", "claims", "bands", "due", "benchmarks"],
 )
 def test_the_readme_shows_what_the_code_has(part: str, text: str) -> None:
     found = re.search(

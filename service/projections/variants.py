@@ -6,8 +6,8 @@ knowledge of it: as of D as known at K holds, of the rows known by K, that of th
 and of these the last one known.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -30,6 +30,7 @@ variants = sa.Table(
 )
 # What a row says after its key: district, industry, whether suspended, words.
 Facts = tuple[Any, ...]
+Held = TypeVar("Held")
 # The day of the facts that a lead begins with.
 _EVER = ""
 # The end of a lead also ends its being on hold.
@@ -117,7 +118,7 @@ def _facts(events: Sequence[Any]) -> Facts | None:
     return (lead["district"], lead["industry"], lead["suspended"], words_of(lead))
 
 
-def as_of(days: dict[str, Facts], day: str) -> Facts | None:
-    """The facts that held on ``day``; None before the first."""
+def as_of(days: Mapping[str, Held], day: str) -> Held | None:
+    """What held on ``day``, of what held from each of ``days`` on; None before the first."""
     begun = [begins for begins in days if begins <= day]
     return days[max(begun)] if begun else None

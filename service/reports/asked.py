@@ -21,8 +21,8 @@ from service.projections.sealed import follower, last_number, reports
 from service.reads import Reads
 from service.reports.annual import Claim, claims_of, sentence
 from service.reports.drift import causes, changed, counted
-
-_EARLIEST = 1978
+from service.reports.periodic import periodic
+from service.reports.periods import EARLIEST, Period
 
 
 class Asked(NamedTuple):
@@ -44,8 +44,8 @@ def asked_for(year: int, end: date | None, district: str | None) -> Asked:
     Invalid for a cut-off outside of the year, or to come, and for what is no district.
     """
     today = now().astimezone(CHINA).date()
-    if not _EARLIEST <= year <= today.year:
-        raise Invalid({"year": [f"{year} is none of the years {_EARLIEST} to {today.year}."]})
+    if not EARLIEST <= year <= today.year:
+        raise Invalid({"year": [f"{year} is none of the years {EARLIEST} to {today.year}."]})
     end = end or min(date(year, 12, 31), today)
     if end.year != year:
         raise Invalid({"to": [f"{end} is not in {year}, the year of the report."]})
@@ -80,6 +80,12 @@ class Reports:
             "rule": RULE,
             **told,
         }
+
+    def periodic(
+        self, period: Period, district: str | None, known_at: int | None = None
+    ) -> dict[str, Any]:
+        """The tables of a month or week, from what the log up to ``known_at`` tells."""
+        return periodic(self._reads, period, district, known_at)
 
     def to_seal(self, asked: Asked) -> dict[str, Any]:
         """What a report that is sealed now says, with the ``number`` that it gets."""

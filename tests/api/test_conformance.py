@@ -204,6 +204,10 @@ class Aim:
             parameters["member_id"] = self.member
         elif "year" in parameters:
             parameters["year"] = "2025"
+        elif "month" in parameters:
+            parameters["month"] = "2025-03"
+        elif "week" in parameters:
+            parameters["week"] = "2025-W12"
         elif "report_id" in parameters:
             parameters["report_id"] = self.report
         elif command in COMMANDS_TO and isinstance(case.body, dict):

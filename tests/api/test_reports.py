@@ -74,6 +74,11 @@ def test_sealing_again_with_the_same_key_seals_once(officer: Caller, lead: str) 
         (f"{YEAR}?to=2025-02-30", 422, "no day of the calendar"),
         (f"{YEAR}?district=99", 422, "district"),
         (f"{YEAR}?industry=C", 422, "Unknown field"),
+        ("/v1/reports/monthly/2025-13", 404, "name it like 2025-03"),
+        ("/v1/reports/weekly/2025-W53", 404, "name it like 2025-W12"),
+        ("/v1/reports/monthly/9999-01", 422, "still to come"),
+        ("/v1/reports/weekly/2025-W12?district=99", 422, "district"),
+        ("/v1/reports/monthly/2025-03?to=2025-03-10", 422, "Unknown field"),
         (f"/v1/reports/{NOBODY}", 404, "There is no report"),
         (f"/v1/reports/{NOBODY}/drift", 404, "There is no report"),
     ],
@@ -116,3 +121,24 @@ def test_drift_names_the_late_signing(officer: Caller, lead: str) -> None:
     (event,) = events["signed"]
     assert (event["lead"], event["event"], event["version"]) == (lead, "signed", signed["version"])
     assert event in events["negotiating"]
+
+
+def test_a_month_and_a_week_are_told_by_stage_and_by_group(officer: Caller, lead: str) -> None:
+    answer = officer.get("/v1/reports/monthly/2025-03")
+    month = answer.json or {}
+    assert (month["tips"]["now"], month["compared"]["previous"]["period"]) == (1, "2025-02")
+    assert [table["by"] for table in month["tables"]] == ["sector", "unit", "band"]
+    assert (
+        officer.get("/v1/reports/monthly/2025-03", If_None_Match=answer.headers["ETag"]).status_code
+        == 304
+    )
+    week = officer.ok("/v1/reports/weekly/2025-W52?district=32")
+    (unit,) = (line for line in week["tables"][1]["lines"])
+    body = officer.ok(f"/v1/leads/{lead}")
+    assert unit["key"] == body["responsible_unit"]
+    talks = unit["stages"][1]["standing"]["now"]
+    assert talks == {"count": 1, "cny": body["investment"]["cny"]}
+    assert officer.ok("/v1/reports/weekly/2025-W52?district=11")["tables"][1]["lines"] == []
+    assert (
+        officer.ok("/v1/reports/weekly/2025-W52?known_at=2")["tables"][1]["lines"][0]["key"] == ""
+    )

@@ -32,6 +32,8 @@ ACTIONS: dict[tuple[str, str], str | None] = {
     ("GET", "/v1/worklist"): "read the worklist",
     ("GET", "/v1/reports/annual/{year}"): "read reports",
     ("POST", "/v1/reports/annual/{year}"): "seal reports",
+    ("GET", "/v1/reports/monthly/{month}"): "read reports",
+    ("GET", "/v1/reports/weekly/{week}"): "read reports",
     ("GET", "/v1/reports"): "read reports",
     ("GET", "/v1/reports/{report_id}"): "read reports",
     ("GET", "/v1/reports/{report_id}/drift"): "read reports",
@@ -78,7 +80,12 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
 def request_for(ground: Ground, method: str, template: str) -> tuple[str, Any]:
     """A path and body that the operation takes, from one who may; made anew for each."""
     path = template.format(
-        lead_id=ground.my_lead, member_id=ground.mine, report_id=ground.report, year=2025
+        lead_id=ground.my_lead,
+        member_id=ground.mine,
+        report_id=ground.report,
+        year=2025,
+        month="2025-03",
+        week="2025-W12",
     )
     if method == "GET":
         return f"{path}?from=1" if template == "/v1/audit/consistency" else path, None

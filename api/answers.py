@@ -29,6 +29,7 @@ class ProblemOut(Schema):
     instance = fields.String(**ALWAYS)
     errors = fields.Dict(fields.String(), fields.List(fields.String()))
     missing = fields.List(fields.String())
+    marked = fields.String()
     events = fields.List(fields.Nested("EventOut"))
 
 
@@ -185,6 +186,17 @@ class WorklistOut(Schema):
     next = fields.String(**MAYBE)
     due_by = _day(**ALWAYS)
     warning = fields.String(**MAYBE)
+
+
+class ImportedOut(Schema):
+    """What an import did, or would do; ``extra``: columns that were left out."""
+
+    leads = fields.Integer(**ALWAYS)
+    members = fields.Integer(**ALWAYS)
+    unchanged = fields.Integer(**ALWAYS)
+    events = fields.Integer(**ALWAYS)
+    extra = fields.List(fields.String(), **ALWAYS)
+    dry_run = fields.Boolean(**ALWAYS)
 
 
 class MemberOut(Schema):

@@ -20,6 +20,7 @@ MAY: Mapping[str, frozenset[str]] = {
     "write leads": frozenset({"officer", "admin"}),
     "waive facts": frozenset({"admin"}),
     "read the pipeline": frozenset({"officer", "auditor", "admin"}),
+    "import": frozenset({"officer", "admin"}),
     "read the worklist": frozenset({"officer", "auditor", "admin"}),
     "read reports": frozenset({"officer", "auditor", "admin"}),
     "seal reports": frozenset({"officer", "admin"}),

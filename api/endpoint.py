@@ -21,7 +21,7 @@ from api.app import application_context, request_now
 from api.auth import actor_for, authenticate, check_may
 from api.json_body import json_body
 from api.loading import Loader
-from api.openapi import operation
+from api.openapi import describe_bodies, operation
 from api.reply import Reply
 from api.stamps import reflects, request_id, warn
 from domain.actor import acting
@@ -58,11 +58,14 @@ def endpoint(
     status: int = 200,
     refusals: tuple[int, ...] = (),
     also: Mapping[str, Any] = _JSON_ALONE,
+    form: Mapping[str, Any] | None = None,
+    content: Mapping[str, Any] | None = None,
 ) -> Callable[[View], View]:
     """Declare a route. The view gets ``query`` or ``body``, loaded, besides the path's parts.
 
     ``bodiless``: no body at all is one that says nothing. ``also`` describes what is answered
-    besides JSON, by content type: ``g.kind`` says which.
+    besides JSON, by content type: ``g.kind`` says which. ``form`` describes a body that the view
+    reads itself, ``content`` what it answers instead of JSON.
     """
 
     load_body, load_query = Loader(body or Schema()).load, Loader(query or Schema()).load
@@ -78,7 +81,7 @@ def endpoint(
             about, office, environ = application_context().g, ledger(), request_now().environ
             holder = authenticate(office, environ)
             check_may(holder, action)
-            about.kind = _accepted(also, environ)
+            about.kind = _accepted(also, environ) if content is None else ""
             if body is not None:
                 path["body"] = load_body(json_body(request_now(), bodiless=bodiless))
             if query is not None:
@@ -93,7 +96,7 @@ def endpoint(
                 return view(**path)
 
         described = operation(method, answer, body, query, status, refusals, bodiless=bodiless)
-        described["responses"][str(status)]["content"].update(also)
+        describe_bodies(described, status, also, form, content)
         described["operationId"] = f"{blueprint.name}_{view.__name__}"
         # Only its description: what else flask-smorest wraps the view in says nothing more.
         answering._apidoc = blueprint.doc(**described)(answering)._apidoc  # type: ignore[attr-defined]

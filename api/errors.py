@@ -20,6 +20,7 @@ from domain.errors import (
     Refused,
     Stale,
 )
+from service.imports import BadImport
 from service.log import UnreadableEvent
 
 log = logging.getLogger("leadledger")
@@ -75,6 +76,8 @@ def _ledger_error(error: LedgerError) -> Response:
     headers: list[tuple[str, str]] = []
     if isinstance(error, Invalid):
         more["errors"] = error.errors
+        if isinstance(error, BadImport) and error.marked:
+            more["marked"] = error.marked
     elif isinstance(error, Refused) and error.missing:
         more["missing"] = error.missing
     elif isinstance(error, Stale):

@@ -1,5 +1,6 @@
 """What every operation's OpenAPI description has in common."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import Schema
@@ -114,3 +115,27 @@ def operation(
             "content": {"application/json": {"schema": body}},
         }
     return described
+
+
+def describe_bodies(
+    described: dict[str, Any],
+    status: int,
+    also: Mapping[str, Any],
+    form: Mapping[str, Any] | None,
+    content: Mapping[str, Any] | None,
+) -> None:
+    """Add what goes in and out besides JSON, or (``form``, ``content``) instead of it."""
+    answer = described["responses"][str(status)]
+    answer["content"] = dict(content) if content else {**answer["content"], **also}
+    if content:
+        # Made anew each time, and not of the ledger's state alone.
+        described["responses"].pop("304", None)
+        answer["headers"].pop("ETag", None)
+        described["parameters"] = [p for p in described["parameters"] if p is not _IF_NONE_MATCH]
+    if form:
+        described["requestBody"] = {"required": True, "content": dict(form)}
+        # The same file again changes nothing: it needs no key.
+        kept = [p for p in described["parameters"] if p not in _COMMAND_HEADERS]
+        described["parameters"] = kept
+        for refusal in (413, 415):
+            described["responses"][str(refusal)] = refused(refusal)

@@ -5,16 +5,16 @@ import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import click
 
-from domain.actor import Actor, acting, now
+from domain.actor import now
 from service.application import Ledger
 from service.audit_cli import audit
 from service.cli_shared import open_ledger as _ledger
 from service.cli_shared import progress_bar as _progress
-from service.imports import Imported, import_csv
+from service.import_cli import import_, take_in
 from service.proof.keeper import Keeper, Stop
 from service.proof.signer import Signer
 from service.report_cli import report
@@ -32,6 +32,7 @@ def main() -> None:
 
 
 main.add_command(audit)
+main.add_command(import_)
 main.add_command(report)
 main.add_command(worklist)
 
@@ -53,38 +54,11 @@ def issue(role: str, name: str | None, member: UUID | None) -> None:
         click.echo(ledger.tokens.issue(role, name, str(member) if member else None))
 
 
-@main.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Check everything, record nothing.")
-def import_(file: Path, dry_run: bool) -> None:
-    """Import a paper ledger (CSV in UTF-8 or GB18030), whole or not at all."""
-    with _ledger() as ledger:
-        done = _import(ledger, file, dry_run=dry_run)
-    would = "would be " if dry_run else ""
-    click.echo(
-        f"{done.leads} leads and {done.members} members {would}recorded in {done.events} events; "
-        f"{done.unchanged} rows were there already."
-    )
-
-
-def _import(ledger: Ledger, file: Path, *, dry_run: bool) -> Imported:
-    with file.open("rb") as lines:
-        length = sum(1 for _ in lines)
-    actor = Actor(f"import of {file.name}", now(), uuid4().hex, may_waive=True)
-    with (
-        acting(actor),
-        _progress(length, file.name) as bar,
-    ):
-        done = import_csv(ledger, file, dry_run=dry_run, progress=bar.update)
-        bar.update(length)
-        return done
-
-
 @main.command()
 def demo() -> None:
     """Load the 2025 ledger that comes with the service; a second time changes nothing."""
     with _ledger() as ledger:
-        done = _import(ledger, DEMO, dry_run=False)
+        done = take_in(ledger, DEMO)
     click.echo(f"{done.leads} leads recorded; {done.unchanged} were there already.")
 
 
@@ -120,7 +94,7 @@ def serve(with_demo: bool) -> None:
         settings = ledger.settings
         _check_address(settings)
         if with_demo and ledger.recorder.max_notification_id() is None:
-            done = _import(ledger, DEMO, dry_run=False)
+            done = take_in(ledger, DEMO)
             click.echo(f"Loaded the 2025 ledger: {done.leads} leads.")
         first = None if ledger.tokens.any() else ledger.tokens.issue("admin", "first administrator")
         address = f"http://{settings.bind}:{settings.port}"

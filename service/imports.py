@@ -4,14 +4,13 @@ A file is taken whole or not at all, and every bad cell is named at once. A row 
 district, year and 编号, from which the lead's id follows: the same file twice changes nothing.
 """
 
-import csv
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 from uuid import UUID, uuid5
 
 import orjson
@@ -20,46 +19,47 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 
 from domain.actor import current_actor, now
 from domain.aggregate import Recorded
-from domain.errors import Invalid, LedgerError, Refused
+from domain.errors import Invalid, Refused
 from domain.lead import Lead
 from domain.member import Member
 from service.application import Ledger
+from service.columns import EXAMPLE, HEADINGS
 from service.log import moment_text
-from service.paper import HEADINGS, REQUIRED, BadRow, Command, Paper, read_row
+from service.paper import BadRow, Command, Paper, as_meant, read_row
+from service.sheets import BadCell, BadSheet, Row, rows_of, source_of
 
 _ROWS = UUID("7d4f0a52-2f0e-5c5b-8f3f-3f6f0d2b9a10")
 
 
-class BadCell(NamedTuple):
-    """A cell that cannot be taken: its line in the file, its heading, and why."""
-
-    line: int
-    column: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"line {self.line}, {self.column}: {self.reason}"
-
-
-class BadImport(LedgerError):
+class BadImport(Invalid):
     """The file cannot be taken; nothing of it was recorded. ``cells`` says all that is wrong."""
 
     def __init__(self, cells: Iterable[BadCell]) -> None:
         self.cells = list(cells)
-        super().__init__("\n".join(map(str, self.cells)))
+        # Where a marked copy of the file is, if there is one.
+        self.marked: str | None = None
+        errors: dict[str, list[str]] = {}
+        for cell in self.cells:
+            errors.setdefault(cell.place, []).append(cell.reason)
+        super().__init__(errors)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.cells))
 
 
 @dataclass
 class Imported:
-    """What an import did, or would do: new leads, new members, rows known before, events."""
+    """What an import did, or would do: new leads, new members, rows known before, events; and the
+    headings that are none of a ledger's, which were left out."""
 
     leads: int = 0
     members: int = 0
     unchanged: int = 0
     events: int = 0
+    extra: set[str] = field(default_factory=set)
 
 
-def import_csv(
+def import_paper(
     ledger: Ledger,
     path: Path,
     *,
@@ -71,13 +71,16 @@ def import_csv(
     ``progress`` is called with the number of lines done since it was called last. BadImport
     when anything is wrong; then, and with ``dry_run``, nothing is recorded.
     """
-    with path.open(encoding=_encoding(path), newline="") as file, tempfile.TemporaryFile() as spool:
+    with tempfile.TemporaryFile() as spool:
         batch = _Batch(ledger, spool)
-        for line, row in _rows(file):
-            batch.add(line, row)
-            progress(1)
+        try:
+            for row in rows_of(source_of(path), batch.done.extra):
+                batch.add(row)
+                progress(1)
+        except BadSheet as why:
+            batch.bad += why.cells
         if batch.bad:
-            raise BadImport(sorted(batch.bad))
+            raise BadImport(sorted(batch.bad, key=_in_order))
         if batch.done.events and not dry_run:
             try:
                 ledger.record_all(_spooled(spool, current_actor().moment))
@@ -89,96 +92,52 @@ def import_csv(
         return batch.done
 
 
-def _encoding(path: Path) -> str:
-    """UTF-8, with or without BOM, or GB18030; BadImport if the file is neither."""
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            with path.open(encoding=encoding, newline="") as file:
-                while file.read(1 << 20):
-                    pass
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    raise BadImport([BadCell(1, "file", "It is neither UTF-8 nor GB18030.")])
-
-
-def _rows(file: IO[str]) -> Iterator[tuple[int, Mapping[str, str] | BadRow]]:
-    """Every row that is not empty: the line it begins in, and its cells by heading.
-
-    Cells are without spaces around them; a row with more cells than headings is a BadRow.
-    """
-    reader = csv.reader(file, strict=True)
-    try:
-        headings = [heading.strip() for heading in next(reader, [])]
-        _check_headings(headings)
-        begins = reader.line_num + 1
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield begins, _named(headings, cells)
-            begins = reader.line_num + 1
-    except csv.Error as why:
-        raise BadImport([BadCell(reader.line_num, "row", f"It is no CSV: {why}.")]) from None
-
-
-def _named(headings: list[str], cells: list[str]) -> Mapping[str, str] | BadRow:
-    if len(cells) > len(headings):
-        return BadRow({"row": f"The row has {len(cells)} cells under {len(headings)} headings."})
-    named = dict.fromkeys(HEADINGS, "")
-    named.update(zip(headings, (cell.strip() for cell in cells), strict=False))
-    return named
-
-
-def _check_headings(headings: list[str]) -> None:
-    bad = [f"The heading {name} is missing." for name in REQUIRED if name not in headings]
-    bad += [f"'{name[:40]}' is no heading known here." for name in headings if name not in HEADINGS]
-    twice = {name for name in headings if headings.count(name) > 1}
-    bad += [f"The heading {name} stands twice." for name in sorted(twice)]
-    if bad:
-        raise BadImport(BadCell(1, "headings", reason) for reason in bad)
-
-
 class _Batch:
     """The rows so far: what is wrong with them, and their events, waiting in ``spool``."""
 
     def __init__(self, ledger: Ledger, spool: IO[bytes]) -> None:
         self._ledger = ledger
         self._spool = spool
-        self._lines: dict[UUID, int] = {}
+        self._rows: dict[UUID, Row] = {}
         self._members: dict[UUID, Member] = {}
         self.bad: list[BadCell] = []
         self.done = Imported()
 
-    def add(self, line: int, cells: Mapping[str, str] | BadRow) -> None:
+    def add(self, row: Row) -> None:
         """Take in one row, or note what is wrong with it."""
+        cells = as_meant(row.cells)
+        if cells["编号"] == EXAMPLE:
+            return
         try:
-            if isinstance(cells, BadRow):
-                raise cells
-            self._add(line, cells, read_row(cells))
+            if row.fault:
+                raise BadRow({"row": row.fault})
+            self._add(row, cells, read_row(cells))
         except BadRow as why:
-            self.bad += [BadCell(line, column, reason) for column, reason in why.cells.items()]
+            self.bad += [row.bad(column, reason) for column, reason in why.cells.items()]
 
-    def _add(self, line: int, cells: Mapping[str, str], paper: Paper) -> None:
+    def _add(self, row: Row, cells: Mapping[str, str], paper: Paper) -> None:
         year = paper.tip.facts["occurred_on"][:4]
         lead_id = uuid5(_ROWS, f"{paper.district}/{year}/{paper.number}")
-        if lead_id in self._lines:
-            first = self._lines[lead_id]
-            raise BadRow({"编号": f"{paper.number} of {year} stands in line {first} already."})
-        self._lines[lead_id] = line
-        digest = sha256(orjson.dumps([cells[name] for name in HEADINGS])).hexdigest()[:16]
-        if self._known(lead_id, digest, f"{paper.number} of {year}"):
+        if lead_id in self._rows:
+            first = self._rows[lead_id]
+            where = f"line {first.line}" if first.sheet is None else f"{first.sheet}!{first.line}"
+            raise BadRow({"编号": f"{paper.number} of {year} stands in {where} already."})
+        self._rows[lead_id] = row
+        digests = [_digest(cells), _digest(row.cells)]
+        if self._known(lead_id, digests, f"{paper.number} of {year}"):
             self.done.unchanged += 1
             return
-        source = {"year": year, "number": paper.number, "row": digest}
+        source = {"year": year, "number": paper.number, "row": digests[0]}
         members, new = self._members_of(paper)
         lead = _carry_out(paper, lead_id, members, source)
         for aggregate in (*new, lead):
             self._keep(aggregate)
         self.done.leads += 1
 
-    def _known(self, lead_id: UUID, digest: str, row: str) -> bool:
+    def _known(self, lead_id: UUID, digests: Sequence[str], row: str) -> bool:
         """Whether the row was imported before; BadRow when it then said something else."""
         first: Any = next(iter(self._ledger.events.get(lead_id, lte=1)), None)
-        if first is not None and first.source["row"] != digest:
+        if first is not None and first.source["row"] not in digests:
             raise BadRow(
                 {
                     "编号": f"Row {row} was imported before, with other cells. What changed since "
@@ -249,6 +208,14 @@ def _carry_out(
     except Refused as why:
         raise BadRow({command.columns["occurred_on"]: str(why)}) from None
     return lead
+
+
+def _in_order(bad: BadCell) -> tuple[Any, ...]:
+    return (bad.sheet or "", bad.line, bad.column, bad.reason)
+
+
+def _digest(cells: Mapping[str, str]) -> str:
+    return sha256(orjson.dumps([cells[name] for name in HEADINGS])).hexdigest()[:16]
 
 
 def _cells(why: Invalid, command: Command) -> dict[str, str]:

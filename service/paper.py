@@ -11,14 +11,23 @@ from domain.errors import Invalid
 from domain.money import UNITS, parse_money
 from domain.stage import CLOSING_FACTS, EVIDENCE_KINDS, OUTCOMES, STEPS, VERDICTS, missing_facts
 from domain.values import NOTE, district_fault, industry_fault, parse_day, text_fault
+from service import written
+from service.columns import (
+    AMOUNT,
+    CODE,
+    COLUMNS,
+    DAY,
+    EVIDENCE,
+    HEADINGS,
+    MEMBERS,
+    REQUIRED,
+    TEXT,
+    UNIT,
+    UNIT_OF,
+    WORD,
+)
 from service.uscc import uscc_fault
 
-HEADINGS = tuple(
-    "编号 项目名称 提供委员 委员界别 区划代码 提供日期 投资方 统一社会信用代码 产业代码 计划投资 单位 "  # noqa: E501
-    "洽谈日期 责任单位 责任人 拟签约日期 签约日期 协议类型 协议投资 协议单位 开工日期 开工佐证 "
-    "终止日期 终止结果 终止原因 备注".split()
-)
-REQUIRED = ("编号", "项目名称", "提供委员", "区划代码", "提供日期")
 AGREEMENTS = {
     "合同": "contract",
     "投资合同": "contract",
@@ -38,7 +47,16 @@ LENGTHS = {
     "备注": NOTE,
 }
 _WAIVED = "the imported paper lacks it"
-_SEPARATORS = re.compile("[;；]")
+_SEPARATORS = re.compile("[;；,，、]")
+EVIDENCE_WORDS = {
+    "许可": "permit",
+    "许可证": "permit",
+    "施工许可": "permit",
+    "备案": "filing",
+    "合同": "contract",
+    "照片": "photo",
+    "验收": "acceptance",
+}
 
 
 class Command(NamedTuple):
@@ -68,8 +86,40 @@ class BadRow(Exception):
         self.cells = dict(cells)
 
 
+def as_meant(cells: Mapping[str, str]) -> dict[str, str]:
+    """The cells in the ledger's own words: days in ISO form, amounts apart from their units, codes
+    and words without what full-width writing and spaces add."""
+    meant = {column.heading: _MEANT[column.kind](cells[column.heading]) for column in COLUMNS}
+    for amount, unit in UNIT_OF.items():
+        if meant[amount]:
+            meant[amount], meant[unit] = written.amount(meant[amount], meant[unit])
+    return meant
+
+
+def _members(text: str) -> str:
+    return ";".join(part for part in map(written.code, _SEPARATORS.split(text)) if part)
+
+
+def _evidence(text: str) -> str:
+    kind, _, reference = text.replace("：", ":", 1).partition(":")
+    kind = written.folded(kind)
+    return f"{EVIDENCE_WORDS.get(kind, kind)}:{reference.strip()}" if reference else text
+
+
+_MEANT: Mapping[str, Callable[[str], str]] = {
+    CODE: written.code,
+    DAY: written.day,
+    WORD: written.folded,
+    UNIT: written.folded,
+    MEMBERS: _members,
+    EVIDENCE: _evidence,
+    AMOUNT: str,
+    TEXT: str,
+}
+
+
 def read_row(cells: Mapping[str, str]) -> Paper:
-    """The row's meaning; BadRow names every bad cell of it."""
+    """The row's meaning, of cells ``as_meant``; BadRow names every bad cell of it."""
     bad = {name: "It is empty, and every row needs it." for name in REQUIRED if not cells[name]}
     for name, longest in LENGTHS.items():
         lines = longest == NOTE
@@ -97,6 +147,11 @@ def read_row(cells: Mapping[str, str]) -> Paper:
         if fault:
             bad["提供委员"] = f"{member[:40]}: {fault}"
     bad.update(_order_faults(cells))
+    bad |= {
+        name: f"The cell shows the error {fault}."
+        for name, text in cells.items()
+        if (fault := written.error_in(text))
+    }
     if bad:
         raise BadRow(bad)
     return Paper(

@@ -163,6 +163,18 @@ class Settings:
                 raise WrongSetting(f"{setting.variable}: {why}.") from None
         return cls(**values)
 
+    def environment(self) -> dict[str, str]:
+        """What another process needs to work on the same ledger."""
+        return {
+            "LEDGER_DATABASE": f"sqlite:///{self.database}",
+            "LEDGER_LOCK_TIMEOUT": f"{self.lock_timeout}",
+        }
+
+    @property
+    def marked(self) -> Path:
+        """The folder of marked copies of what could not be imported."""
+        return self.database.with_name(self.database.name + ".marked")
+
     @property
     def projections(self) -> Path:
         """The file of the projections, beside the log; it can be made anew from the log."""

@@ -11,7 +11,7 @@ import pytest
 
 import service  # noqa: F401 - a safe SQLite first
 from domain.correction import ALWAYS, CORRECTABLE
-from service.paper import HEADINGS
+from service.columns import HEADINGS
 from service.projections.clocks import RULES as DUE_RULES
 from service.reports.annual import RULES
 from service.reports.grouping import BANDS

@@ -1,5 +1,6 @@
 """What the API's tests share: the people of one office, and what they say most often."""
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +88,19 @@ class Caller:
         """A command on a lead; the lead afterwards."""
         body = {**BODIES[command], **facts}
         return self.ok(f"/v1/leads/{lead['id']}/{command}", body)
+
+
+def send(caller: Caller, data: bytes, **fields: str) -> TestResponse:
+    """Upload a file."""
+    body = {"file": (io.BytesIO(data), "台账.xlsx"), **fields}
+    answer = caller.app.test_client().post(
+        "/v1/imports",
+        data=body,
+        content_type="multipart/form-data",
+        headers={"Authorization": f"Bearer {caller.token}"},
+    )
+    caller.contract.check("POST", "/v1/imports", answer)
+    return answer
 
 
 @dataclass

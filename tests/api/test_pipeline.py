@@ -9,7 +9,7 @@ import pytest
 
 from domain.actor import Actor, acting
 from service.cli import DEMO
-from service.imports import import_csv
+from service.imports import import_paper
 from tests.api.office import Caller, Office, open_office, problem_of, settings_in
 
 YEAR = "from=2025-01-01&to=2025-12-29"
@@ -22,7 +22,7 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     office = open_office(settings_in(Path(tmp_path_factory.mktemp("year"))))
     actor = Actor("import", datetime(2026, 1, 5, tzinfo=UTC), "import", may_waive=True)
     with acting(actor):
-        import_csv(office.ledger, DEMO)
+        import_paper(office.ledger, DEMO)
     yield office
     office.close()
 

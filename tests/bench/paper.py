@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
-from service.paper import HEADINGS
+from service.columns import HEADINGS
 
 DISTRICTS = [f"32{city:02d}{district:02d}" for city in range(1, 11) for district in range(2, 6)]
 SECTORS = ("工商联", "经济", "科技", "农业", "医药卫生", "特邀")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from domain.actor import acting
 from service.application import Ledger
-from service.imports import Imported, import_csv
-from service.paper import HEADINGS
+from service.columns import HEADINGS
+from service.imports import Imported, import_paper
 from tests.service.helpers import somebody
 
 Row = dict[str, str]
@@ -64,4 +64,4 @@ def sheet(path: Path, rows: Iterable[Row], encoding: str = "utf-8") -> Path:
 def take_in(ledger: Ledger, path: Path, dry_run: bool = False) -> Imported:
     """Import the file, as an administrator at the command line does."""
     with acting(somebody(may_waive=True)):
-        return import_csv(ledger, path, dry_run=dry_run)
+        return import_paper(ledger, path, dry_run=dry_run)

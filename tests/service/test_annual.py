@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domain.actor import acting
-from service.imports import import_csv
+from service.imports import import_paper
 from service.projections.fates import Fate
 from service.reports.annual import NOTHING, amount_words, claims_of, named, sentence
 from service.reports.asked import asked_for
@@ -42,7 +42,7 @@ ONE_OF_EACH = {
 def test_the_year_2025_reads_as_it_was_published(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         with acting(somebody(may_waive=True)):
-            import_csv(ledger, LEDGER_2025)
+            import_paper(ledger, LEDGER_2025)
         told = ledger.reports.annual(asked_for(2025, date(2025, 12, 29), None))
     assert told["text"] == PUBLISHED
     assert [(claim["name"], claim["value"], len(claim["leads"])) for claim in told["claims"]] == [

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from domain.stage import EVIDENCE_KINDS
-from service.paper import HEADINGS, BadRow, Paper, read_row
+from service.columns import HEADINGS
+from service.paper import BadRow, Paper, read_row
 from tests.service.sheets import FULL, Row, row
 
 # A code whose check character is right, and the same with a wrong one.

@@ -11,7 +11,7 @@ import pytest
 
 from domain.actor import acting
 from service.application import Ledger
-from service.imports import import_csv
+from service.imports import import_paper
 from service.projections.choosing import Selection
 from service.projections.clocks import DAYS, RULES
 from service.working_days import KNOWN_UNTIL, after_working_days
@@ -124,7 +124,7 @@ def test_a_signed_lead_that_never_starts_is_due_after_half_a_year(tmp_path: Path
 def test_what_came_from_paper_is_not_news_but_what_follows_is(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         with acting(somebody(may_waive=True)):
-            import_csv(ledger, LEDGER_2025)
+            import_paper(ledger, LEDGER_2025)
         rules = {item[0] for item in due(ledger, date(2026, 2, 1))}
         assert rules == {"silent", "slipped", "answer", "screen"}
         page = ledger.worklist.page(Selection(), date(2026, 2, 1), rule="slipped")

@@ -1,0 +1,97 @@
+"""``leadledger import``: a paper ledger, taken in whole or not at all."""
+
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import click
+import orjson
+
+from domain.actor import Actor, acting, now
+from domain.errors import LedgerError
+from service.application import Ledger
+from service.cli_shared import open_ledger, progress_bar
+from service.imports import BadImport, Imported, import_paper
+from service.sheets import BadSheet, source_of
+from service.workbooks import mark
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_OUT = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command("import")
+@click.argument("file", type=_FILE)
+@click.option("--dry-run", is_flag=True, help="Check everything, record nothing.")
+@click.option("--marked", type=_OUT, help="Where to write a copy with what is wrong, if anything.")
+@click.option("--json", "as_json", is_flag=True, help="What was done, or is wrong, as JSON.")
+@click.option("--actor", hidden=True)
+@click.option("--request", hidden=True)
+def import_(
+    file: Path,
+    dry_run: bool,
+    marked: Path | None,
+    as_json: bool,
+    actor: str | None,
+    request: str | None,
+) -> None:
+    """Import a paper ledger, an Excel workbook or CSV, whole or not at all."""
+    with open_ledger() as ledger:
+        try:
+            done = take_in(ledger, file, dry_run=dry_run, actor=actor, request=request)
+        except BadImport as why:
+            if marked:
+                _mark(file, why, marked)
+            if not as_json:
+                raise
+            _end({"bad": [list(cell) for cell in why.cells]})
+        except LedgerError as why:
+            if not as_json:
+                raise
+            _end({"refused": str(why)})
+    if as_json:
+        click.echo(orjson.dumps({**vars(done), "extra": sorted(done.extra)}))
+        return
+    would = "would be " if dry_run else ""
+    click.echo(
+        f"{done.leads} leads and {done.members} members {would}recorded in {done.events} events; "
+        f"{done.unchanged} rows were there already."
+    )
+    if done.extra:
+        click.echo(f"Columns left out: {', '.join(sorted(done.extra))}.", err=True)
+
+
+def take_in(
+    ledger: Ledger,
+    file: Path,
+    *,
+    dry_run: bool = False,
+    actor: str | None = None,
+    request: str | None = None,
+) -> Imported:
+    """Import ``file``, with a progress bar, for ``actor`` or in the file's own name."""
+    length = _rows_in(file)
+    who = Actor(actor or f"import of {file.name}", now(), request or uuid4().hex, may_waive=True)
+    with acting(who), progress_bar(length, file.name) as bar:
+        done = import_paper(ledger, file, dry_run=dry_run, progress=bar.update)
+        bar.update(length)
+        return done
+
+
+def _rows_in(file: Path) -> int:
+    """About how many rows there are to come: a workbook tells only when it is read."""
+    with file.open("rb") as lines:
+        if lines.read(4).startswith(b"PK"):
+            return max(1, file.stat().st_size // 100)
+        return 1 + sum(1 for _ in lines)
+
+
+def _mark(file: Path, why: BadImport, marked: Path) -> None:
+    try:
+        mark(source_of(file), why.cells, marked)
+    except BadSheet as unreadable:
+        click.echo(f"There is no marked copy: {unreadable}", err=True)
+
+
+def _end(told: dict[str, object]) -> None:
+    click.echo(orjson.dumps(told))
+    sys.exit(1)

@@ -1,0 +1,46 @@
+"""An import in a process of its own, so that no web worker waits for it or keeps its memory."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from domain.actor import current_actor
+from domain.errors import NotReady, Refused
+from service.imports import BadImport
+from service.settings import Settings
+from service.sheets import BadCell
+
+_MAIN = "from service.cli import main; main()"
+
+
+def import_apart(
+    settings: Settings, path: Path, *, dry_run: bool, marked: Path | None
+) -> dict[str, Any]:
+    """As ``import_paper`` for whoever is acting; what was done, by name.
+
+    BadImport (then ``marked`` is the marked copy), Refused, NotReady.
+    """
+    actor = current_actor()
+    words = ["import", str(path), "--json", "--actor", actor.name, "--request", actor.request]
+    words += ["--dry-run"] if dry_run else []
+    words += ["--marked", str(marked)] if marked else []
+    done = subprocess.run(
+        [sys.executable, "-c", _MAIN, *words],
+        env={**os.environ, **settings.environment()},
+        capture_output=True,
+        check=False,
+    )
+    try:
+        told: dict[str, Any] = orjson.loads(done.stdout)
+    except orjson.JSONDecodeError:
+        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise NotReady(f"The import ended early and recorded nothing: {said}") from None
+    if "bad" in told:
+        raise BadImport(BadCell(*cell) for cell in told["bad"])
+    if "refused" in told:
+        raise Refused(told["refused"])
+    return told

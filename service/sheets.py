@@ -1,0 +1,248 @@
+"""Files of a paper ledger as rows: CSV in UTF-8 or GB18030, and Excel workbooks."""
+
+import csv
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from openpyxl import load_workbook
+from openpyxl.utils import get_column_letter
+from openpyxl.utils.exceptions import InvalidFileException
+
+from service import written
+from service.columns import CALLED, HEADINGS, REQUIRED
+
+# How far down the headings may stand, below titles.
+_MOST_TITLES = 30
+# So many different headings known here make a row the one of headings.
+_FEWEST = 3
+# What a workbook may unpack to, in bytes; a ledger of 100,000 rows has a tenth of it.
+MOST_UNPACKED = 1 << 30
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ZIP = b"PK\x03\x04"
+
+
+class BadCell(NamedTuple):
+    """A cell that cannot be taken: its sheet (None in CSV), its line, the letters of its column
+    (None for the whole row), its heading, and why."""
+
+    sheet: str | None
+    line: int
+    letters: str | None
+    column: str
+    reason: str
+
+    @property
+    def place(self) -> str:
+        """Where it is: "台账!F7", or "line 7, 提供日期"."""
+        if self.sheet is None:
+            return f"line {self.line}, {self.column}"
+        return f"{self.sheet}!{self.letters or ''}{self.line}"
+
+    def __str__(self) -> str:
+        about = "" if self.sheet is None else f" ({self.column})"
+        return f"{self.place}{about}: {self.reason}"
+
+
+class BadSheet(Exception):
+    """The file cannot be read as a ledger; ``cells`` says why."""
+
+    def __init__(self, *cells: BadCell) -> None:
+        super().__init__("\n".join(map(str, cells)))
+        self.cells = cells
+
+
+class Row(NamedTuple):
+    """One row of a ledger: where it begins, its cells as text by heading, and their columns."""
+
+    sheet: str | None
+    line: int
+    cells: dict[str, str]
+    letters: dict[str, str]
+    # Why the row cannot be read at all.
+    fault: str | None = None
+
+    def bad(self, column: str, reason: str) -> BadCell:
+        """One of its cells that cannot be taken."""
+        return BadCell(self.sheet, self.line, self.letters.get(column), column, reason)
+
+
+class Source(Protocol):
+    """A file that is read row by row, as often as it is asked."""
+
+    def tables(self) -> Iterator[tuple[str | None, Iterator[tuple[int, Sequence[Any]]]]]:
+        """Each sheet's name (None in CSV) and its (line, values) rows, the empty ones too."""
+
+
+def source_of(path: Path) -> Source:
+    """What reads the file, by what is in it, whatever it is called; BadSheet for another kind."""
+    with path.open("rb") as file:
+        begin = file.read(8)
+    if begin.startswith(_ZIP):
+        return Workbook(path)
+    if begin == _OLE:
+        raise BadSheet(
+            _about(
+                "It is an old Excel file (.xls) or has a password: save it as .xlsx without one."
+            )
+        )
+    return Csv(path)
+
+
+def rows_of(source: Source, extra: set[str]) -> Iterator[Row]:
+    """The rows of every table that has the headings; ``extra`` gets the headings not known here.
+
+    BadSheet when none has, or when headings are missing or stand twice.
+    """
+    found = False
+    for sheet, rows in source.tables():
+        headings: dict[int, str] = {}
+        for line, values in rows:
+            texts = [written.plain(value) for value in values]
+            if not headings:
+                headings = _headings(sheet, line, texts, extra)
+                found = found or bool(headings)
+                if not headings and line > _MOST_TITLES:
+                    break
+            elif any(texts):
+                yield _row(sheet, line, headings, texts)
+    if not found:
+        missing = ", ".join(REQUIRED)
+        raise BadSheet(_about(f"No row has the headings of a ledger, among them {missing}."))
+
+
+def _headings(sheet: str | None, line: int, texts: list[str], extra: set[str]) -> dict[int, str]:
+    """Column → heading, if this is the row of headings; BadSheet if it is one that cannot be."""
+    known = {at: CALLED.get(written.folded(text).lower()) for at, text in enumerate(texts)}
+    headings = {at: heading for at, heading in known.items() if heading}
+    if len(set(headings.values())) < _FEWEST:
+        return {}
+    names = list(headings.values())
+    faults = [f"The heading {name} is missing." for name in REQUIRED if name not in names]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    faults += [f"The heading {name} stands twice." for name in twice]
+    if faults:
+        raise BadSheet(*(BadCell(sheet, line, None, "headings", fault) for fault in faults))
+    extra |= {text for at, text in enumerate(texts) if text and at not in headings}
+    return headings
+
+
+def _row(sheet: str | None, line: int, headings: dict[int, str], texts: list[str]) -> Row:
+    cells = dict.fromkeys(HEADINGS, "")
+    cells |= {name: texts[at] for at, name in headings.items() if at < len(texts)}
+    letters = {name: get_column_letter(at + 1) for at, name in headings.items()}
+    fault = None
+    if sheet is None and len(texts) > (width := max(headings) + 1) and any(texts[width:]):
+        fault = f"The row has {len(texts)} cells under {width} headings."
+    return Row(sheet, line, cells, letters, fault)
+
+
+def _about(reason: str) -> BadCell:
+    return BadCell(None, 1, None, "file", reason)
+
+
+class Csv:
+    """Comma-separated values in UTF-8, with or without BOM, or GB18030."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._encoding = _encoding(path)
+
+    def tables(self) -> Iterator[tuple[str | None, Iterator[tuple[int, Sequence[Any]]]]]:
+        """The one table."""
+        yield None, self._rows()
+
+    def _rows(self) -> Iterator[tuple[int, Sequence[str]]]:
+        with self._path.open(encoding=self._encoding, newline="") as file:
+            reader = csv.reader(file, strict=True)
+            begins = 1
+            try:
+                for cells in reader:
+                    yield begins, cells
+                    begins = reader.line_num + 1
+            except csv.Error as why:
+                fault = f"It is no CSV: {why}."
+                raise BadSheet(BadCell(None, reader.line_num, None, "row", fault)) from None
+
+
+def _encoding(path: Path) -> str:
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            with path.open(encoding=encoding, newline="") as file:
+                while file.read(1 << 20):
+                    pass
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    raise BadSheet(_about("It is neither an Excel workbook nor text in UTF-8 or GB18030."))
+
+
+class Workbook:
+    """An Excel workbook (.xlsx, .xlsm): its visible sheets, with the values that formulas had
+    when it was saved."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            with zipfile.ZipFile(path) as archive:
+                parts = archive.infolist()
+                names = {part.filename for part in parts}
+                if sum(part.file_size for part in parts) > MOST_UNPACKED:
+                    raise BadSheet(_about(f"It unpacks to more than {MOST_UNPACKED >> 20} MiB."))
+                self._has_formulas = any(
+                    _mentions(archive, name, b"<f")
+                    for name in names
+                    if name.startswith("xl/worksheets/sheet")
+                )
+        except zipfile.BadZipFile:
+            raise BadSheet(_about("It is a damaged workbook: save it anew.")) from None
+        if "xl/workbook.xml" not in names:
+            raise BadSheet(_about("It is an archive, but no Excel workbook (.xlsx)."))
+
+    def tables(self) -> Iterator[tuple[str | None, Iterator[tuple[int, Sequence[Any]]]]]:
+        """Each visible sheet."""
+        with ExitStack() as opened:
+            values = self._opened(opened, data_only=True)
+            formulas = self._opened(opened, data_only=False) if self._has_formulas else None
+            for sheet in values.worksheets:
+                if sheet.sheet_state == "visible":
+                    told = formulas[sheet.title] if formulas else None
+                    yield sheet.title, _valued(sheet, told)
+
+    def _opened(self, until: ExitStack, *, data_only: bool) -> Any:
+        # By its content: what a file is called says nothing.
+        file = until.enter_context(self._path.open("rb"))
+        try:
+            return load_workbook(file, read_only=True, data_only=data_only, keep_links=False)
+        except (InvalidFileException, KeyError, ValueError, zipfile.BadZipFile) as why:
+            raise BadSheet(_about(f"It is a damaged workbook: {why}.")) from None
+
+
+def _mentions(archive: zipfile.ZipFile, name: str, words: bytes) -> bool:
+    with archive.open(name) as part:
+        end = b""
+        while data := part.read(1 << 20):
+            if words in end + data:
+                return True
+            end = data[-len(words) :]
+    return False
+
+
+def _valued(sheet: Any, told: Any) -> Iterator[tuple[int, Sequence[Any]]]:
+    """The rows; BadSheet where a formula's value was not saved with it."""
+    # What a workbook says of its size may be wrong.
+    sheet.reset_dimensions()
+    if told is None:
+        yield from enumerate(sheet.iter_rows(values_only=True), 1)
+        return
+    told.reset_dimensions()
+    pairs = zip(sheet.iter_rows(values_only=True), told.rows, strict=True)
+    for line, (found, formulas) in enumerate(pairs, 1):
+        for at, (value, formula) in enumerate(zip(found, formulas, strict=False)):
+            if value is None and formula.data_type == "f":
+                reason = f"The formula {formula.value} has no value: open and save it in Excel."
+                where = BadCell(sheet.title, line, get_column_letter(at + 1), "formula", reason)
+                raise BadSheet(where)
+        yield line, found

@@ -1,0 +1,104 @@
+"""The workbooks that an import gives back: the template, and a marked copy of what is wrong."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import xlsxwriter
+
+from domain.money import UNITS
+from service.columns import COLUMNS
+from service.paper import AGREEMENTS, OUTCOME_WORDS
+from service.sheets import BadCell, BadSheet, Source
+from service.written import plain
+
+_SHEET, _ABOUT, _REASONS = "台账", "说明", "问题"
+# Rows of the template that have drop-downs and formats.
+_ROWS = 2000
+# Of the template nothing changes from one day to another.
+_MADE = datetime(2025, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+_CHOICES = {
+    "单位": list(UNITS),
+    "协议单位": list(UNITS),
+    "协议类型": [word for word in AGREEMENTS if word in ("合同", "框架")],
+    "终止结果": list(OUTCOME_WORDS),
+}
+_MOST_ROWS = 1_048_576
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def template(path: Path) -> None:
+    """A workbook to fill in: headings, one example, drop-downs where only some words fit, and a
+    sheet that says what belongs into each column. Always the same bytes."""
+    with xlsxwriter.Workbook(str(path)) as book:
+        book.set_properties({"title": "委员助招商台账模板", "created": _MADE})
+        head = book.add_format({"bold": True, "bg_color": "#DDEBF7", "border": 1})
+        needed = book.add_format({"bold": True, "bg_color": "#FCE4D6", "border": 1})
+        text = book.add_format({"num_format": "@"})
+        sheet = book.add_worksheet(_SHEET)
+        sheet.freeze_panes(1, 2)
+        for at, column in enumerate(COLUMNS):
+            sheet.set_column(at, at, max(10, 2 * len(column.heading) + 2), text)
+            sheet.write_string(0, at, column.heading, needed if column.required else head)
+            sheet.write_string(1, at, column.example, text)
+            if column.heading in _CHOICES:
+                choices = {"validate": "list", "source": _CHOICES[column.heading]}
+                sheet.data_validation(1, at, _ROWS, at, choices)
+        _explain(book.add_worksheet(_ABOUT), head)
+
+
+def _explain(sheet: Any, head: Any) -> None:
+    sheet.set_column(0, 0, 18)
+    sheet.set_column(1, 1, 6)
+    sheet.set_column(2, 2, 60)
+    sheet.set_column(3, 3, 24)
+    for at, word in enumerate(("栏目", "必填", "填写说明", "英文名称")):
+        sheet.write_string(0, at, word, head)
+    for line, column in enumerate(COLUMNS, 1):
+        words = (column.heading, "是" if column.required else "", column.about, column.name)
+        for at, word in enumerate(words):
+            sheet.write_string(line, at, word)
+
+
+def mark(source: Source, bad: Iterable[BadCell], path: Path) -> None:
+    """A copy of ``source``'s values with the reasons in a column before each row, and the cells
+    that they are about in red. Nothing in it is a formula."""
+    reasons: dict[tuple[str | None, int], list[BadCell]] = defaultdict(list)
+    for cell in bad:
+        reasons[cell.sheet, cell.line].append(cell)
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(str(path), options) as book:
+        red = book.add_format({"bg_color": "#FFC7CE", "font_color": "#9C0006"})
+        for name, rows in source.tables():
+            sheet = book.add_worksheet(name or _SHEET)
+            sheet.set_column(0, 0, 60)
+            sheet.write_string(0, 0, _REASONS, red)
+            try:
+                for line, values in rows:
+                    if line <= _MOST_ROWS:
+                        _copy(sheet, line, values, reasons.get((name, line), []), red)
+            except BadSheet as why:
+                sheet.write_string(0, 0, f"{_REASONS}: {why}", red)
+
+
+def _copy(sheet: Any, line: int, values: Iterable[Any], bad: list[BadCell], red: Any) -> None:
+    letters = {cell.letters for cell in bad}
+    if bad:
+        why = "\n".join(f"{cell.column}: {cell.reason}" for cell in bad)
+        sheet.write_string(line - 1, 0, why, red)
+    for at, value in enumerate(values):
+        text = plain(value)
+        if text:
+            style = red if xlsxwriter.utility.xl_col_to_name(at) in letters else None
+            sheet.write_string(line - 1, at + 1, _harmless(text), style)
+
+
+def _harmless(text: str) -> str:
+    """As text even to who copies it into another sheet."""
+    return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    return text.removeprefix("-").removeprefix("+").replace(".", "", 1).isdigit()

@@ -73,8 +73,9 @@ def _upload() -> tuple[FileStorage, bool]:
     if request.mimetype != "multipart/form-data":
         said = request.mimetype or "nothing"
         raise UnsupportedMediaType(f"Send multipart/form-data with the file; this says {said}.")
-    unknown = {*request.form, *request.files} - {"file", "dry_run"}
-    if unknown:
+    # A part may come without a name.
+    named = {name or "(no name)" for name in (*request.form, *request.files)}
+    if unknown := named - {"file", "dry_run"}:
         raise Invalid({name[:40]: ["Unknown field."] for name in sorted(unknown)})
     upload, dry_run = request.files.get("file"), request.form.get("dry_run", "")
     if upload is None:

@@ -95,6 +95,13 @@ def test_without_a_file_or_of_another_kind_nothing_is_read(officer: Caller) -> N
     assert answer.status_code == 422 and (answer.json or {})["errors"].keys() == {"file"}
 
 
+def test_a_part_without_a_name_is_refused_as_such(officer: Caller) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    part = b"--x\r\nContent-Disposition: form-data\r\n\r\n{}\r\n--x--\r\n"
+    answer = officer.call("POST", "/v1/imports", part, headers)
+    assert (answer.json or {})["errors"] == {"(no name)": ["Unknown field."]}
+
+
 def test_a_file_may_be_large_but_not_over_the_limit(officer: Caller) -> None:
     large = text([row(1)]).encode() + b"\n" * (3 * 1024 * 1024)
     assert send(officer, large).status_code == 200

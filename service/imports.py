@@ -98,7 +98,8 @@ class _Batch:
     def __init__(self, ledger: Ledger, spool: IO[bytes]) -> None:
         self._ledger = ledger
         self._spool = spool
-        self._rows: dict[UUID, Row] = {}
+        # Where each row stands that was read so far.
+        self._places: dict[UUID, tuple[str | None, int]] = {}
         self._members: dict[UUID, Member] = {}
         self.bad: list[BadCell] = []
         self.done = Imported()
@@ -118,11 +119,11 @@ class _Batch:
     def _add(self, row: Row, cells: Mapping[str, str], paper: Paper) -> None:
         year = paper.tip.facts["occurred_on"][:4]
         lead_id = uuid5(_ROWS, f"{paper.district}/{year}/{paper.number}")
-        if lead_id in self._rows:
-            first = self._rows[lead_id]
-            where = f"line {first.line}" if first.sheet is None else f"{first.sheet}!{first.line}"
+        if lead_id in self._places:
+            sheet, line = self._places[lead_id]
+            where = f"line {line}" if sheet is None else f"{sheet}!{line}"
             raise BadRow({"编号": f"{paper.number} of {year} stands in {where} already."})
-        self._rows[lead_id] = row
+        self._places[lead_id] = row.sheet, row.line
         digests = [_digest(cells), _digest(row.cells)]
         if self._known(lead_id, digests, f"{paper.number} of {year}"):
             self.done.unchanged += 1

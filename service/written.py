@@ -17,6 +17,9 @@ _DAY = re.compile(
     r"(\d{4})(?:[-/.](\d{1,2})[-/.](\d{1,2})|年(\d{1,2})月(\d{1,2})[日号])(?:[T ]0{1,2}:00(:00)?)?",
     re.ASCII,
 )
+_ISO = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_SPACES = re.compile(r"\s+")
+_AROUND = re.compile(r"\s*([年月日号/.-])\s*")
 _AMOUNT = re.compile(r"(?P<number>\d[\d,]*(?:\.\d+)?)(?P<unit>\D*)", re.ASCII)
 # unit as written → the ledger's unit, and by how much the number is to be divided
 _UNITS = {
@@ -54,7 +57,9 @@ def plain(value: Any) -> str:
 
 def folded(text: str) -> str:
     """With half-width digits, letters and punctuation, and no spaces within."""
-    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text))
+    if text.isalnum() and text.isascii():
+        return text
+    return _SPACES.sub("", unicodedata.normalize("NFKC", text))
 
 
 def error_in(text: str) -> str | None:
@@ -69,8 +74,10 @@ def code(text: str) -> str:
 
 def day(text: str) -> str:
     """A day in ISO form, from 2025/3/18, 2025.3.18, 2025年3月18日, or a spreadsheet's number."""
+    if not text or _ISO.fullmatch(text):
+        return text
     said = unicodedata.normalize("NFKC", text).strip()
-    found = _DAY.fullmatch(re.sub(r"\s*([年月日号/.-])\s*", r"\1", said))
+    found = _DAY.fullmatch(_AROUND.sub(r"\1", said))
     if found:
         year, month, of_month = found[1], found[2] or found[4], found[3] or found[5]
         return f"{year}-{int(month):02d}-{int(of_month):02d}"

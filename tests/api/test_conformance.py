@@ -204,24 +204,20 @@ class Aim:
     def _aim_path(self, case: "Case[Any]") -> None:
         parameters, path = case.path_parameters, case.operation.path
         command = path.rpartition("/")[2]
+        there = {
+            "year": "2025",
+            "month": "2025-03",
+            "week": "2025-W12",
+            "import_id": self.marked,
+            "report_id": self.report,
+            "member_id": self.member,
+            "lead_id": self.lead,
+        }
+        parameters |= {name: there[name] for name in parameters.keys() & there.keys()}
         if path.endswith("/retirement"):
             parameters["member_id"] = self.caller.register(f"R{next(self._numbers)}")["id"]
-        elif "member_id" in parameters:
-            parameters["member_id"] = self.member
-        elif "year" in parameters:
-            parameters["year"] = "2025"
-        elif "month" in parameters:
-            parameters["month"] = "2025-03"
-        elif "week" in parameters:
-            parameters["week"] = "2025-W12"
-        elif "import_id" in parameters:
-            parameters["import_id"] = self.marked
-        elif "report_id" in parameters:
-            parameters["report_id"] = self.report
         elif command in COMMANDS_TO and isinstance(case.body, dict):
             parameters["lead_id"] = self._lead_for(command, case.body)
-        else:
-            parameters["lead_id"] = self.lead
 
     def _lead_for(self, command: str, body: dict[str, Any]) -> str:
         before = COMMANDS_TO[command]

@@ -189,9 +189,11 @@ class WorklistOut(Schema):
 
 
 class ImportedOut(Schema):
-    """What an import did, or would do; ``extra``: columns that were left out."""
+    """What an import did, or would do; ``changed``: rows whose leads it changed; ``extra``: columns
+    that were left out."""
 
     leads = fields.Integer(**ALWAYS)
+    changed = fields.Integer(**ALWAYS)
     members = fields.Integer(**ALWAYS)
     unchanged = fields.Integer(**ALWAYS)
     events = fields.Integer(**ALWAYS)

@@ -51,11 +51,17 @@ def import_(
     if as_json:
         click.echo(orjson.dumps({**vars(done), "extra": sorted(done.extra)}))
         return
+    _say(done, dry_run=dry_run)
+
+
+def _say(done: Imported, *, dry_run: bool) -> None:
     would = "would be " if dry_run else ""
     click.echo(
         f"{done.leads} leads and {done.members} members {would}recorded in {done.events} events; "
         f"{done.unchanged} rows were there already."
     )
+    if done.changed:
+        click.echo(f"{done.changed} rows {'would change' if dry_run else 'changed'} their leads.")
     if done.extra:
         click.echo(f"Columns left out: {', '.join(sorted(done.extra))}.", err=True)
 

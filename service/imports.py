@@ -1,11 +1,12 @@
 """Import of a paper ledger: its rows become the events that happened on their dates.
 
 A file is taken whole or not at all, and every bad cell is named at once. A row is known by its
-district, year and 编号, from which the lead's id follows: the same file twice changes nothing.
+district, year and 编号, from which the lead's id follows: the same file twice changes nothing, and
+a row that changed becomes the events that explain the difference (`changed.py`).
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -23,6 +24,7 @@ from domain.errors import Invalid, Refused
 from domain.lead import Lead
 from domain.member import Member
 from service.application import Ledger
+from service.changed import carry_over, last_row
 from service.columns import EXAMPLE, HEADINGS
 from service.log import moment_text
 from service.paper import BadRow, Command, Paper, as_meant, read_row
@@ -49,13 +51,14 @@ class BadImport(Invalid):
 
 @dataclass
 class Imported:
-    """What an import did, or would do: new leads, new members, rows known before, events; and the
-    headings that are none of a ledger's, which were left out."""
+    """What an import did, or would do: new leads, new members, rows that say nothing new, events,
+    rows that changed their leads; and the headings that are none of a ledger's, left out."""
 
     leads: int = 0
     members: int = 0
     unchanged: int = 0
     events: int = 0
+    changed: int = 0
     extra: set[str] = field(default_factory=set)
 
 
@@ -120,32 +123,26 @@ class _Batch:
         year = paper.tip.facts["occurred_on"][:4]
         lead_id = uuid5(_ROWS, f"{paper.district}/{year}/{paper.number}")
         if lead_id in self._places:
-            sheet, line = self._places[lead_id]
-            where = f"line {line}" if sheet is None else f"{sheet}!{line}"
+            where = _where(*self._places[lead_id])
             raise BadRow({"编号": f"{paper.number} of {year} stands in {where} already."})
         self._places[lead_id] = row.sheet, row.line
         digests = [_digest(cells), _digest(row.cells)]
-        if self._known(lead_id, digests, f"{paper.number} of {year}"):
+        known: list[Any] = list(self._ledger.events.get(lead_id))
+        if known and last_row(known) in digests:
             self.done.unchanged += 1
             return
-        source = {"year": year, "number": paper.number, "row": digests[0]}
         members, new = self._members_of(paper)
-        lead = _carry_out(paper, lead_id, members, source)
+        if known:
+            lead = _changed(known, members, paper, digests[0], _where(row.sheet, row.line))
+            changed = bool(lead.pending_events)
+            self.done.changed += changed
+            self.done.unchanged += not changed
+        else:
+            source = {"year": year, "number": paper.number, "row": digests[0]}
+            lead = _carry_out(paper, lead_id, members, source)
+            self.done.leads += 1
         for aggregate in (*new, lead):
             self._keep(aggregate)
-        self.done.leads += 1
-
-    def _known(self, lead_id: UUID, digests: Sequence[str], row: str) -> bool:
-        """Whether the row was imported before; BadRow when it then said something else."""
-        first: Any = next(iter(self._ledger.events.get(lead_id, lte=1)), None)
-        if first is not None and first.source["row"] not in digests:
-            raise BadRow(
-                {
-                    "编号": f"Row {row} was imported before, with other cells. What changed since "
-                    "is entered as a command on its lead."
-                }
-            )
-        return first is not None
 
     def _members_of(self, paper: Paper) -> tuple[list[Member], list[Member]]:
         """The row's members, and those of them that the ledger did not know."""
@@ -209,6 +206,29 @@ def _carry_out(
     except Refused as why:
         raise BadRow({command.columns["occurred_on"]: str(why)}) from None
     return lead
+
+
+def _changed(
+    known: list[Any], members: list[Member], paper: Paper, digest: str, where: str
+) -> Lead:
+    """The lead of a row that says something else than when it was imported last; BadRow."""
+    told: Any = project_aggregate(None, known)
+    lead: Lead = told
+    ids = [str(member.id) for member in members]
+    tip = paper.tip._replace(facts={**paper.tip.facts, "members": ids})
+    want = {command.method: command for command in (tip, *paper.steps)}
+    carry_over(lead, want, digest, f"{where}（导入 {current_actor().request}）")
+    try:
+        for member in members:
+            if str(member.id) not in known[0].members:
+                member.may_tip(tip.facts["occurred_on"])
+    except Invalid as why:
+        raise BadRow(_cells(why, tip)) from None
+    return lead
+
+
+def _where(sheet: str | None, line: int) -> str:
+    return f"line {line}" if sheet is None else f"{sheet}!{line}"
 
 
 def _in_order(bad: BadCell) -> tuple[Any, ...]:

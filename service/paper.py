@@ -46,6 +46,16 @@ LENGTHS = {
     "终止原因": NOTE,
     "备注": NOTE,
 }
+# Each fact of a tip → the heading it stands under.
+_TIP_COLUMNS = {
+    "title": "项目名称",
+    "members": "提供委员",
+    "occurred_on": "提供日期",
+    "investor": "投资方",
+    "industry": "产业代码",
+    "investment": "计划投资",
+    "note": "备注",
+}
 _WAIVED = "the imported paper lacks it"
 _SEPARATORS = re.compile("[;；,，、]")
 EVIDENCE_WORDS = {
@@ -180,8 +190,7 @@ def _tip(cells: Mapping[str, str]) -> Command:
         "contact": None,
         "note": cells["备注"] or None,
     }
-    columns = {"title": "项目名称", "members": "提供委员", "occurred_on": "提供日期"}
-    return Command("tip", facts, columns)
+    return Command("tip", facts, _TIP_COLUMNS)
 
 
 def _negotiation(cells: Mapping[str, str]) -> list[Command]:
@@ -189,7 +198,8 @@ def _negotiation(cells: Mapping[str, str]) -> list[Command]:
         return []
     facts = {"responsible_unit": cells["责任单位"] or None, "manager": cells["责任人"] or None}
     opened = _step(cells["洽谈日期"], facts, STEPS["negotiation"].facts)
-    commands = [Command("open_negotiation", opened, {"occurred_on": "洽谈日期"})]
+    columns = {"occurred_on": "洽谈日期", "responsible_unit": "责任单位", "manager": "责任人"}
+    commands = [Command("open_negotiation", opened, columns)]
     if cells["拟签约日期"]:
         # The paper does not say when the plan was made: as early as talks can have made one.
         plan = {"expected_on": cells["拟签约日期"], "occurred_on": cells["洽谈日期"]}
@@ -203,7 +213,7 @@ def _signing(cells: Mapping[str, str]) -> list[Command]:
     if not cells["签约日期"]:
         return []
     investment = _money(cells, "协议投资", "协议单位")
-    columns = {"occurred_on": "签约日期"}
+    columns = {"occurred_on": "签约日期", "investment": "协议投资"}
     if AGREEMENTS[cells["协议类型"]] == "framework":
         facts = {"investment": investment, "occurred_on": cells["签约日期"]}
         return [Command("agree_framework", facts, columns)]
@@ -221,7 +231,8 @@ def _groundbreaking(cells: Mapping[str, str]) -> list[Command]:
         evidence = [{"kind": kind.strip(), "reference": reference.strip()}]
     given = {"start": None, "evidence": evidence}
     facts = _step(cells["开工日期"], given, STEPS["groundbreaking"].facts)
-    return [Command("break_ground", facts, {"occurred_on": "开工日期"})]
+    columns = {"occurred_on": "开工日期", "evidence": "开工佐证"}
+    return [Command("break_ground", facts, columns)]
 
 
 def _end(cells: Mapping[str, str]) -> list[Command]:
@@ -229,7 +240,7 @@ def _end(cells: Mapping[str, str]) -> list[Command]:
         return []
     outcome = OUTCOME_WORDS[cells["终止结果"]]
     reason = {"reason": cells["终止原因"] or None}
-    columns = {"occurred_on": "终止日期", "reason": "终止原因"}
+    columns = {"occurred_on": "终止日期", "outcome": "终止结果", "reason": "终止原因"}
     if outcome == "duplicate":
         given = {**reason, "duplicate_of": None}
         facts = _step(cells["终止日期"], given, VERDICTS["duplicate"])

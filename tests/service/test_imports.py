@@ -377,16 +377,6 @@ def test_a_longer_sheet_adds_only_what_is_new(tmp_path: Path, ledger: Ledger) ->
     assert take_in(ledger, longer) == Imported(2, 0, 1, 2)
 
 
-def test_a_changed_row_is_refused_naming_it_and_nothing_else_of_the_file_is_taken(
-    tmp_path: Path, ledger: Ledger
-) -> None:
-    take_in(ledger, sheet(tmp_path / "a.csv", [row(1), row(2)]))
-    path = sheet(tmp_path / "a.csv", [row(1), row(2, 洽谈日期="2025-04-01"), row(3)])
-    (fault,) = refused(ledger, path)
-    assert fault.startswith("line 3, 编号: Row 2 of 2025 was imported before, with other cells.")
-    assert len(shown(ledger)) == 2
-
-
 def test_a_lead_that_went_on_since_is_still_the_same_row(tmp_path: Path, ledger: Ledger) -> None:
     path = sheet(tmp_path / "a.csv", [row(1)])
     take_in(ledger, path)

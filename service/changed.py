@@ -65,16 +65,31 @@ def carry_over(lead: Lead, want: Mapping[str, Command], digest: str, where: str)
     pending = [change._replace(facts={**change.facts, "note": note}) for change in asked.all()]
     while pending:
         # Two days that move together may each be impossible before the other has moved.
-        tried = [(change, _fault(lead, change)) for change in pending]
-        left = [(change, why) for change, why in tried if why]
+        left, faults = _once(lead, pending)
         if len(left) == len(pending):
-            raise BadRow({change.column: why for change, why in reversed(left)})
-        pending = [change for change, _ in left]
+            raise BadRow(faults)
+        pending = left
     agreed = want["sign"].facts["investment"] if late else None
     if agreed and lead.facts["investment"] != agreed:
         # The paper told of another amount before it told of the contract, and on a later day.
         told = {"reason": asked.reason, "occurred_on": _today(), "note": note}
         lead.revise(facts={"investment": agreed}, **told)
+
+
+def _once(lead: Lead, pending: Sequence[Change]) -> tuple[list[Change], dict[str, str]]:
+    """Carry out what can be; what is left, and why by cell. A step waits for those before it."""
+    left: list[Change] = []
+    faults: dict[str, str] = {}
+    waits = False
+    for change in pending:
+        step = change.method != "correct"
+        fault = None if step and waits else _fault(lead, change)
+        if fault:
+            faults.setdefault(change.column, fault)
+        if fault or (step and waits):
+            left.append(change)
+            waits = waits or step
+    return left, faults
 
 
 def _fault(lead: Lead, change: Change) -> str | None:
@@ -201,6 +216,10 @@ class _Differences:
             revised.pop("investment", None)
         wrong = {name: value for name, value in facts.items() if name not in revised}
         changes = []
+        by = self._now["tip"].revised.get("investment")
+        if by and "investment" in wrong:
+            planned = {"investment": wrong.pop("investment")}
+            changes.append(self._correct(want.columns["investment"], by, facts=planned))
         if wrong:
             column = want.columns[next(iter(wrong))]
             changes.append(self._correct(column, 1, facts=wrong))

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 
 class Told(NamedTuple):
-    """What a command's facts are now, and the version that says so (the first that did)."""
+    """What a command's facts are now, and the version that says so; ``revised`` has the version
+    of each fact that a later one says."""
 
     version: int
     facts: dict[str, Any]
+    revised: dict[str, int]
 
 
 Life = dict[str, Told]
@@ -40,7 +42,7 @@ def life_of(events: Iterable[Any]) -> Life:
         elif event.TOPIC == "lead.tipped":
             facts = {name: getattr(event, name) for name in TIP_FACTS}
             facts |= {name: getattr(event, name) for name in ("occurred_on", "members", "note")}
-            life["tip"] = Told(event.originator_version, facts)
+            life["tip"] = Told(event.originator_version, facts, {})
             dated = dict.fromkeys(TIP_FACTS, event.occurred_on)
         else:
             _went_on(life, event)
@@ -56,7 +58,7 @@ def _went_on(life: Life, event: Any) -> None:
     if event.TOPIC in _FACTS:
         method, names = _FACTS[event.TOPIC]
         facts = {name: getattr(event, name) for name in ("occurred_on", *names)}
-        life[method] = Told(event.originator_version, facts)
+        life[method] = Told(event.originator_version, facts, {})
     elif event.TOPIC == "lead.reopened":
         for end in ENDS:
             life.pop(end, None)
@@ -64,7 +66,7 @@ def _went_on(life: Life, event: Any) -> None:
         name = "screen" if event.verdict == "duplicate" else "close"
         outcome = {} if event.verdict == "duplicate" else {"outcome": "declined"}
         facts = {"occurred_on": event.occurred_on, "reason": event.reason, **outcome}
-        life[name] = Told(event.originator_version, facts)
+        life[name] = Told(event.originator_version, facts, {})
 
 
 def paper_investor(investor: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -80,4 +82,5 @@ def _revised(life: Life, dated: dict[str, str], event: Any) -> None:
             continue
         if name != "investment" or "sign" not in life:
             life["tip"].facts[name] = value
+            life["tip"].revised[name] = event.originator_version
             dated[name] = event.occurred_on

@@ -68,7 +68,16 @@ COLUMNS = (
     Column("终止结果", "outcome", WORD, "不予跟进、重复、流失、撤回或解约", ""),
     Column("终止原因", "reason", TEXT, "为什么终止", ""),
     Column("备注", "note", TEXT, "", "示例行，导入时略过"),
+    Column(
+        "历程",
+        "course",
+        TEXT,
+        "一行说不清的，按先后逐步写全，"
+        "如2025-03-18 信息 30亿元; 2025-04-02 洽谈; 2025-06-01 流失; 2025-07-01 重开",
+    ),
 )
+# Columns that came later: empty, they leave a row what it was without them.
+LATER = frozenset({"历程"})
 HEADINGS = tuple(column.heading for column in COLUMNS)
 REQUIRED = tuple(column.heading for column in COLUMNS if column.required)
 # Amount's heading → its unit's.

@@ -24,10 +24,11 @@ from domain.errors import Invalid, Refused
 from domain.lead import Lead
 from domain.member import Member
 from service.application import Ledger
-from service.changed import carry_over, last_row
-from service.columns import EXAMPLE, HEADINGS
+from service.changed import carry_over, go_along, last_row
+from service.columns import EXAMPLE, HEADINGS, LATER
 from service.log import moment_text
-from service.paper import BadRow, Command, Paper, as_meant, read_row
+from service.paper import as_meant, member_of, read_row
+from service.rows import BadRow, Command, Paper
 from service.sheets import BadCell, BadSheet, Row, rows_of, source_of
 
 _ROWS = UUID("7d4f0a52-2f0e-5c5b-8f3f-3f6f0d2b9a10")
@@ -147,28 +148,29 @@ class _Batch:
     def _members_of(self, paper: Paper) -> tuple[list[Member], list[Member]]:
         """The row's members, and those of them that the ledger did not know."""
         found, new = [], []
-        for number in paper.members:
-            member_id = Member.create_id(paper.district, number)
+        for named in paper.members:
+            number, district = member_of(named, paper.district)
+            member_id = Member.create_id(district, number)
             if member_id not in self._members:
                 events: list[Any] = list(self._ledger.events.get(member_id))
                 if events:
                     known: Any = project_aggregate(None, events)
                     member: Member = known
                 else:
-                    member = self._register(paper, number)
+                    member = self._register(paper, number, district)
                     new.append(member)
                 self._members[member_id] = member
             found.append(self._members[member_id])
         return found, new
 
-    def _register(self, paper: Paper, number: str) -> Member:
+    def _register(self, paper: Paper, number: str, district: str) -> Member:
         """A member that only the paper knows: its number is its name until somebody says more."""
         try:
             member = Member.register(
                 number=number,
                 name=number,
                 sector=paper.sector,
-                district=paper.district,
+                district=district,
                 occurred_on=paper.tip.facts["occurred_on"],
             )
         except Invalid as why:
@@ -216,8 +218,12 @@ def _changed(
     lead: Lead = told
     ids = [str(member.id) for member in members]
     tip = paper.tip._replace(facts={**paper.tip.facts, "members": ids})
-    want = {command.method: command for command in (tip, *paper.steps)}
-    carry_over(lead, want, digest, f"{where}（导入 {current_actor().request}）")
+    where = f"{where}（导入 {current_actor().request}）"
+    if paper.course is None:
+        want = {command.method: command for command in (tip, *paper.steps)}
+        carry_over(lead, want, digest, where)
+    else:
+        go_along(lead, tip, (paper.course, paper.steps), digest, where)
     try:
         for member in members:
             if str(member.id) not in known[0].members:
@@ -236,7 +242,9 @@ def _in_order(bad: BadCell) -> tuple[Any, ...]:
 
 
 def _digest(cells: Mapping[str, str]) -> str:
-    return sha256(orjson.dumps([cells[name] for name in HEADINGS])).hexdigest()[:16]
+    return sha256(
+        orjson.dumps([cells[name] for name in HEADINGS if cells[name] or name not in LATER])
+    ).hexdigest()[:16]
 
 
 def _cells(why: Invalid, command: Command) -> dict[str, str]:

@@ -4,12 +4,11 @@ What the paper lacks of a step's required facts is waived, never invented.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
 
 from domain.errors import Invalid
 from domain.money import UNITS, parse_money
-from domain.stage import CLOSING_FACTS, EVIDENCE_KINDS, OUTCOMES, STEPS, VERDICTS, missing_facts
+from domain.stage import CLOSING_FACTS, EVIDENCE_KINDS, OUTCOMES, STEPS, VERDICTS
 from domain.values import NOTE, district_fault, industry_fault, parse_day, text_fault
 from service import written
 from service.columns import (
@@ -26,6 +25,8 @@ from service.columns import (
     UNIT_OF,
     WORD,
 )
+from service.course_steps import along, read_course
+from service.rows import BadRow, Command, Paper, step
 from service.uscc import uscc_fault
 
 AGREEMENTS = {
@@ -56,7 +57,6 @@ _TIP_COLUMNS = {
     "investment": "计划投资",
     "note": "备注",
 }
-_WAIVED = "the imported paper lacks it"
 _SEPARATORS = re.compile("[;；,，、]")
 EVIDENCE_WORDS = {
     "许可": "permit",
@@ -69,33 +69,6 @@ EVIDENCE_WORDS = {
 }
 
 
-class Command(NamedTuple):
-    """One command that a row stands for. ``columns`` says which heading a field came from."""
-
-    method: str
-    facts: dict[str, Any]
-    columns: Mapping[str, str]
-
-
-class Paper(NamedTuple):
-    """What a row says: its number, its members, and the commands in their order."""
-
-    number: str
-    district: str
-    members: list[str]
-    sector: str | None
-    tip: Command
-    steps: list[Command]
-
-
-class BadRow(Exception):
-    """``cells``: heading → what is wrong with its cell."""
-
-    def __init__(self, cells: Mapping[str, str]) -> None:
-        super().__init__(cells)
-        self.cells = dict(cells)
-
-
 def as_meant(cells: Mapping[str, str]) -> dict[str, str]:
     """The cells in the ledger's own words: days in ISO form, amounts apart from their units, codes
     and words without what full-width writing and spaces add."""
@@ -104,6 +77,12 @@ def as_meant(cells: Mapping[str, str]) -> dict[str, str]:
         if meant[amount]:
             meant[amount], meant[unit] = written.amount(meant[amount], meant[unit])
     return meant
+
+
+def member_of(named: str, district: str) -> tuple[str, str]:
+    """A member's number and district: of the lead's, unless it says QJP-001@320871."""
+    number, _, other = named.rpartition("@")
+    return (number, other) if number and not district_fault(other) else (named, district)
 
 
 def _members(text: str) -> str:
@@ -136,6 +115,32 @@ def read_row(cells: Mapping[str, str]) -> Paper:
         fault = text_fault(cells[name], longest, lines=lines) if cells[name] else None
         if fault:
             bad[name] = fault
+    bad |= _faults(cells)
+    bad.update(_money_faults(cells, "计划投资", "单位"))
+    bad.update(_money_faults(cells, "协议投资", "协议单位"))
+    members = [m.strip() for m in _SEPARATORS.split(cells["提供委员"]) if m.strip()]
+    for member in members:
+        fault = text_fault(member_of(member, "")[0], 40)
+        if fault:
+            bad["提供委员"] = f"{member[:40]}: {fault}"
+    course, faults = read_course(cells)
+    bad.update(_order_faults(cells) if course is None else faults)
+    bad |= {
+        name: f"The cell shows the error {fault}."
+        for name, text in cells.items()
+        if (fault := written.error_in(text))
+    }
+    if bad:
+        raise BadRow(bad)
+    told = (cells["编号"], cells["区划代码"], members, cells["委员界别"] or None)
+    if course is not None:
+        return Paper(*told, *along(course, _tip(cells), cells), course)
+    steps = [*_negotiation(cells), *_signing(cells), *_groundbreaking(cells), *_end(cells)]
+    return Paper(*told, _tip(cells), steps)
+
+
+def _faults(cells: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with each filled cell, looked at by itself."""
     checks: tuple[tuple[str, Callable[[str], str | None]], ...] = (
         ("区划代码", district_fault),
         ("统一社会信用代码", uscc_fault),
@@ -145,33 +150,7 @@ def read_row(cells: Mapping[str, str]) -> Paper:
         ("终止结果", _one_of(OUTCOME_WORDS)),
         ("开工佐证", _evidence_fault),
     )
-    for name, check in checks:
-        fault = check(cells[name]) if cells[name] else None
-        if fault:
-            bad[name] = fault
-    bad.update(_money_faults(cells, "计划投资", "单位"))
-    bad.update(_money_faults(cells, "协议投资", "协议单位"))
-    members = [m.strip() for m in _SEPARATORS.split(cells["提供委员"]) if m.strip()]
-    for member in members:
-        fault = text_fault(member, 40)
-        if fault:
-            bad["提供委员"] = f"{member[:40]}: {fault}"
-    bad.update(_order_faults(cells))
-    bad |= {
-        name: f"The cell shows the error {fault}."
-        for name, text in cells.items()
-        if (fault := written.error_in(text))
-    }
-    if bad:
-        raise BadRow(bad)
-    return Paper(
-        cells["编号"],
-        cells["区划代码"],
-        members,
-        cells["委员界别"] or None,
-        _tip(cells),
-        [*_negotiation(cells), *_signing(cells), *_groundbreaking(cells), *_end(cells)],
-    )
+    return {name: fault for name, check in checks if cells[name] and (fault := check(cells[name]))}
 
 
 def _tip(cells: Mapping[str, str]) -> Command:
@@ -197,7 +176,7 @@ def _negotiation(cells: Mapping[str, str]) -> list[Command]:
     if not cells["洽谈日期"]:
         return []
     facts = {"responsible_unit": cells["责任单位"] or None, "manager": cells["责任人"] or None}
-    opened = _step(cells["洽谈日期"], facts, STEPS["negotiation"].facts)
+    opened = step(cells["洽谈日期"], facts, STEPS["negotiation"].facts)
     columns = {"occurred_on": "洽谈日期", "responsible_unit": "责任单位", "manager": "责任人"}
     commands = [Command("open_negotiation", opened, columns)]
     if cells["拟签约日期"]:
@@ -218,7 +197,7 @@ def _signing(cells: Mapping[str, str]) -> list[Command]:
         facts = {"investment": investment, "occurred_on": cells["签约日期"]}
         return [Command("agree_framework", facts, columns)]
     needed = [fact for fact in STEPS["signing"].facts if fact != "contract"]
-    signed = _step(cells["签约日期"], {"investment": investment}, needed)
+    signed = step(cells["签约日期"], {"investment": investment}, needed)
     return [Command("sign", signed, columns)]
 
 
@@ -230,7 +209,7 @@ def _groundbreaking(cells: Mapping[str, str]) -> list[Command]:
         kind, _, reference = cells["开工佐证"].partition(":")
         evidence = [{"kind": kind.strip(), "reference": reference.strip()}]
     given = {"start": None, "evidence": evidence}
-    facts = _step(cells["开工日期"], given, STEPS["groundbreaking"].facts)
+    facts = step(cells["开工日期"], given, STEPS["groundbreaking"].facts)
     columns = {"occurred_on": "开工日期", "evidence": "开工佐证"}
     return [Command("break_ground", facts, columns)]
 
@@ -243,17 +222,10 @@ def _end(cells: Mapping[str, str]) -> list[Command]:
     columns = {"occurred_on": "终止日期", "outcome": "终止结果", "reason": "终止原因"}
     if outcome == "duplicate":
         given = {**reason, "duplicate_of": None}
-        facts = _step(cells["终止日期"], given, VERDICTS["duplicate"])
+        facts = step(cells["终止日期"], given, VERDICTS["duplicate"])
         return [Command("screen", {**facts, "verdict": "duplicate"}, columns)]
-    facts = _step(cells["终止日期"], reason, CLOSING_FACTS)
+    facts = step(cells["终止日期"], reason, CLOSING_FACTS)
     return [Command("close", {**facts, "outcome": outcome}, columns)]
-
-
-def _step(day: str, facts: Mapping[str, Any], needed: Sequence[str]) -> dict[str, Any]:
-    """A step's facts, with a waiver for each needed one that the paper lacks."""
-    lacking = missing_facts(needed, facts)
-    waivers = [{"fact": fact, "reason": _WAIVED} for fact in lacking]
-    return {**facts, "occurred_on": day, "waivers": waivers}
 
 
 def _order_faults(cells: Mapping[str, str]) -> dict[str, str]:

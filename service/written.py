@@ -35,6 +35,7 @@ _UNITS = {
     "万美元": ("万美元", 1),
     "美元": ("万美元", 10_000),
 }
+_QUOTED = re.compile(r"^'('*[=+\-@\t\r])")
 _ERRORS = frozenset("#N/A #REF! #VALUE! #NAME? #DIV/0! #NULL! #NUM! #SPILL! #CALC!".split())
 
 
@@ -51,8 +52,10 @@ def plain(value: Any) -> str:
         # More digits than these are not what was typed.
         number = Decimal(f"{value:.15g}")
         return f"{number:f}" if number.is_finite() else f"{value}"
+    # What was quoted so that no spreadsheet takes it for a formula is meant without the quote.
     # Of the spaces, those of Unicode as well: the ideographic one, and that of a web page.
-    return f"{value}".strip().strip("\ufeff\u200b").strip()
+    text = f"{value}".strip().strip("\ufeff\u200b").strip()
+    return _QUOTED.sub(r"\1", text)
 
 
 def folded(text: str) -> str:

@@ -6,7 +6,8 @@ import pytest
 
 from domain.stage import EVIDENCE_KINDS
 from service.columns import HEADINGS
-from service.paper import BadRow, Paper, read_row
+from service.paper import read_row
+from service.rows import BadRow, Paper
 from tests.service.sheets import FULL, Row, row
 
 # A code whose check character is right, and the same with a wrong one.

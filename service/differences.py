@@ -1,0 +1,200 @@
+"""What a row asks for, laid beside what it said before and what the ledger knows."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from domain.actor import current_actor
+from domain.correction import effective
+from domain.lead import Lead
+from domain.stage import OUTCOMES
+from service.rows import BadRow, Command
+from service.told import TIP_FACTS, life_of, paper_investor
+
+_MARK = re.compile(r"paper row ([0-9a-f]{16})")
+_ORDER = "tip open_negotiation plan_signing agree_framework sign break_ground screen close".split()
+
+
+class Change(NamedTuple):
+    """One command that takes the lead towards its row; ``column`` is the cell it came from."""
+
+    column: str
+    method: str
+    facts: dict[str, Any]
+
+
+def mark_of(event: Any) -> re.Match[str] | None:
+    """The digest of the changed row that an event was recorded for, if it was."""
+    return _MARK.fullmatch(event.note or "")
+
+
+class Differences:
+    """What a row asks for, laid beside what it said before and what the ledger knows."""
+
+    def __init__(self, lead: Lead, want: Mapping[str, Command], where: str) -> None:
+        first = lead.past[0].request
+        paper = [event for event in lead.past if event.request == first or mark_of(event)]
+        self._lead, self._want = lead, want
+        self.before, self.now = life_of(effective(paper)), life_of(effective(lead.past))
+        plans = [e for e in effective(lead.past) if e.TOPIC == "lead.signing_planned"]
+        self._plans = [event.originator_version for event in reversed(plans)]
+        self.reason = f"台账改动：{where}"
+        self._bad: dict[str, str] = {}
+
+    def all(self) -> list[Change]:
+        """The changes, in the order of a lead's life; BadRow when paper and ledger disagree."""
+        return self._checked(_ORDER)
+
+    def of_tip(self) -> list[Change]:
+        """Those of the tip alone."""
+        return self._checked(_ORDER[:1])
+
+    def _checked(self, methods: Iterable[str]) -> list[Change]:
+        found = [change for method in methods for change in self._of(method)]
+        if self._bad:
+            raise BadRow(self._bad)
+        return found
+
+    def _of(self, method: str) -> Iterable[Change]:
+        """The changes of one command; what paper and ledger disagree on goes into ``_bad``."""
+        before, now, want = self.before.get(method), self.now.get(method), self._want.get(method)
+        if want is None:
+            return self._no_more(method) if before and now else ()
+        if now is None:
+            return self._missed(method, want) if before else [self.new(want)]
+        told = self._told(want)
+        facts = {name: value for name, value in told.items() if value != now.facts[name]}
+        if before is None:
+            # Both paper and ledger learnt of it: what the paper leaves open is no difference.
+            self._both(want, [name for name, value in facts.items() if value], now.facts)
+            return ()
+        facts = {n: value for n, value in facts.items() if value != before.facts[n]}
+        self._both(want, [n for n in facts if now.facts[n] != before.facts[n]], now.facts)
+        return self._put_right(method, want, facts) if facts else ()
+
+    def _told(self, want: Command) -> dict[str, Any]:
+        """The facts of a command that paper tells."""
+        method, facts = want.method, dict(want.facts)
+        known = self.now[method].facts
+        if method == "tip":
+            facts["investor"] = paper_investor(facts["investor"])
+        if method == "plan_signing":
+            before, opened = self.before.get(method), self.before.get("open_negotiation")
+            if before and opened and before.facts["occurred_on"] != opened.facts["occurred_on"]:
+                facts["occurred_on"] = before.facts["occurred_on"]
+        return {name: facts[name] for name in known}
+
+    def new(self, want: Command) -> Change:
+        """A step that the ledger does not know."""
+        return Change(want.columns["occurred_on"], want.method, dict(want.facts))
+
+    def _missed(self, method: str, want: Command) -> Iterable[Change]:
+        """The paper still has what the ledger has no more: no matter, unless it changed."""
+        before = self.before[method].facts
+        facts = {**want.facts}
+        if method == "tip" or all(facts[name] == before[name] for name in before):
+            return ()
+        self._bad[want.columns["occurred_on"]] = (
+            "The ledger undid it since, and the paper changed it. Enter what is right as a command."
+        )
+        return ()
+
+    def _both(self, want: Command, names: Iterable[str], known: Mapping[str, Any]) -> None:
+        for name in names:
+            column = want.columns.get(name, want.columns["occurred_on"])
+            self._bad[column] = (
+                f"The ledger says {_shown(known[name])}, which somebody entered since; the paper "
+                "changed to something else. Enter what is right as a command."
+            )
+
+    def _no_more(self, method: str) -> Iterable[Change]:
+        before, now = self.before[method], self.now[method]
+        column = _COLUMN[method]
+        if method == "agree_framework" and "sign" in self._want:
+            signed_on = self._want["sign"].facts["occurred_on"]
+            if signed_on != now.facts["occurred_on"]:
+                return []  # It came to a contract: both happened.
+        moved_on = {"sign", "close"} & {*self._want, *self.now}
+        if method == "plan_signing" and not moved_on and "open_negotiation" in self._want:
+            return [Change(column, method, {"expected_on": None, "occurred_on": today()})]
+        if before.facts != now.facts:
+            self._bad[column] = (
+                f"The ledger has it with what somebody entered since ({_shown(now.facts)}); the "
+                "paper has it no more. Enter what is right as a command."
+            )
+            return []
+        versions = self._plans if method == "plan_signing" else [now.version]
+        return [self._correct(column, version, void=True) for version in versions]
+
+    def _put_right(self, method: str, want: Command, facts: dict[str, Any]) -> list[Change]:
+        version = self.now[method].version
+        columns = want.columns
+        column = columns.get(next(iter(facts)), columns["occurred_on"])
+        if method == "tip":
+            return self._tip(want, facts)
+        if method == "plan_signing" and "expected_on" in facts and "sign" not in self.now:
+            day = min(today(), facts["expected_on"])
+            plan = Change(column, method, {"expected_on": facts["expected_on"], "occurred_on": day})
+            moved = {name: facts[name] for name in facts if name != "expected_on"}
+            return [*([self._correct(column, version, facts=moved)] if moved else []), plan]
+        if "outcome" in facts and _left_by(facts) != _left_by(self.now[method].facts):
+            return [self._correct(column, version, void=True), self.new(want)]
+        return [self._correct(column, version, facts=facts)]
+
+    def _tip(self, want: Command, facts: dict[str, Any]) -> list[Change]:
+        """A tip's facts changed since, or were wrong from the start."""
+        if facts.get("investor"):
+            known = self._lead.facts["investor"] or {}
+            same = known.get("name") == facts["investor"]["name"]
+            country = known.get("country") if same else None
+            facts["investor"] = {**facts["investor"], "country": country}
+        signed = "sign" in {*self.now, *self._want}
+        revised = {n: v for n, v in facts.items() if n in TIP_FACTS}
+        if signed:
+            revised.pop("investment", None)
+        wrong = {name: value for name, value in facts.items() if name not in revised}
+        changes = []
+        by = self.now["tip"].revised.get("investment")
+        if by and "investment" in wrong:
+            planned = {"investment": wrong.pop("investment")}
+            changes.append(self._correct(want.columns["investment"], by, facts=planned))
+        if wrong:
+            column = want.columns[next(iter(wrong))]
+            changes.append(self._correct(column, 1, facts=wrong))
+        if revised:
+            told = {"facts": revised, "reason": self.reason, "occurred_on": today()}
+            changes.append(Change(want.columns[next(iter(revised))], "revise", told))
+        return changes
+
+    def _correct(self, column: str, version: int, **how: Any) -> Change:
+        told = {"version": version, "reason": self.reason, "occurred_on": today(), **how}
+        return Change(column, "correct", told)
+
+
+_COLUMN = {
+    "open_negotiation": "洽谈日期",
+    "plan_signing": "拟签约日期",
+    "agree_framework": "签约日期",
+    "sign": "签约日期",
+    "break_ground": "开工日期",
+    "screen": "终止日期",
+    "close": "终止日期",
+}
+
+
+def _left_by(end: Mapping[str, Any]) -> tuple[str, ...]:
+    """The stages that an end's outcome closes."""
+    return OUTCOMES[end["outcome"]][1]
+
+
+def today() -> str:
+    """Today's date in China, as text."""
+    return f"{current_actor().today}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return " ".join(_shown(part) for part in value.values() if part)
+    if isinstance(value, list):
+        return "、".join(map(_shown, value))
+    return "nothing" if value is None else f"{value}"

@@ -296,7 +296,7 @@ def test_a_row_with_too_many_cells_does_not_hide_the_faults_of_the_others(
     kind = "is no GB/T 2260 district code of six digits, like 320812."
     assert refused(ledger, path) == [
         f"line 2, 区划代码: '1' {kind}",
-        "line 3, row: The row has 26 cells under 25 headings.",
+        "line 3, row: The row has 27 cells under 26 headings.",
         f"line 4, 区划代码: '2' {kind}",
     ]
 
@@ -304,7 +304,7 @@ def test_a_row_with_too_many_cells_does_not_hide_the_faults_of_the_others(
 def test_a_line_break_in_a_quoted_cell_moves_the_line_numbers_after_it(
     tmp_path: Path, ledger: Ledger
 ) -> None:
-    lines = text([row(1, 备注="x"), row(2, 区划代码="1")]).replace(",x\n", ',"   \n\n"\n')
+    lines = text([row(1, 历程="x"), row(2, 区划代码="1")]).replace(",x\n", ',"   \n\n"\n')
     path = tmp_path / "a.csv"
     path.write_text(lines, "utf-8")
     (fault,) = refused(ledger, path)

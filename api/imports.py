@@ -46,7 +46,8 @@ _WORDS = {"true": True, "false": False, "": False}
 @endpoint(blueprint, "POST", "", "import", ImportedOut, form=_UPLOAD, refusals=(409,))
 def take_in() -> Reply:
     """A workbook or CSV, whole or not at all. Refused, it names each bad cell in ``errors``, and
-    ``marked`` is where the marked copy is for a day. Importing a file again changes nothing."""
+    ``marked`` is where the marked copy is for a day. Importing a file again changes nothing; a row
+    that changed becomes the events that explain the difference."""
     with closing(request_now()):
         return _taken_in(*_upload())
 

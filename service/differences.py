@@ -86,13 +86,16 @@ class Differences:
 
     def new(self, want: Command) -> Change:
         """A step that the ledger does not know."""
-        return Change(want.columns["occurred_on"], want.method, dict(want.facts))
+        column = want.columns.get("expected_on", want.columns["occurred_on"])
+        return Change(column, want.method, dict(want.facts))
 
     def _missed(self, method: str, want: Command) -> Iterable[Change]:
         """The paper still has what the ledger has no more: no matter, unless it changed."""
         before = self.before[method].facts
         facts = {**want.facts}
-        if method == "tip" or all(facts[name] == before[name] for name in before):
+        # A plan that slipped is dated of its import, which no paper says.
+        told = [name for name in before if (method, name) != ("plan_signing", "occurred_on")]
+        if method == "tip" or all(facts[name] == before[name] for name in told):
             return ()
         self._bad[want.columns["occurred_on"]] = (
             "The ledger undid it since, and the paper changed it. Enter what is right as a command."

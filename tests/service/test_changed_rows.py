@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.actor import acting
+from domain.errors import Refused
 from service.application import Ledger
 from service.imports import BadImport, Imported
 from service.projections.lead_list import Question
-from tests.service.helpers import call, check_projections, ledger_in, somebody, whole_log
+from tests.service.helpers import call, check_projections, ledger_in, processes, somebody, whole_log
 from tests.service.sheets import FULL, Row, row, sheet, take_in
 
 TALKS = {"洽谈日期": "2025-04-02", "责任单位": "商务局"}
@@ -288,6 +289,24 @@ def test_what_the_office_undid_is_not_done_again_by_another_change(
     assert faults["签约日期"].startswith("The ledger undid it since")
 
 
+def test_a_plan_that_the_office_withdrew_is_not_made_again_by_another_change(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    office = Office(ledger, tmp_path, row(**TALKS, 拟签约日期="2025-06-01"))
+    office.says(row(**TALKS, 拟签约日期="2099-09-01"))
+    office.does("plan_signing", expected_on=None, occurred_on=today())
+    office.says(row(**TALKS, 拟签约日期="2099-09-01", 备注="会上报的"))
+    assert office.lead()["about_to_sign"] is False
+
+
+def test_a_plan_for_what_is_signed_is_refused_at_its_own_cell(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    office = Office(ledger, tmp_path, row(**SIGNED))
+    faults = office.refused(row(**SIGNED, 拟签约日期="2025-06-01"))
+    assert list(faults) == ["拟签约日期"]
+
+
 def test_what_history_forbids_is_refused_naming_the_cell_and_why(
     tmp_path: Path, ledger: Ledger
 ) -> None:
@@ -376,3 +395,27 @@ def test_a_row_changed_any_way_is_the_lead_that_its_last_words_alone_make(
         )
         assert once == twice
         check_projections(ledger)
+
+
+def changed_at_once(barrier: Any, folder: Path, path: Path) -> Any:
+    """The import's result, or the sentence it was refused with."""
+    with ledger_in(folder) as ledger:
+        barrier.wait()
+        try:
+            return take_in(ledger, path)
+        except Refused as why:
+            return str(why)
+
+
+def test_two_imports_of_one_changed_file_at_once_record_it_once(tmp_path: Path) -> None:
+    folder, many = tmp_path / "ledger", range(1, 101)
+    with ledger_in(folder) as ledger:
+        take_in(ledger, sheet(tmp_path / "a.csv", [row(n) for n in many]))
+        path = sheet(tmp_path / "b.csv", [row(n, **TALKS) for n in many])
+        results = processes(changed_at_once, (folder, path), (folder, path))
+        winner = Imported(events=100, changed=100)
+        assert winner in results
+        results.remove(winner)
+        assert results == [Imported(unchanged=100)] or "recorded nothing" in results[0]
+        assert take_in(ledger, path) == Imported(unchanged=100)
+        assert len(whole_log(ledger)) == 1 + 2 * len(many)

@@ -14,6 +14,7 @@ from service.application import Ledger
 from service.audit_cli import audit
 from service.cli_shared import open_ledger as _ledger
 from service.cli_shared import progress_bar as _progress
+from service.export_cli import export
 from service.imports import Imported, import_csv
 from service.proof.keeper import Keeper, Stop
 from service.proof.signer import Signer
@@ -32,6 +33,7 @@ def main() -> None:
 
 
 main.add_command(audit)
+main.add_command(export)
 main.add_command(report)
 main.add_command(worklist)
 

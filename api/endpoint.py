@@ -21,7 +21,7 @@ from api.app import application_context, request_now
 from api.auth import actor_for, authenticate, check_may
 from api.json_body import json_body
 from api.loading import Loader
-from api.openapi import operation
+from api.openapi import answers, operation
 from api.reply import Reply
 from api.stamps import reflects, request_id, warn
 from domain.actor import acting
@@ -58,11 +58,12 @@ def endpoint(
     status: int = 200,
     refusals: tuple[int, ...] = (),
     also: Mapping[str, Any] = _JSON_ALONE,
+    ranges: bool = False,
 ) -> Callable[[View], View]:
     """Declare a route. The view gets ``query`` or ``body``, loaded, besides the path's parts.
 
     ``bodiless``: no body at all is one that says nothing. ``also`` describes what is answered
-    besides JSON, by content type: ``g.kind`` says which.
+    besides JSON, by content type: ``g.kind`` says which. ``ranges``: parts can be asked for.
     """
 
     load_body, load_query = Loader(body or Schema()).load, Loader(query or Schema()).load
@@ -93,7 +94,7 @@ def endpoint(
                 return view(**path)
 
         described = operation(method, answer, body, query, status, refusals, bodiless=bodiless)
-        described["responses"][str(status)]["content"].update(also)
+        answers(described["responses"], status, also, ranges=ranges)
         described["operationId"] = f"{blueprint.name}_{view.__name__}"
         # Only its description: what else flask-smorest wraps the view in says nothing more.
         answering._apidoc = blueprint.doc(**described)(answering)._apidoc  # type: ignore[attr-defined]

@@ -1,5 +1,6 @@
 """What every operation's OpenAPI description has in common."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import Schema
@@ -15,6 +16,7 @@ _PROBLEMS = {
     409: "refused: the stage or a rule does not allow it",
     412: "stale: If-Match is not the present version",
     413: "too-large: the body is over 1 MiB",
+    416: "range-not-satisfiable: the file has no such range",
     415: "unsupported-media-type: the body is no application/json",
     422: "invalid: a field is wrong; key-reused: the key named another request",
     503: "not-ready: try again later",
@@ -71,6 +73,24 @@ def refused(status: int) -> dict[str, Any]:
         "headers": {**POSITION, **(_LATER if status == 503 else {})},
         "content": {"application/problem+json": {"schema": ProblemOut}},
     }
+
+
+def answers(
+    responses: dict[str, Any], status: int, also: Mapping[str, Any], *, ranges: bool
+) -> None:
+    """Describe what else than JSON is answered, and with ``ranges`` parts of it."""
+    whole = responses[str(status)]
+    whole["content"].update(also)
+    if ranges:
+        which = {"description": "Which bytes, of how many.", "schema": {"type": "string"}}
+        parts: dict[str, Any] = {
+            kind: {"schema": {}} for kind in (*whole["content"], "multipart/byteranges")
+        }
+        responses["206"] = {
+            "description": "The part asked for.",
+            "headers": {**whole["headers"], "Content-Range": which},
+            "content": parts,
+        }
 
 
 def operation(

@@ -7,7 +7,7 @@ which is counted; the rest is refused by rules that OpenAPI cannot say, each nam
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from api import schemas
 from domain.correction import ALWAYS as ALWAYS_RIGHT
 from domain.correction import CORRECTABLE
 from tests.api.office import MONEY, NOBODY, Caller, Office, open_office, settings_in
+from tests.exports.shelf import exported, today
 from tests.proof.ground import signed
 
 USCC = "91110000600037341L"
@@ -121,6 +122,8 @@ class Aim:
         self.member = self.caller.register()["id"]
         self.lead = self.caller.tip(self.member)["id"]
         signed(office.ledger)
+        files = [path.name for path in exported(office.ledger).folder.iterdir()]
+        self._files = cycle(sorted(files))
         self.report = self.caller.ok("/v1/reports/annual/2025", {})["id"]
         # operation → how often each status was answered to what the document allows.
         self.answered: dict[str, Counter[int]] = {}
@@ -200,6 +203,10 @@ class Aim:
         command = path.rpartition("/")[2]
         if path.endswith("/retirement"):
             parameters["member_id"] = self.caller.register(f"R{next(self._numbers)}")["id"]
+        elif "day" in parameters:
+            parameters["day"] = f"{today()}"
+            if "name" in parameters:
+                parameters["name"] = next(self._files)
         elif "member_id" in parameters:
             parameters["member_id"] = self.member
         elif "year" in parameters:

@@ -201,26 +201,21 @@ class Aim:
     def _aim_path(self, case: "Case[Any]") -> None:
         parameters, path = case.path_parameters, case.operation.path
         command = path.rpartition("/")[2]
+        there = {
+            "day": f"{today()}",
+            "name": next(self._files),
+            "member_id": self.member,
+            "year": "2025",
+            "month": "2025-03",
+            "week": "2025-W12",
+            "report_id": self.report,
+            "lead_id": self.lead,
+        }
         if path.endswith("/retirement"):
-            parameters["member_id"] = self.caller.register(f"R{next(self._numbers)}")["id"]
-        elif "day" in parameters:
-            parameters["day"] = f"{today()}"
-            if "name" in parameters:
-                parameters["name"] = next(self._files)
-        elif "member_id" in parameters:
-            parameters["member_id"] = self.member
-        elif "year" in parameters:
-            parameters["year"] = "2025"
-        elif "month" in parameters:
-            parameters["month"] = "2025-03"
-        elif "week" in parameters:
-            parameters["week"] = "2025-W12"
-        elif "report_id" in parameters:
-            parameters["report_id"] = self.report
+            there["member_id"] = self.caller.register(f"R{next(self._numbers)}")["id"]
         elif command in COMMANDS_TO and isinstance(case.body, dict):
-            parameters["lead_id"] = self._lead_for(command, case.body)
-        else:
-            parameters["lead_id"] = self.lead
+            there["lead_id"] = self._lead_for(command, case.body)
+        parameters.update({name: there[name] for name in there if name in parameters})
 
     def _lead_for(self, command: str, body: dict[str, Any]) -> str:
         before = COMMANDS_TO[command]

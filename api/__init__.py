@@ -4,7 +4,7 @@ from flask import Flask
 from flask_smorest import Api
 from flask_swagger_ui import get_swaggerui_blueprint
 
-from api import audit, imports, leads, members, pipeline, reports, system, worklist
+from api import audit, exports, imports, leads, members, pipeline, reports, system, worklist
 from api.app import LedgerApp
 from api.errors import register_errors
 from api.json_body import MOST_BYTES
@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> Flask:
     api = LedgerApi(app)
     app.extensions["ledger-api"] = api
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
-    for resource in (members, leads, pipeline, worklist, reports, imports, audit, system):
+    for resource in (members, leads, pipeline, worklist, reports, exports, imports, audit, system):
         api.register_blueprint(resource.blueprint)
     app.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json"))
     register_errors(app)

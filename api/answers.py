@@ -333,9 +333,10 @@ class TimesOut(Schema.from_dict(_window())):  # type: ignore[misc]
 
 
 class HealthOut(Schema):
-    """Whether the process answers, or the ledger can be used."""
+    """Whether the process answers, or the ledger can be used; and what somebody should see to."""
 
     status = fields.String(**ALWAYS)
+    detail = fields.String()
 
 
 class OpenApiOut(Schema):

@@ -24,6 +24,7 @@ MAY: Mapping[str, frozenset[str]] = {
     "read the worklist": frozenset({"officer", "auditor", "admin"}),
     "read reports": frozenset({"officer", "auditor", "admin"}),
     "seal reports": frozenset({"officer", "admin"}),
+    "read exports": frozenset({"officer", "auditor", "admin"}),
     "audit": frozenset({"auditor", "admin"}),
 }
 

@@ -43,17 +43,22 @@ def read_cursor(query: dict[str, Any], kinds: tuple[type, ...]) -> list[Any] | N
 
 
 def page_of(
-    items: bytes, cursor: str | None, position: int, about: Mapping[str, Any] | None = None
+    items: bytes,
+    cursor: str | None,
+    position: int,
+    about: Mapping[str, Any] | None = None,
+    *,
+    by_body: bool = False,
 ) -> Reply:
     """One page: ``items`` as JSON, ``next``, what there is to say ``about`` them, and the Link
-    header for the next page."""
+    header for the next page. ``by_body``: a list that does not follow from the log."""
     tail = orjson.dumps({"next": cursor, **(about or {})})[1:]
     # What a list shows follows from the log's position and from what is asked, by whom.
     asked = blake2b(
         f"{g.holder.id} {request.full_path} {about}".encode(), digest_size=8
     ).hexdigest()
     body = b"".join((b'{"items":', items, b",", tail))
-    response = shown(body, position, tag=f"{position}-{asked}")
+    response = shown(body, position, tag="" if by_body else f"{position}-{asked}")
     if cursor is not None:
         words = {**request.args.to_dict(), "cursor": cursor}
         response.headers.append(("Link", f'<{request.path}?{urlencode(words)}>; rel="next"'))

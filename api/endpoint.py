@@ -60,12 +60,14 @@ def endpoint(
     also: Mapping[str, Any] = _JSON_ALONE,
     form: Mapping[str, Any] | None = None,
     content: Mapping[str, Any] | None = None,
+    ranges: bool = False,
 ) -> Callable[[View], View]:
     """Declare a route. The view gets ``query`` or ``body``, loaded, besides the path's parts.
 
     ``bodiless``: no body at all is one that says nothing. ``also`` describes what is answered
     besides JSON, by content type: ``g.kind`` says which. ``form`` describes a body that the view
-    reads itself, ``content`` what it answers instead of JSON.
+    reads itself, ``content`` what it answers instead of JSON. ``ranges``: parts can be asked
+    for.
     """
 
     load_body, load_query = Loader(body or Schema()).load, Loader(query or Schema()).load
@@ -96,7 +98,7 @@ def endpoint(
                 return view(**path)
 
         described = operation(method, answer, body, query, status, refusals, bodiless=bodiless)
-        describe_bodies(described, status, also, form, content)
+        describe_bodies(described, status, form, content, (also, ranges))
         described["operationId"] = f"{blueprint.name}_{view.__name__}"
         # Only its description: what else flask-smorest wraps the view in says nothing more.
         answering._apidoc = blueprint.doc(**described)(answering)._apidoc  # type: ignore[attr-defined]

@@ -49,6 +49,7 @@ WEB_CODES = {
     406: ("not-acceptable", "Only JSON is answered here"),
     413: ("too-large", "The body is too large"),
     415: ("unsupported-media-type", "The body is of another kind"),
+    416: ("range-not-satisfiable", "The file has no such range"),
     500: ("internal", "A fault in the ledger"),
 }
 
@@ -102,7 +103,9 @@ def _unreadable(error: UnreadableEvent) -> Response:
 def _web_error(error: HTTPException) -> Response:
     status = error.code or 500
     code, title = WEB_CODES.get(status, ("malformed", error.name))
-    kept = [(k, v) for k, v in error.get_headers() if k in ("Allow", "Retry-After")]
+    kept = [
+        (k, v) for k, v in error.get_headers() if k in ("Allow", "Content-Range", "Retry-After")
+    ]
     return problem(status, code, title, error.description or error.name, kept)
 
 

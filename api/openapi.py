@@ -16,6 +16,7 @@ _PROBLEMS = {
     409: "refused: the stage or a rule does not allow it",
     412: "stale: If-Match is not the present version",
     413: "too-large: the body is over 1 MiB",
+    416: "range-not-satisfiable: the file has no such range",
     415: "unsupported-media-type: the body is no application/json",
     422: "invalid: a field is wrong; key-reused: the key named another request",
     503: "not-ready: try again later",
@@ -74,6 +75,24 @@ def refused(status: int) -> dict[str, Any]:
     }
 
 
+def answers(
+    responses: dict[str, Any], status: int, also: Mapping[str, Any], *, ranges: bool
+) -> None:
+    """Describe what else than JSON is answered, and with ``ranges`` parts of it."""
+    whole = responses[str(status)]
+    whole["content"].update(also)
+    if ranges:
+        which = {"description": "Which bytes, of how many.", "schema": {"type": "string"}}
+        parts: dict[str, Any] = {
+            kind: {"schema": {}} for kind in (*whole["content"], "multipart/byteranges")
+        }
+        responses["206"] = {
+            "description": "The part asked for.",
+            "headers": {**whole["headers"], "Content-Range": which},
+            "content": parts,
+        }
+
+
 def operation(
     method: str,
     answer: type[Schema],
@@ -120,14 +139,17 @@ def operation(
 def describe_bodies(
     described: dict[str, Any],
     status: int,
-    also: Mapping[str, Any],
     form: Mapping[str, Any] | None,
     content: Mapping[str, Any] | None,
+    beside: tuple[Mapping[str, Any], bool],
 ) -> None:
-    """Add what goes in and out besides JSON, or (``form``, ``content``) instead of it."""
-    answer = described["responses"][str(status)]
-    answer["content"] = dict(content) if content else {**answer["content"], **also}
+    """Describe what goes in (``form``) and out (``content``) instead of JSON, and what is answered
+    ``beside`` it (by content type, and whether in parts)."""
+    also, ranges = beside
+    answers(described["responses"], status, also, ranges=ranges)
     if content:
+        answer = described["responses"][str(status)]
+        answer["content"] = dict(content)
         # Made anew each time, and not of the ledger's state alone.
         described["responses"].pop("304", None)
         answer["headers"].pop("ETag", None)

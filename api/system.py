@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import orjson
-from flask import current_app
+from flask import Response, current_app
 from flask_smorest import Api, Blueprint
 from marshmallow import Schema
 
@@ -11,7 +11,10 @@ from api.answers import HealthOut, OpenApiOut
 from api.endpoint import ledger
 from api.openapi import POSITION, refused
 from api.reply import Reply
+from domain.actor import now
 from domain.errors import NotReady
+from service.exports.failing import what_is_wrong
+from service.metrics import CONTENT_TYPE, exposition
 
 blueprint = Blueprint("system", __name__, description="Health and description; no token needed.")
 
@@ -23,7 +26,7 @@ def healthz() -> Reply:
 
 def readyz() -> Reply:
     """The ledger can be written, its projections follow, its book balances, and no alarm
-    stands; else 503.
+    stands; else 503. ``detail`` tells of an export that failed or is overdue.
     """
     found = ledger()
     found.log_recorder.try_write()
@@ -31,7 +34,8 @@ def readyz() -> Reply:
     found.published.check_quiet(found.reads.data_version())
     if not found.reads.whole_book_balances():
         raise NotReady("The trial balance is not zero: the book must not be trusted.", 60)
-    return _json({"status": "ready"})
+    wrong = what_is_wrong(found.settings, found.reads, now())
+    return _json({"status": "ready", **({"detail": wrong} if wrong else {})})
 
 
 def openapi() -> Reply:
@@ -59,3 +63,19 @@ def _route(rule: str, view: Callable[[], Reply], answer: type[Schema]) -> None:
 _route("/healthz", healthz, HealthOut)
 _route("/readyz", readyz, HealthOut)
 _route("/openapi.json", openapi, OpenApiOut)
+
+
+@blueprint.route("/metrics")
+@blueprint.doc(
+    operationId="system_metrics",
+    responses={
+        "200": {
+            "description": "As asked.",
+            "headers": POSITION,
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        }
+    },
+)
+def metrics() -> Response:
+    """Figures for a monitor, in Prometheus's text format."""
+    return Response(exposition(ledger(), now()), content_type=CONTENT_TYPE)

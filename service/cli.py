@@ -14,6 +14,7 @@ from service.application import Ledger
 from service.audit_cli import audit
 from service.cli_shared import open_ledger as _ledger
 from service.cli_shared import progress_bar as _progress
+from service.export_cli import export
 from service.import_cli import import_, take_in
 from service.proof.keeper import Keeper, Stop
 from service.proof.signer import Signer
@@ -33,6 +34,7 @@ def main() -> None:
 
 main.add_command(audit)
 main.add_command(import_)
+main.add_command(export)
 main.add_command(report)
 main.add_command(worklist)
 

@@ -303,6 +303,26 @@ class LedgerRecorder(SQLiteApplicationRecorder):
             (_key(originator_id),),
         )
 
+    def count_upto(self, position: int) -> int:
+        """How many events stand at positions up to this one."""
+        counted = f"SELECT count(*) FROM {self.events_table_name} WHERE rowid <= ?"
+        count: int = self._rows(counted, (position,))[0][0]
+        return count
+
+    def named_at(self, positions: Sequence[int]) -> dict[int, str]:
+        """What stands at each of these positions, as position/version/name."""
+        named: dict[int, str] = {}
+        for start in range(0, len(positions), 500):
+            some = tuple(positions[start : start + 500])
+            rows = self._rows(
+                f"SELECT rowid, originator_version, topic FROM {self.events_table_name} "
+                f"WHERE rowid IN ({','.join('?' * len(some))})",
+                some,
+            )
+            for position, version, topic in rows:
+                named[position] = f"{position}/{version}/{topic.partition('.')[2]}"
+        return named
+
     def max_notification_id(self) -> int | None:  # type: ignore[override]
         """The position of the last event; None while there is none."""
         position: int | None = self._rows(self.select_max_notification_id_statement, ())[0][0]

@@ -27,7 +27,7 @@ from service.projections.history import History, positions, version_known_at
 from service.projections.kept_days import KeptDays, Mark, MarkNow, mark_within
 from service.projections.leads import Leads, lead_members, leads
 from service.projections.members import FIELDS as MEMBER_FIELDS
-from service.projections.members import Members, members, names_of
+from service.projections.members import Members, members, people_of
 from service.projections.past_days import PastDays
 from service.projections.pipeline import (
     MOST_STEPS,
@@ -184,10 +184,10 @@ class Reads:
 
     def _then(self, lead_id: UUID, version: int | None, day: str) -> bytes | None:
         """The lead's JSON at a version as of a day; None before its tip."""
-        events = self._events(lead_id, version)
+        events = self.events_of(lead_id, version)
         with self.store.reading() as connection:
-            people = names_of(connection, effective(events)[0].members)
-        view = view_as_of(events, {id: name for id, (name, _) in people.items()}, day)
+            people = people_of(connection, effective(events)[0].members)
+        view = view_as_of(events, {id: person.name for id, person in people.items()}, day)
         return orjson.dumps(view.lead) if view else None
 
     def leads(self, question: lead_list.Question) -> LeadPage:
@@ -228,10 +228,10 @@ class Reads:
             if known is None:
                 raise NotFound(f"There is no lead {lead_id}.")
             at = positions(connection, str(lead_id))
-            events = self._events(lead_id, known)
+            events = self.events_of(lead_id, known)
             members = {member for event in events for member in _members_in(event)}
-            people = names_of(connection, sorted(members))
-        names = {member_id: name for member_id, (name, _) in people.items()}
+            people = people_of(connection, sorted(members))
+        names = {member_id: person.name for member_id, person in people.items()}
         return [step for step in steps(events, at, names) if step["version"] > after]
 
     def is_of_member(self, lead_id: UUID, member_id: str) -> bool:
@@ -249,7 +249,8 @@ class Reads:
         with self.store.reading() as connection:
             return connection.execute(mine).first() is not None
 
-    def _events(self, lead_id: UUID, upto: int | None) -> list[Any]:
+    def events_of(self, lead_id: UUID, upto: int | None) -> list[Any]:
+        """A lead's events up to a version, as they were recorded; None for all."""
         stored = self._recorder.select_events(lead_id, lte=upto)
         return [self._mapper.to_domain_event(event) for event in stored]
 

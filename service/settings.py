@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,8 +47,18 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _keeper_dir(text: str) -> Path | None:
+def _folder(text: str) -> Path | None:
     return Path(text) if text else None
+
+
+def _time_of_day(text: str) -> time | None:
+    if text == "off":
+        return None
+    try:
+        found = datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007
+    except ValueError:
+        raise ValueError(f"'{text}' is no time of the day, like 02:00, nor 'off'") from None
+    return found
 
 
 def _send_to(text: str) -> str | None:
@@ -109,7 +120,7 @@ TABLE: Mapping[str, Setting] = {
     "keeper_dir": Setting(
         "LEDGER_KEEPER_DIR",
         "",
-        _keeper_dir,
+        _folder,
         "the folder of the keeper's private keys and its record of what it signed, which nothing "
         "else reads; by default beside the ledger, better on another disk",
     ),
@@ -132,6 +143,19 @@ TABLE: Mapping[str, Setting] = {
         "after how many days the worklist calls something due; rules that are not named keep "
         "their number",
     ),
+    "export_dir": Setting(
+        "LEDGER_EXPORT_DIR",
+        "",
+        _folder,
+        "the folder that holds an export of each date; by default beside the ledger",
+    ),
+    "export_at": Setting(
+        "LEDGER_EXPORT_AT",
+        "02:00",
+        _time_of_day,
+        "when, on China's clocks, the keeper exports the day that is over, with what was recorded "
+        "by then; `off` for never",
+    ),
 }
 
 
@@ -148,6 +172,8 @@ class Settings:
     checkpoint_every: int
     checkpoint_to: str | None
     due_days: Mapping[str, int] = field(default_factory=lambda: DAYS)
+    export_dir: Path | None = None
+    export_at: time | None = time(2)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -189,3 +215,8 @@ class Settings:
     def keeper(self) -> Path:
         """The keeper's folder."""
         return self.keeper_dir or self.database.with_name(self.database.name + ".keeper")
+
+    @property
+    def exports(self) -> Path:
+        """The folder of the exports."""
+        return self.export_dir or self.database.with_name(self.database.name + ".exports")

@@ -82,7 +82,7 @@ class Worklist:
         return Page([_shown(item, day) for item in shown], last, position, _warning(shown, day))
 
     def _due(self, row: Any, day: str) -> Iterator[Due]:
-        lead, clocks = orjson.loads(row.body), orjson.loads(row.private)
+        lead, clocks = orjson.loads(row.body), orjson.loads(row.state)
         found: dict[str, Due] = {}
         for number, rule in enumerate(RULES):
             since = rule.since(lead, clocks)
@@ -107,7 +107,7 @@ def today() -> date:
 def _candidates(chosen: Selection) -> sa.Select[Any]:
     filters = [FILTERS[name](leads) for name in chosen.values()]
     either = sa.or_(leads.c.stage.in_(_OPEN), leads.c.untold_on.is_not(None))
-    return sa.select(leads.c.number, leads.c.body, leads.c.private).where(either, *filters)
+    return sa.select(leads.c.number, leads.c.body, leads.c.state).where(either, *filters)
 
 
 def _shown(item: Due, day: date) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 import service  # noqa: F401 - a safe SQLite first
 from domain.correction import ALWAYS, CORRECTABLE
 from service.columns import HEADINGS
+from service.exports.columns import COLUMNS
 from service.projections.clocks import RULES as DUE_RULES
 from service.reports.annual import RULES
 from service.reports.grouping import BANDS
@@ -62,6 +63,16 @@ def correctable_table() -> str:
     return "\n".join(rows)
 
 
+def export_columns_table() -> str:
+    """Every column of every file of an export."""
+    rows = ["| file | column | heading | kind | meaning |", "|---|---|---|---|---|"]
+    for name, columns in COLUMNS.items():
+        for column in columns:
+            what = (column.name, column.heading, column.kind.value, column.meaning)
+            rows.append(f"| {name} | `{what[0]}` | {' | '.join(what[1:])} |")
+    return "\n".join(rows)
+
+
 @pytest.mark.parametrize(
     ("part", "text"),
     [
@@ -71,9 +82,10 @@ def correctable_table() -> str:
         ("claims", claims_table()),
         ("bands", bands_table()),
         ("due", due_table()),
+        ("export columns", export_columns_table()),
         ("benchmarks", (HOME / "tests/bench/RESULTS.md").read_text(encoding="utf-8").strip()),
     ],
-    ids=["settings", "headings", "correctable", "claims", "bands", "due", "benchmarks"],
+    ids=["settings", "headings", "correctable", "claims", "bands", "due", "exports", "benchmarks"],
 )
 def test_the_readme_shows_what_the_code_has(part: str, text: str) -> None:
     found = re.search(

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from domain.correction import CORRECTED, effective
 from domain.money import fen_of
+from service.projections.cells import cells_of, tell_members
 from service.projections.clocks import untold
-from service.projections.members import names_of
+from service.projections.members import people_of
 from service.projections.store import (
     FOREVER,
     Happened,
@@ -49,7 +50,24 @@ leads = sa.Table(
     # Title and investor in lower case: what q looks through.
     sa.Column("words", sa.Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
-    sa.Column("private", sa.LargeBinary, nullable=False),
+    # What else the next event needs.
+    sa.Column("state", sa.LargeBinary, nullable=False),
+)
+
+# Each lead as a line of a sheet, with the position of its last event and the day of its last
+# activity: all that an export reads of most leads, and so apart from the rest.
+sheet = sa.Table(
+    "sheet",
+    metadata,
+    sa.Column(
+        "lead",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("activity_on", sa.String(10), nullable=False),
+    sa.Column("cells", sa.Text, nullable=False),
 )
 
 lead_members = sa.Table(
@@ -69,6 +87,8 @@ lead_members = sa.Table(
 
 _BEGIN = inserting(leads)
 _KEEP = upserting(leads)
+_BEGIN_LINE = inserting(sheet)
+_KEEP_LINE = upserting(sheet)
 _REPORT = inserting(lead_members)
 _END = (
     sa.update(lead_members)
@@ -81,7 +101,7 @@ class Leads:
     """Answers: where does each lead stand, and which leads are there?"""
 
     name = "leads"
-    tables: Sequence[sa.Table] = (leads, lead_members)
+    tables: Sequence[sa.Table] = (leads, lead_members, sheet)
 
     def project(self, connection: sa.Connection, batch: Sequence[Happened]) -> None:
         """Take in the leads' events of a batch; each lead's row is written once."""
@@ -102,23 +122,28 @@ class Leads:
         rows = [row_of(number, *entry) for number, entry in known.items()]
         _BEGIN.many(connection, [row for row in rows if row[0] in new])
         _KEEP.many(connection, [row for row in rows if row[0] not in new])
+        lines = [line_of(number, *entry) for number, entry in known.items()]
+        _BEGIN_LINE.many(connection, [line for line in lines if line[0] in new])
+        _KEEP_LINE.many(connection, [line for line in lines if line[0] not in new])
 
     def _known(
         self, connection: sa.Connection, first: Sequence[Happened], later: Sequence[Happened]
     ) -> dict[int, list[Any]]:
         numbers = sorted({h.lead for h in later} - {h.lead for h in first})
-        columns = sa.select(leads.c.number, leads.c.body, leads.c.private)
+        columns = sa.select(leads.c.number, leads.c.body, leads.c.state)
         return {
-            number: [View(orjson.loads(body), orjson.loads(private)), 0]
-            for number, body, private in rows_of(connection, columns, leads.c.number, numbers)
+            number: [View(orjson.loads(body), orjson.loads(state)), 0]
+            for number, body, state in rows_of(connection, columns, leads.c.number, numbers)
         }
 
     def _begin(self, connection: sa.Connection, first: Sequence[Happened]) -> dict[int, list[Any]]:
-        people = names_of(connection, sorted({m for h in first for m in h.event.members}))
-        names = {member_id: name for member_id, (name, _) in people.items()}
+        people = people_of(connection, sorted({m for h in first for m in h.event.members}))
+        names = {member_id: person.name for member_id, person in people.items()}
         begun: dict[int, list[Any]] = {
             h.lead: [View.begin(h.event, names), h.position] for h in first
         }
+        for view, _ in begun.values():
+            tell_members(view, people)
         shares = [
             row
             for number, (view, position) in begun.items()
@@ -132,8 +157,9 @@ class Leads:
         position, number, event, past = corrected
         events = past(event)
         tip = effective(events)[0]
-        people = names_of(connection, tip.members)
-        view = view_of(events, {member_id: name for member_id, (name, _) in people.items()})
+        people = people_of(connection, tip.members)
+        view = view_of(events, {member_id: person.name for member_id, person in people.items()})
+        tell_members(view, people)
         if tip.members != effective(events[:-1])[0].members:
             connection.execute(_END, {"number": number, "position": position})
             _REPORT.many(connection, _shares(number, view, position, people))
@@ -143,7 +169,7 @@ class Leads:
 def _shares(number: int, view: View, since: int, people: Mapping[str, Any]) -> list[Any]:
     """The rows of the lead's members, known since that position."""
     return [
-        (number, place, since, FOREVER, m["id"], people[m["id"]][1], m["share"])
+        (number, place, since, FOREVER, m["id"], people[m["id"]].sector, m["share"])
         for place, m in enumerate(view.lead["members"], 1)
     ]
 
@@ -171,6 +197,12 @@ def row_of(number: int, view: View, position: int) -> tuple[Any, ...]:
         orjson.dumps(lead),
         orjson.dumps(view.private),
     )
+
+
+def line_of(number: int, view: View, position: int) -> tuple[Any, ...]:
+    """The line of a lead in the sheet; ``position`` is its last event's."""
+    lead = view.lead
+    return number, position, lead["last_activity_on"], cells_of(number, lead, view.private["sheet"])
 
 
 def lead_numbers(connection: sa.Connection, events: Sequence[tuple[int, Any]]) -> dict[int, int]:

@@ -1,7 +1,7 @@
 """Members as they stand: who they are, and whether they have retired."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -86,8 +86,17 @@ class Members:
 _KEEP = upserting(members)
 
 
-def names_of(connection: sa.Connection, ids: Sequence[str]) -> dict[str, tuple[str, str | None]]:
-    """(name, sector) of each of these members, by id."""
-    wanted = sa.select(members.c.id, members.c.name, members.c.sector)
+class Person(NamedTuple):
+    """What never changes of a member."""
+
+    number: str
+    name: str
+    sector: str | None
+    district: str
+
+
+def people_of(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Person]:
+    """Each of these members, by id."""
+    wanted = sa.select(members.c.id, *(members.c[name] for name in Person._fields))
     rows = rows_of(connection, wanted, members.c.id, ids)
-    return {member_id: (name, sector) for member_id, name, sector in rows}
+    return {member_id: Person(*facts) for member_id, *facts in rows}

@@ -95,21 +95,31 @@ class Store:
         self.lock = FileLock(path.with_name(path.name + ".lock"), lock_timeout)
         # Another number whenever another file is read: what was kept of the last one is void.
         self.generation = 0
+        self._durable = durable
         self._synchronous = "FULL" if durable else "NORMAL"
         self._opened: Opened | None = None
         self._opening = Lock()
 
     def create_tables(self) -> None:
-        """Make what is missing, once, under the lock."""
+        """Make what is missing, once, under the lock; and projections' tables of another shape, as
+        another version made them, anew: bookmarks and all, so that the log fills them again."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if has_tables(self.path, self.tables.tables):
+        if has_tables(self.path, self.tables.tables) and not self._outgrown():
             # Nothing is locked: a worker starts while another one writes.
             return
         with self.lock.held(), unavailable():
             if not self.path.exists():
                 os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
             with self._transaction() as connection:
+                if not self._durable and _other_shapes(connection, self.tables):
+                    self.tables.drop_all(connection)
                 self.tables.create_all(connection)
+
+    def _outgrown(self) -> bool:
+        if self._durable:
+            return False
+        with self.reading() as connection:
+            return _other_shapes(connection, self.tables)
 
     def follow(self) -> int:
         """Go over to the file that was put in the place of the one read so far, if any was; the
@@ -229,6 +239,17 @@ def _prepare(synchronous: str, connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA cache_size = -65536")
+
+
+def _other_shapes(connection: sa.Connection, tables: sa.MetaData) -> bool:
+    """Whether a table that is there has other columns than it should."""
+    inspector = sa.inspect(connection)
+    there = set(inspector.get_table_names())
+    return any(
+        {column["name"] for column in inspector.get_columns(table.name)} != set(table.c.keys())
+        for table in tables.sorted_tables
+        if table.name in there
+    )
 
 
 def _close(engine: sa.Engine, *connections: sa.Connection) -> None:

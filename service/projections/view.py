@@ -20,6 +20,7 @@ from domain.stage import (
 )
 from service.log import moment_text
 from service.projections.clocks import CLOCKS
+from service.projections.told import HEARD, told_of_tip
 
 Lead = dict[str, Any]
 Names = Mapping[str, str]
@@ -37,7 +38,7 @@ class View:
     @classmethod
     def begin(cls, event: Any, names: Names) -> "View":
         """The view of a lead whose first event this is."""
-        view = cls(_tipped(event, names), {"left": None})
+        view = cls(_tipped(event, names), {"left": None, "sheet": told_of_tip(event)})
         view.private["dated"] = dict.fromkeys(REVISABLE, event.occurred_on)
         view.private["entered"] = event.occurred_on
         if event.source:
@@ -48,6 +49,9 @@ class View:
 
     def fold(self, event: Any) -> None:
         """Take in a later event."""
+        heard = HEARD.get(event.TOPIC)
+        if heard is not None:
+            heard(self.private["sheet"], event, self.lead)
         HANDLERS[event.TOPIC](self, event)
         self._stamp(event)
 

@@ -1,7 +1,7 @@
 """The keeper: the one process beside the web workers, for everything that is no request.
 
-It signs checkpoints, sends them away, and hashes the whole log again at its start and every
-night. A second keeper of one ledger waits until the first has ended.
+It signs checkpoints, sends them away, hashes the whole log again at its start and every night, and
+has the exports made. A second keeper of one ledger waits until the first has ended.
 """
 
 import fcntl
@@ -19,6 +19,8 @@ from eventsourcing.persistence import PersistenceError
 from domain.actor import CHINA, now
 from domain.errors import NotReady
 from service.application import Ledger
+from service.exports.schedule import Nights
+from service.log import UnreadableEvent
 from service.proof.sending import Sender
 from service.proof.signer import Signer
 
@@ -59,6 +61,7 @@ class Keeper:
         self._stop = stop
         self._signer = Signer(ledger.settings, ledger.log_recorder, ledger.published)
         self._sender = Sender(ledger.settings)
+        self._nights = Nights(ledger.settings, ledger.reads.position_known_at)
         self._hashed_on: date | None = None
 
     def run(self, say: Callable[[str], object]) -> None:
@@ -71,6 +74,7 @@ class Keeper:
             try:
                 self._work()
             finally:
+                self._nights.stop()
                 self._sender.stop()
                 self._signer.close()
 
@@ -81,6 +85,15 @@ class Keeper:
                 due = time.monotonic() + self._round(now())
             else:
                 self._look()
+            self._export()
+
+    def _export(self) -> None:
+        """Begin what is due, under a checkpoint that covers it, and notice its end."""
+        self._nights.look()
+        with suppress(NotReady, PersistenceError, UnreadableEvent, OSError):
+            if self._nights.due(now()):
+                self._round(now())
+                self._nights.start()
 
     def _look(self) -> None:
         # Whatever keeps it from looking keeps it from its round as well, which says so.

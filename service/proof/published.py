@@ -156,6 +156,13 @@ class Published:
                 Made._make(row) for row in connection.execute(_made().order_by(checkpoints.c.id))
             ]
 
+    def covering(self, size: int) -> Made | None:
+        """The first checkpoint that covers so many events; None before there is one."""
+        found = _made().where(checkpoints.c.size >= size).order_by(checkpoints.c.id).limit(1)
+        with self.store.reading() as connection:
+            row = connection.execute(found).first()
+        return Made._make(row) if row else None
+
     def unsent(self) -> Made | None:
         """The oldest checkpoint that has not left the house."""
         waiting = _made().where(checkpoints.c.sent_at.is_(None)).order_by(checkpoints.c.id)

@@ -55,7 +55,7 @@ class Caller:
         if self.token is not None:
             sent.setdefault("Authorization", f"Bearer {self.token}")
         client = self.app.test_client()
-        answer = client.open(path, method=method, data=data, headers=sent)
+        answer = client.open(path, method=method, data=data, headers=sent, buffered=True)
         self.contract.check(method, urlsplit(path).path, answer)
         return answer
 

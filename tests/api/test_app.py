@@ -52,6 +52,7 @@ ELSEWHERE = (
     "/v1/reports/annual/",
     "/v1/reports/monthly/",
     "/v1/reports/weekly/",
+    f"/v1/exports/{NOBODY}/",
 )
 
 

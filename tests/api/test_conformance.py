@@ -7,7 +7,7 @@ which is counted; the rest is refused by rules that OpenAPI cannot say, each nam
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from api import schemas
 from domain.correction import ALWAYS as ALWAYS_RIGHT
 from domain.correction import CORRECTABLE
 from tests.api.office import MONEY, NOBODY, Caller, Office, open_office, send, settings_in
+from tests.exports.shelf import exported, today
 from tests.proof.ground import signed
 from tests.service.sheets import row, text
 
@@ -124,6 +125,8 @@ class Aim:
         signed(office.ledger)
         refused = send(self.caller, text([row(1, 区划代码="1")]).encode())
         self.marked = str(refused.json["marked"] if refused.json else "").split("/")[3]
+        files = [path.name for path in exported(office.ledger).folder.iterdir()]
+        self._files = cycle(sorted(files))
         self.report = self.caller.ok("/v1/reports/annual/2025", {})["id"]
         # operation → how often each status was answered to what the document allows.
         self.answered: dict[str, Counter[int]] = {}
@@ -205,19 +208,21 @@ class Aim:
         parameters, path = case.path_parameters, case.operation.path
         command = path.rpartition("/")[2]
         there = {
+            "day": f"{today()}",
+            "name": next(self._files),
+            "member_id": self.member,
             "year": "2025",
             "month": "2025-03",
             "week": "2025-W12",
             "import_id": self.marked,
             "report_id": self.report,
-            "member_id": self.member,
             "lead_id": self.lead,
         }
-        parameters |= {name: there[name] for name in parameters.keys() & there.keys()}
         if path.endswith("/retirement"):
-            parameters["member_id"] = self.caller.register(f"R{next(self._numbers)}")["id"]
+            there["member_id"] = self.caller.register(f"R{next(self._numbers)}")["id"]
         elif command in COMMANDS_TO and isinstance(case.body, dict):
-            parameters["lead_id"] = self._lead_for(command, case.body)
+            there["lead_id"] = self._lead_for(command, case.body)
+        parameters.update({name: there[name] for name in there if name in parameters})
 
     def _lead_for(self, command: str, body: dict[str, Any]) -> str:
         before = COMMANDS_TO[command]

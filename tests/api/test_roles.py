@@ -9,6 +9,7 @@ import pytest
 from api.auth import MAY
 from service.tokens import ROLES
 from tests.api.office import BODIES, DISTRICT, NOBODY, Office, a_tip, open_office, send, settings_in
+from tests.exports.shelf import exported, today
 from tests.proof.ground import signed
 from tests.service.sheets import row, text
 
@@ -16,6 +17,7 @@ from tests.service.sheets import row, text
 ACTIONS: dict[tuple[str, str], str | None] = {
     ("GET", "/healthz"): None,
     ("GET", "/readyz"): None,
+    ("GET", "/metrics"): None,
     ("GET", "/openapi.json"): None,
     ("GET", "/v1/members"): "read members",
     ("POST", "/v1/members"): "write members",
@@ -41,6 +43,9 @@ ACTIONS: dict[tuple[str, str], str | None] = {
     ("GET", "/v1/reports"): "read reports",
     ("GET", "/v1/reports/{report_id}"): "read reports",
     ("GET", "/v1/reports/{report_id}/drift"): "read reports",
+    ("GET", "/v1/exports"): "read exports",
+    ("GET", "/v1/exports/{day}"): "read exports",
+    ("GET", "/v1/exports/{day}/{name}"): "read exports",
     ("GET", "/v1/audit/events"): "audit",
     ("GET", "/v1/audit/checkpoint"): "audit",
     ("GET", "/v1/audit/keys"): "audit",
@@ -76,6 +81,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         officer.tip(theirs, title="一起的", members=[theirs, mine])["id"],
     ]
     signed(office.ledger)
+    exported(office.ledger)
     report = officer.ok("/v1/reports/annual/2025", {})["id"]
     yield Ground(office, mine, theirs, leads[0], leads[1], leads[2], report)
     office.close()
@@ -91,6 +97,8 @@ def request_for(ground: Ground, method: str, template: str) -> tuple[str, Any]:
         month="2025-03",
         week="2025-W12",
         import_id=NOBODY,
+        day=today(),
+        name="leads.csv",
     )
     if method == "GET":
         return f"{path}?from=1" if template == "/v1/audit/consistency" else path, None

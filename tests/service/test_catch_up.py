@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from threading import Event, Thread
@@ -528,3 +529,15 @@ def test_a_log_restored_from_an_older_copy_is_not_answered_from_newer_rows(tmp_p
         facts = [event["facts"].get("result") for event in ledger.reads.history(lead)]
         assert facts == [None, "新的"]
         check_projections(ledger)
+
+
+def test_projections_that_another_version_made_are_made_anew_at_the_start(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger:
+        fill(ledger)
+        ledger.reads.position()
+        before = contents(ledger)
+    with closing(raw(settings_in(tmp_path).projections)) as connection:
+        connection.execute("ALTER TABLE leads RENAME COLUMN state TO private")
+    with ledger_in(tmp_path) as ledger:
+        ledger.reads.position()
+        assert contents(ledger) == before

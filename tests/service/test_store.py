@@ -1,6 +1,7 @@
 """Where tables are kept: all of a transaction or none, one moment per snapshot, clear refusals."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -172,3 +173,22 @@ def test_rows_of_many_keys_come_once_each(store: Store, count: int) -> None:
     with store.reading() as connection:
         found = [row.id for row in rows_of(connection, sa.select(notes), notes.c.id, keys)]
     assert found == keys
+
+
+def test_tables_of_another_shape_are_made_anew_unless_nothing_else_has_their_rows(
+    tmp_path: Path,
+) -> None:
+    for durable in (False, True):
+        path = tmp_path / f"{durable}.sqlite"
+        with closing(raw(path)) as connection:
+            connection.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY)")
+            connection.execute("CREATE TABLE sums (name TEXT PRIMARY KEY, count INT, last TEXT)")
+            connection.execute("INSERT INTO sums VALUES ('a', 1, 'b')")
+        store = Store(path, 0.2, metadata, durable=durable)
+        store.create_tables()
+        with store.reading() as connection:
+            columns = {c["name"] for c in sa.inspect(connection).get_columns("notes")}
+            kept = connection.execute(sa.select(sa.func.count()).select_from(sums)).scalar_one()
+        store.close()
+        assert columns == ({"id"} if durable else {"id", "text"})
+        assert kept == (1 if durable else 0)

@@ -1,0 +1,100 @@
+"""Lines of cells as columns in memory, for people to read or for machines to compute with.
+
+Whole columns are changed at a time, in Arrow: a million rows are never Python objects.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from service.exports.safe import FORMULA, MASKS, QUOTED
+from service.exports.table import Column, Kind
+from service.projections.cells import BETWEEN, BREAKS
+
+_YUAN = pa.decimal128(18, 2)
+# What each kind is for machines. An amount as stated stays the text that it is.
+TYPES: Mapping[Kind, pa.DataType] = {
+    Kind.TEXT: pa.string(),
+    Kind.CODE: pa.string(),
+    Kind.DECIMAL: pa.string(),
+    Kind.DAY: pa.date32(),
+    Kind.MOMENT: pa.timestamp("us", "UTC"),
+    Kind.COUNT: pa.int64(),
+    Kind.YUAN: _YUAN,
+    Kind.FLAG: pa.bool_(),
+}
+_FLAGS = {"1": True, "0": False}
+
+
+def read_lines(page: bytes, names: Sequence[str]) -> pa.Table:
+    """Lines of cells as columns of texts, nulls where nothing is known."""
+    return csv.read_csv(
+        pa.BufferReader(page),
+        read_options=csv.ReadOptions(column_names=names, block_size=max(len(page), 1)),
+        parse_options=csv.ParseOptions(
+            delimiter=BETWEEN, quote_char=False, escape_char=False, ignore_empty_lines=False
+        ),
+        convert_options=csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            strings_can_be_null=True,
+            null_values=[""],
+        ),
+    )
+
+
+def whole(table: pa.Table, columns: Sequence[Column], *, personal: bool) -> pa.Table:
+    """``columns`` of ``table`` with every text as it was typed; masked unless ``personal``."""
+    return pa.table({c.name: _whole(table[c.name], c, personal) for c in columns})
+
+
+def _whole(values: pa.ChunkedArray, column: Column, personal: bool) -> pa.ChunkedArray:
+    if column.kind is not Kind.TEXT:
+        return values
+    for char, told_as in BREAKS.items():
+        values = pc.replace_substring(values, told_as, char)
+    if column.name in MASKS and not personal:
+        for pattern, mask in MASKS[column.name]:
+            values = pc.replace_substring_regex(values, pattern, mask)
+    return values
+
+
+def for_machines(table: pa.Table, columns: Sequence[Column]) -> pa.Table:
+    """Every column in the type of its kind."""
+    return pa.table(
+        [_typed(table[column.name], column.kind) for column in columns], schema_of(columns)
+    )
+
+
+def schema_of(columns: Sequence[Column]) -> pa.Schema:
+    """The names and types that machines read."""
+    return pa.schema([(column.name, TYPES[column.kind]) for column in columns])
+
+
+def _typed(values: pa.ChunkedArray, kind: Kind) -> pa.ChunkedArray:
+    return pc.equal(values, "1") if kind is Kind.FLAG else values.cast(TYPES[kind])
+
+
+def for_people(table: pa.Table, columns: Sequence[Column]) -> pa.Table:
+    """Every column under its heading, in words, and with no text that is taken for a formula."""
+    shown = {column.heading: _shown(table[column.name], column) for column in columns}
+    return pa.table(shown)
+
+
+def _shown(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
+    if column.kind is Kind.TEXT:
+        return pc.replace_substring_regex(values, FORMULA, QUOTED)
+    if not column.words:
+        return values
+    words = column.words
+    if column.kind is Kind.FLAG:
+        words = {told: column.words[meant] for told, meant in _FLAGS.items()}
+    return pa.chunked_array([_in_words(chunk, words) for chunk in values.chunks], pa.string())
+
+
+def _in_words(values: Any, words: Mapping[str, str]) -> Any:
+    coded = values.dictionary_encode()
+    known = [words.get(value, value) for value in coded.dictionary.to_pylist()]
+    return pa.array(known, pa.string()).take(coded.indices)

@@ -1,0 +1,107 @@
+"""The leads' lines at a cut, a page at a time: as they are kept, or told anew where they changed.
+
+Pages need not be of one moment: what is told at a cut is the same whenever it is asked.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from domain.correction import effective
+from service.exports.cut import Cut
+from service.projections.cells import BETWEEN, NAMES, cells_of, tell_members
+from service.projections.history import version_known_at
+from service.projections.leads import sheet
+from service.projections.members import people_of
+from service.projections.store import Prepared
+from service.projections.view import view_as_of
+from service.reads import Reads
+
+# So many that what a page costs besides its lines is not felt, and so few that they fit in memory.
+PAGE = 50_000
+_FEED = "\n"
+# Begins the line of a lead that has changed since the cut; no line that is kept begins so.
+_CHANGED = BETWEEN
+_ID = NAMES.index("id")
+
+
+def _page() -> sa.Select[int, Any, Any, bytes]:
+    same = sa.and_(
+        sheet.c.position <= sa.bindparam("known_at"), sheet.c.activity_on <= sa.bindparam("as_of")
+    )
+    number = sa.cast(sheet.c.lead, sa.Text)
+    changed = _CHANGED + number + _CHANGED + sheet.c.cells
+    lines = (
+        sa.select(
+            sheet.c.lead,
+            sa.not_(same).label("changed"),
+            sa.case((same, sheet.c.cells), else_=changed).label("line"),
+        )
+        .where(sheet.c.lead > sa.bindparam("after"), sheet.c.lead <= sa.bindparam("known_at"))
+        .order_by(sheet.c.lead)
+        .limit(sa.bindparam("limit"))
+        .subquery()
+    )
+    # As bytes: nobody decodes what is only encoded again.
+    text = sa.cast(sa.func.group_concat(lines.c.line, _FEED), sa.LargeBinary)
+    return sa.select(sa.func.count(), sa.func.max(lines.c.lead), sa.func.sum(lines.c.changed), text)
+
+
+_PAGE = Prepared(lambda _insert: _page(), ["known_at", "as_of", "after", "limit"])
+
+
+def pages(reads: Reads, cut: Cut) -> Iterator[bytes]:
+    """The lines of every lead that had been tipped by the cut, in the order of their tips; a line
+    feed after each."""
+    reads.position()
+    after = 0
+    while True:
+        reads.store.follow()
+        found = reads.store.first(_PAGE, cut.position, f"{cut.day}", after, PAGE)
+        count, last, changed, text = found
+        if not count:
+            return
+        after = last
+        page = _told(reads, cut, text) if changed else text + b"\n"
+        if page:
+            yield page
+
+
+class Changed(NamedTuple):
+    """A lead that something has happened to since: its number in the log, and its id."""
+
+    number: int
+    id: UUID
+
+
+def _told(reads: Reads, cut: Cut, text: bytes) -> bytes:
+    """A page in which the lines of leads that changed since are told anew."""
+    told = []
+    for line in text.decode().split(_FEED):
+        if line.startswith(_CHANGED):
+            _, number, *cells = line.split(BETWEEN)
+            then = line_then(reads, cut, Changed(int(number), UUID(cells[_ID])))
+            if then is None:
+                continue
+            told.append(then)
+        else:
+            told.append(line)
+    return "".join(f"{line}\n" for line in told).encode()
+
+
+def line_then(reads: Reads, cut: Cut, lead: Changed) -> str | None:
+    """A lead's line as it was at the cut; None where it was no tip by then."""
+    with reads.store.reading() as connection:
+        version = version_known_at(connection, f"{lead.id}", cut.position)
+        if version is None:
+            return None
+        events = reads.events_of(lead.id, version)
+        people = people_of(connection, effective(events)[0].members)
+    names = {member_id: person.name for member_id, person in people.items()}
+    view = view_as_of(events, names, f"{cut.day}")
+    if view is None:
+        return None
+    tell_members(view, people)
+    return cells_of(lead.number, view.lead, view.private["sheet"])

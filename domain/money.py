@@ -44,7 +44,10 @@ class Money:
 def fen_of(amount: str, unit: str) -> int | None:
     """What ``Money(amount, unit).fen`` says."""
     factor = UNITS[unit]
-    return None if factor is None else int(Decimal(amount) * factor)
+    if factor is None:
+        return None
+    # Most amounts have no fraction.
+    return int(amount) * factor if amount.isdecimal() else int(Decimal(amount) * factor)
 
 
 # A body's amount is parsed where it comes in, and again where the rules are.

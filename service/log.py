@@ -173,10 +173,15 @@ class LedgerRecorder(SQLiteApplicationRecorder):
     sees what is committed.
     """
 
+    # Which events `select_notifications` gives, as SQL.
+    given = "TRUE"
+    # How much of the file is kept in memory, in KiB: what the commands of a day come back to.
+    cache = 65_536
+
     def __init__(self, path: Path, lock_timeout: float) -> None:
         super().__init__(SQLiteDatastore(str(path)))
         self.path = path
-        self._timeout = lock_timeout
+        self.lock_timeout = lock_timeout
         self._lock = FileLock(path.with_name(path.name + ".lock"), lock_timeout)
         self._turn, self._turn_beside = Lock(), Lock()
         self._connection: sqlite3.Connection | None = None
@@ -274,11 +279,25 @@ class LedgerRecorder(SQLiteApplicationRecorder):
         chosen = f"AND topic IN ({','.join('?' * len(topics))}) " if topics else ""
         rows = self._rows(
             f"SELECT rowid, originator_id, originator_version, topic, state "
-            f"FROM {self.events_table_name} WHERE rowid >= ? AND rowid <= ? {chosen}"
-            "ORDER BY rowid LIMIT ?",
+            f"FROM {self.events_table_name} "
+            f"WHERE rowid >= ? AND rowid <= ? AND {self.given} {chosen}ORDER BY rowid LIMIT ?",
             (lowest, 2**62 if stop is None else stop, *topics, limit),
         )
         return _notifications(rows)
+
+    def first_positions(self, originator_ids: Iterable[UUID | str]) -> dict[int, int]:
+        """Where each of these streams begins, by its id as an integer (a UUID's own hash and
+        comparison cost more than the rest of this); nothing of one that has not begun."""
+        keys = sorted({_key(originator_id) for originator_id in originator_ids})
+        rows: list[Any] = []
+        for start in range(0, len(keys), 500):
+            some = keys[start : start + 500]
+            rows += self._rows(
+                f"SELECT originator_id, rowid FROM {self.events_table_name} WHERE "
+                f"originator_version = 1 AND originator_id IN ({','.join('?' * len(some))})",
+                tuple(some),
+            )
+        return {int(key, 16): position for key, position in rows}
 
     def stored_rows(
         self, after: int, limit: int, stop: int = 2**62
@@ -382,14 +401,13 @@ class LedgerRecorder(SQLiteApplicationRecorder):
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self.path, timeout=self._timeout, isolation_level=None, check_same_thread=False
+            self.path, timeout=self.lock_timeout, isolation_level=None, check_same_thread=False
         )
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             # A reply is given only after the disk has the event.
             connection.execute("PRAGMA synchronous = FULL")
-            # In KiB: room for what the commands of a day come back to.
-            connection.execute("PRAGMA cache_size = -65536")
+            connection.execute(f"PRAGMA cache_size = -{self.cache}")
         except BaseException:
             connection.close()
             raise

@@ -37,6 +37,11 @@ CLOCKS: Mapping[str, frozenset[str]] = {
     ),
     "told": frozenset({"lead.members_told"}),
 }
+# event → the clocks that it sets
+CLOCKS_OF: Mapping[str, tuple[str, ...]] = {
+    topic: tuple(clock for clock, topics in CLOCKS.items() if topic in topics)
+    for topic in frozenset[str]().union(*CLOCKS.values())
+}
 
 Lead = Mapping[str, Any]
 Clocks = Mapping[str, Any]

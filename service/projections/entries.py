@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from domain.correction import effective
 from domain.posting import BOOKED, CORRECTION, Books, Placement
-from service.projections.store import Happened, inserting, metadata, rows_of, upserting
+from service.projections.store import ADDED, Happened, inserting, metadata, rows_of, upserting
 
 paths = sa.Table(
     "paths",
@@ -53,6 +53,7 @@ totals = sa.Table(
     sa.Column("leads", sa.BigInteger, nullable=False),
     sa.Column("fen", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
+    info={ADDED: ("leads", "fen")},
 )
 PERIODS = (4, 7, 10)
 IN, OUT = "in", "out"
@@ -62,7 +63,7 @@ Sums = dict[tuple[Any, ...], list[int]]
 _POST = inserting(entries)
 _BEGIN_PATH = inserting(paths)
 _KEEP_PATH = upserting(paths)
-_ADD = upserting(totals, adding=("leads", "fen"))
+_ADD = upserting(totals, adding=totals.info[ADDED])
 
 
 class Entries:
@@ -86,7 +87,7 @@ class Entries:
     def write(self, connection: sa.Connection) -> None:
         """Add what was gathered to the totals."""
         if self._gathered:
-            _ADD.many(connection, _periods(self._gathered))
+            _add_up(connection, self._gathered)
             self._gathered.clear()
 
     def project(self, connection: sa.Connection, batch: Sequence[Happened]) -> None:
@@ -100,7 +101,7 @@ class Entries:
         _BEGIN_PATH.many(connection, [row for row in kept if row[0] in new])
         _KEEP_PATH.many(connection, [row for row in kept if row[0] not in new])
         if self._gathered is None:
-            _ADD.many(connection, _periods(sums))
+            _add_up(connection, sums)
         elif len(sums) > self.most_gathered:
             self.write(connection)
 
@@ -136,11 +137,10 @@ def _kept(books: Books) -> bytes:
     return orjson.dumps([list(map(list, books.track.path)), books.recognised])
 
 
-def _periods(sums: Sums) -> list[tuple[Any, ...]]:
-    """Sums by day, as what to add to the totals of each day, month and year."""
+def _add_up(connection: sa.Connection, sums: Sums) -> None:
+    """Add sums by day to the totals of each day, month and year."""
     # Months are summed from days, and years from months, of which there are fewer than of entries.
     finer = sums
-    added: list[tuple[Any, ...]] = []
     for length in sorted(PERIODS, reverse=True):
         coarser: Sums = {}
         sides: Sums = {}
@@ -149,9 +149,8 @@ def _periods(sums: Sums) -> list[tuple[Any, ...]]:
             _add(coarser, (period, kind, source, target, by), leads, fen)
             _add(sides, (length, period, source, kind, OUT, by), -leads, -fen)
             _add(sides, (length, period, target, kind, IN, by), leads, fen)
-        added += [(*key, *total) for key, total in sides.items()]
+        _ADD.many(connection, [(*key, *total) for key, total in sides.items()])
         finer = coarser
-    return added
 
 
 def _add(sums: Sums, key: tuple[Any, ...], leads: int, fen: int) -> None:

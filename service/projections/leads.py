@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
 import orjson
 import sqlalchemy as sa
@@ -32,7 +31,7 @@ leads = sa.Table(
         primary_key=True,
         autoincrement=False,
     ),
-    sa.Column("id", sa.String(36), nullable=False, unique=True),
+    sa.Column("id", sa.String(36), nullable=False, index=True, unique=True),
     # The position of its last event.
     sa.Column("position", sa.BigInteger, nullable=False, index=True),
     sa.Column("version", sa.Integer, nullable=False),
@@ -203,23 +202,3 @@ def line_of(number: int, view: View, position: int) -> tuple[Any, ...]:
     """The line of a lead in the sheet; ``position`` is its last event's."""
     lead = view.lead
     return number, position, lead["last_activity_on"], cells_of(number, lead, view.private["sheet"])
-
-
-def lead_numbers(connection: sa.Connection, events: Sequence[tuple[int, Any]]) -> dict[int, int]:
-    """The number of every lead that (position, event) pairs are about, by its id as an integer
-    (a UUID's own hash and comparison cost more than the rest of this); 0 for what is no lead."""
-    numbers: dict[int, int] = {}
-    unknown: dict[int, str] = {}
-    for position, event in events:
-        topic, lead = event.TOPIC, event.originator_id.int
-        if topic == "lead.tipped":
-            numbers[lead] = position
-        elif lead not in numbers:
-            if topic.startswith("lead."):
-                unknown[lead] = str(event.originator_id)
-            else:
-                numbers[lead] = 0
-    columns = sa.select(leads.c.id, leads.c.number)
-    for lead_id, number in rows_of(connection, columns, leads.c.id, sorted(unknown.values())):
-        numbers[UUID(lead_id).int] = number
-    return numbers

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from service.projections.store import Happened, metadata, rows_of, upserting
+from service.projections.store import SAME, Happened, metadata, rows_of, upserting
 from service.projections.view import recorded_at
 
 members = sa.Table(
@@ -22,6 +22,7 @@ members = sa.Table(
     sa.Column("registered_on", sa.String(10), nullable=False),
     sa.Column("retired_on", sa.String(10)),
     sa.Column("recorded_at", sa.String(32), nullable=False),
+    info={SAME: True},
 )
 # What is shown of a member, in this order.
 FIELDS = (

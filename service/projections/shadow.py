@@ -8,16 +8,17 @@ name is what a rebuild that was killed has left; the next one removes it.
 
 import os
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from service.locks import FileLock
-from service.projections.store import Store, engine_of, transaction, unavailable
+from service.projections.store import Store, engine_of, taking_over, transaction, unavailable
 
 # Nothing is lost with the file, so nothing of it need reach the disk before its end. The journal,
 # in memory, serves to take back a batch; of a file that was empty it holds next to nothing.
@@ -26,54 +27,88 @@ _PRAGMAS = (
     "journal_mode = MEMORY",
     "synchronous = OFF",
     # In KiB: the rest of the file is in the memory of the kernel, which takes it back when it must.
-    "cache_size = -24576",
+    "cache_size = -8192",
 )
 
 
-class Shadow:
-    """The new file, and what is done with it, in this order: ``transaction``s that fill it,
-    ``finish``, and, while the writer's lock is held, the rest and ``put_in_place``."""
+class Place(NamedTuple):
+    """Where a new file is to be, and what is to be in it."""
 
-    def __init__(self, store: Store) -> None:
-        self._live = store.path
-        self._tables = store.tables
-        self._path = _next(store.path)
-        engine = engine_of(self._path, store.lock_timeout, "rwc")
-        sa.event.listen(engine, "connect", _prepare)
-        self._engine: sa.Engine = engine
-        self._connection = engine.connect()
-        for table in self._tables.sorted_tables:
-            self._connection.execute(CreateTable(table))
+    path: Path
+    tables: sa.MetaData
+    lock_timeout: float
+
+
+class NewFile:
+    """A file that is filled by one process alone, and thrown away if that does not end well."""
+
+    def __init__(self, place: Place) -> None:
+        """Make it, with its tables; their indexes are not made."""
+        self._place = place
+        self._engine = engine_of(place.path, place.lock_timeout, "rwc")
+        sa.event.listen(self._engine, "connect", _prepare)
+        self.connection = self._engine.connect()
+        for table in place.tables.sorted_tables:
+            self.connection.execute(CreateTable(table))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """Everything that is written within, or nothing."""
-        with transaction(self._connection):
-            yield self._connection
-
-    def finish(self) -> None:
-        """The indexes, which cost less of rows that are there already; and all of it on disk."""
-        for table in self._tables.sorted_tables:
-            for index in table.indexes:
-                self._connection.execute(CreateIndex(index))
-        _sync(self._path)
-
-    def put_in_place(self) -> None:
-        """Have readers find this file from now on, whole and on disk."""
-        self._connection.exec_driver_sql("PRAGMA locking_mode = NORMAL")
-        self._connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-        self.close()
-        _sync(self._path)
-        link = self._live.with_name(self._live.name + ".link")
-        link.unlink(missing_ok=True)
-        link.symlink_to(self._path.name)
-        os.replace(link, self._live)
-        _sync(self._live.parent)
+        with transaction(self.connection):
+            yield self.connection
 
     def close(self) -> None:
         """Let go of the file."""
-        self._connection.close()
+        self.connection.close()
         self._engine.dispose()
+
+
+class Shadow(NewFile):
+    """The new file, and what is done with it, in this order: a ``transaction`` that fills it,
+    ``finish``, and, while the writer's lock is held, the rest and ``put_in_place``."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(Place(_next(store.path), store.tables, store.lock_timeout))
+        self._live = store.path
+
+    def place_beside(self) -> Place:
+        """A place for rows that are to be taken over; no two are the same."""
+        path = self._place.path
+        return self._place._replace(path=path.with_name(f"{path.name}.{secrets.randbits(32)}"))
+
+    def take_over(self, place: Place, name: str) -> None:
+        """The rows of the file there, which is ``name``d so from now on, in addition to ours."""
+        attach = sa.text(f"ATTACH DATABASE :path AS {name}")
+        self.connection.execute(attach, {"path": f"{place.path}"})
+        for table in self._place.tables.sorted_tables:
+            statement = taking_over(table, name)
+            if statement is not None:
+                self.connection.execute(statement)
+
+    def finish(self) -> None:
+        """The indexes, which cost less of rows that are there already; and all of it on disk."""
+        for table in self._place.tables.sorted_tables:
+            for index in table.indexes:
+                self.connection.execute(CreateIndex(index))
+        _sync(self._place.path)
+
+    def put_in_place(self) -> None:
+        """Have readers find this file from now on, whole and on disk."""
+        self.connection.exec_driver_sql("PRAGMA main.locking_mode = NORMAL")
+        self.connection.exec_driver_sql("PRAGMA main.journal_mode = WAL")
+        self.close()
+        _sync(self._place.path)
+        link = self._live.with_name(self._live.name + ".link")
+        link.unlink(missing_ok=True)
+        link.symlink_to(self._place.path.name)
+        os.replace(link, self._live)
+        _sync(self._live.parent)
 
 
 @contextmanager
@@ -96,7 +131,7 @@ def shadow_of(store: Store) -> Iterator[Shadow]:
 def clear_away(live: Path) -> None:
     """Remove every file beside the live one that nobody will open again."""
     kept = os.path.basename(os.path.realpath(live))
-    ours = re.compile(re.escape(live.name) + r"(\.\d+)?(-journal|-wal|-shm)?")
+    ours = re.compile(re.escape(live.name) + r"(\.\d+){0,2}(-journal|-wal|-shm)?")
     for name in os.listdir(live.parent):
         found = ours.fullmatch(name)
         if found and name != live.name and name.removesuffix(found[2] or "") != kept:

@@ -21,6 +21,10 @@ from service.log import has_tables
 
 metadata = sa.MetaData()
 
+# What a table's ``info`` says of rows that several processes have made: not theirs but all the
+# SAME ones, or that those of one key become one, some of whose columns are ADDED up.
+SAME, ADDED = "same", "added"
+
 bookmarks = sa.Table(
     "bookmarks",
     metadata,
@@ -28,10 +32,13 @@ bookmarks = sa.Table(
     sa.Column("position", sa.BigInteger, nullable=False),
     # The event at that position, "<id>/<version>": by it a log that is another one is known.
     sa.Column("event", sa.String(60), nullable=False),
+    info={SAME: True},
 )
 
 # One row once the projections were made anew: a name that no other build has.
-builds = sa.Table("builds", metadata, sa.Column("id", sa.String(32), primary_key=True))
+builds = sa.Table(
+    "builds", metadata, sa.Column("id", sa.String(32), primary_key=True), info={SAME: True}
+)
 
 
 # Device and inode: no two files have both while the first is open. None: there is no file.
@@ -293,20 +300,34 @@ def inserting(table: sa.Table) -> "Prepared":
 
 def upserting(table: sa.Table, adding: Sequence[str] = ()) -> "Prepared":
     """``table``'s insert that replaces a row of the same primary key, or adds to some columns."""
+    names = [column.name for column in table.columns]
+    return Prepared(lambda insert: _or_update(insert(table), table, adding), names)
+
+
+def taking_over(table: sa.Table, schema: str) -> sa.Insert | None:
+    """The insert of the rows that ``table`` has in another SQLite file, attached as ``schema``;
+    None if it has none but the same."""
+    theirs = table.to_metadata(sa.MetaData(), schema=schema)
+    names = [column.name for column in table.columns]
+    # SQLite wants a WHERE between a SELECT and an ON CONFLICT.
+    rows = sa.select(theirs).where(sa.true())
+    if ADDED in table.info:
+        return _or_update(sqlite.insert(table).from_select(names, rows), table, table.info[ADDED])
+    # Nothing is kept by which a single statement could be taken back.
+    insert = sa.insert(table).prefix_with("OR ROLLBACK")
+    return None if SAME in table.info else insert.from_select(names, rows)
+
+
+def _or_update(statement: sqlite.Insert, table: sa.Table, adding: Sequence[str]) -> sa.Insert:
+    """``statement``, an insert, with what is to be done where there is a row of its key."""
     key = [column.name for column in table.primary_key]
-
-    def build(insert: Any) -> Any:
-        statement = insert(table)
-        changes = {
-            c.name: c + statement.excluded[c.name]
-            if c.name in adding
-            else statement.excluded[c.name]
-            for c in table.columns
-            if c.name not in key
-        }
-        return statement.on_conflict_do_update(index_elements=key, set_=changes)
-
-    return Prepared(build, [column.name for column in table.columns])
+    new = statement.excluded
+    changes = {
+        c.name: c + new[c.name] if c.name in adding else new[c.name]
+        for c in table.columns
+        if c.name not in key
+    }
+    return statement.on_conflict_do_update(index_elements=key, set_=changes)
 
 
 def insert_for(dialect: sa.Dialect) -> Any:

@@ -7,7 +7,7 @@ cannot differ.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from domain.correction import REVISABLE, effective
+from domain.correction import effective
 from domain.money import stated
 from domain.stage import (
     CLOSED,
@@ -19,7 +19,7 @@ from domain.stage import (
     still_missing,
 )
 from service.log import moment_text
-from service.projections.clocks import CLOCKS
+from service.projections.clocks import CLOCKS_OF
 from service.projections.told import HEARD, told_of_tip
 
 Lead = dict[str, Any]
@@ -38,9 +38,14 @@ class View:
     @classmethod
     def begin(cls, event: Any, names: Names) -> "View":
         """The view of a lead whose first event this is."""
-        view = cls(_tipped(event, names), {"left": None, "sheet": told_of_tip(event)})
-        view.private["dated"] = dict.fromkeys(REVISABLE, event.occurred_on)
-        view.private["entered"] = event.occurred_on
+        # A fact that is not ``dated`` is of the tip's day.
+        private = {
+            "left": None,
+            "dated": {},
+            "entered": event.occurred_on,
+            "sheet": told_of_tip(event),
+        }
+        view = cls(_tipped(event, names), private)
         if event.source:
             # The clocks of what came from paper begin with what is recorded after it.
             view.private["paper"] = recorded_at(event)
@@ -65,9 +70,9 @@ class View:
     def _set_clocks(self, event: Any) -> None:
         private, day = self.private, event.occurred_on
         from_paper = private.get("paper") == self.lead["recorded_at"]
-        for clock, topics in CLOCKS.items():
+        for clock in CLOCKS_OF.get(event.TOPIC, ()):
             told = clock != "news" or not from_paper
-            if told and event.TOPIC in topics and private.get(clock, "") < day:
+            if told and private.get(clock, "") < day:
                 private[clock] = day
 
 
@@ -169,8 +174,9 @@ def _close(view: View, outcome: str, day: str) -> None:
 
 
 def _learn(view: View, name: str, value: Any, day: str) -> None:
-    if day >= view.private["dated"][name]:
-        view.private["dated"][name] = day
+    dated = view.private["dated"]
+    if day >= dated.get(name, view.lead["dates"][TIP]):
+        dated[name] = day
         view.lead[name] = stated(value) if name == "investment" else value
 
 

@@ -4,6 +4,7 @@ Prints, as its last line, JSON: the seconds (of the clock and of CPU) and the pe
 """
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import service  # noqa: F401  (first: it puts a repaired SQLite under the name s
 from domain.actor import now
 from service.application import Ledger
 from service.cli import main as leadledger
-from service.projections.catch_up import REBUILD_BATCH
+from service.projections.feed import BATCH
 from service.proof import tree
 from service.proof.signer import Signer
 from service.proof.verdict import judge
@@ -28,13 +29,29 @@ AT_ONCE = 20_000
 
 
 def memory() -> tuple[float, float]:
-    """Resident MB now, and at the peak of this process.
+    """Resident MB now, and at the peak, of this process and those that it started, added up.
 
     Not ``ru_maxrss``: that one begins with the peak of whoever started the process.
     """
-    lines = Path("/proc/self/status").read_text().splitlines()
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    each = [resident(pid) for pid in ("self", *children)]
+    return sum(now for now, _ in each), sum(peak for _, peak in each)
+
+
+def resident(pid: str) -> tuple[float, float]:
+    """The same of one process; nothing of one that has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0, 0
     found = {name: words for name, _, words in (line.partition(":") for line in lines)}
-    return int(found["VmRSS"].split()[0]) / 1024, int(found["VmHWM"].split()[0]) / 1024
+    now, peak = (int(found.get(name, "0").split()[0]) for name in ("VmRSS", "VmHWM"))
+    return now / 1024, peak / 1024
+
+
+def cpu() -> float:
+    """Seconds of CPU that this process has used, and those that it started and that have ended."""
+    return sum(os.times()[:4])
 
 
 def import_(path: str) -> dict[str, Any]:
@@ -70,9 +87,7 @@ def decode() -> dict[str, Any]:
     """Read and decode the whole log, with the ledger's recorder and mapper; nothing more."""
     ledger = Ledger(Settings.from_environment())
     reached = events = 0
-    while batch := ledger.recorder.select_notifications(
-        reached, REBUILD_BATCH, inclusive_of_start=False
-    ):
+    while batch := ledger.recorder.select_notifications(reached, BATCH, inclusive_of_start=False):
         for notification in batch:
             ledger.mapper.to_domain_event(notification)
         reached = batch[-1].id
@@ -87,17 +102,19 @@ def rebuild() -> dict[str, Any]:
     ledger.create_tables()
     last = ledger.recorder.max_notification_id() or 0
     quarters: list[float] = []
-    done = 0
+    done, peak = 0, 0.0
 
     def progress(events: int) -> None:
-        nonlocal done
+        nonlocal done, peak
         done += events
+        now, highest = memory()
+        peak = max(peak, highest)
         while len(quarters) < 4 and done * 4 >= last * (len(quarters) + 1):
-            quarters.append(memory()[0])
+            quarters.append(now)
 
     ledger.reads.catch_up.rebuild(progress)
     ledger.close()
-    return {"events": done, "quarters": quarters}
+    return {"events": done, "quarters": quarters, "peak": max(peak, memory()[1])}
 
 
 def verify() -> dict[str, Any]:
@@ -162,10 +179,10 @@ JOBS: dict[str, Callable[..., dict[str, Any]]] = {
 
 def main() -> None:
     """One job."""
-    began, spent = time.perf_counter(), time.process_time()
+    began, spent = time.perf_counter(), cpu()
     found = JOBS[sys.argv[1]](*sys.argv[2:])
-    seconds, cpu = time.perf_counter() - began, time.process_time() - spent
-    print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": memory()[1], **found}))
+    seconds, used = time.perf_counter() - began, cpu() - spent
+    print(json.dumps({"seconds": seconds, "cpu": used, "peak": memory()[1], **found}))
 
 
 if __name__ == "__main__":

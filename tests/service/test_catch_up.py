@@ -17,9 +17,10 @@ from eventsourcing.persistence import StoredEvent
 
 from domain.errors import NotReady
 from service.application import Ledger
-from service.projections.catch_up import REBUILD_BATCH, CatchUp, ProjectionStopped
+from service.projections.catch_up import CatchUp
 from service.projections.choosing import Selection
 from service.projections.entries import Entries
+from service.projections.feed import BATCH, ProjectionStopped
 from service.projections.lead_list import Question
 from service.projections.store import Projection, bookmarks
 from service.reads import projections
@@ -48,7 +49,7 @@ DAY = (date(2025, 1, 1), date(2025, 12, 31))
 
 def catch_up_with(ledger: Ledger, projections: Sequence[Projection]) -> CatchUp:
     """A catch-up of ``projections`` into the ledger's own store."""
-    return CatchUp(ledger.recorder, ledger.mapper, ledger.reads.store, projections)
+    return CatchUp(ledger.log_recorder, ledger.mapper, ledger.reads.store, projections)
 
 
 def fill(ledger: Ledger, leads: int = 300, follow_ups: int = 2) -> UUID:
@@ -98,7 +99,7 @@ def test_totals_do_not_depend_on_how_many_a_rebuild_gathers(tmp_path: Path) -> N
     with ledger_in(tmp_path) as ledger:
         fill(ledger, 1800)
         journeys(ledger)
-        assert len(whole_log(ledger)) > REBUILD_BATCH, "one batch only"
+        assert len(whole_log(ledger)) > BATCH, "one batch only"
         ledger.reads.position()
         before = contents(ledger)
         for entries in (Hasty(), Entries()):

@@ -81,3 +81,12 @@ def test_without_a_safe_sqlite_the_service_does_not_start() -> None:
     last = run.stderr.splitlines()[-1]
     assert last.startswith(f"RuntimeError: SQLite {linked} can lose committed")
     assert "install pysqlite3" in last
+
+
+def test_nothing_bytes_and_truths_come_back_as_they_went() -> None:
+    connection = importlib.import_module("sqlite3").connect(":memory:")
+    given = (None, b"\0\xff", True, False, 7, "字")
+    kinds = "typeof(?1), typeof(?2), typeof(?3), typeof(?4), typeof(?5), typeof(?6)"
+    found = connection.execute(f"SELECT ?1, ?2, ?3, ?4, ?5, ?6, {kinds}", given).fetchone()
+    connection.close()
+    assert found == (*given, "null", "blob", "integer", "integer", "integer", "text")

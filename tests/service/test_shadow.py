@@ -188,7 +188,7 @@ def test_events_recorded_during_a_rebuild_are_in_it(tmp_path: Path) -> None:
 CALLS = ("open", "os.listdir", "os.remove", "os.symlink", "os.rename")
 
 
-def die_at(folder: Path, nth: int) -> str:
+def die_at(folder: Path, nth: int, processes: int) -> str:
     """Rebuild, and die just before the nth of those calls of the system that name our files."""
     left = nth
 
@@ -201,12 +201,13 @@ def die_at(folder: Path, nth: int) -> str:
 
     with ledger_in(folder) as ledger:
         sys.addaudithook(hook)
-        ledger.reads.catch_up.rebuild()
+        ledger.reads.catch_up.rebuild(processes=processes)
     return "alive"
 
 
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.fault)])
 def test_a_kill_at_any_step_of_a_rebuild_leaves_whole_rows_and_the_next_one_clears_up(
-    tmp_path: Path,
+    tmp_path: Path, processes: int
 ) -> None:
     with ledger_in(tmp_path) as ledger, ledger_in(tmp_path) as reader:
         journeys(ledger)
@@ -215,7 +216,7 @@ def test_a_kill_at_any_step_of_a_rebuild_leaves_whole_rows_and_the_next_one_clea
         ended = False
         steps = 0
         while not ended:
-            process, pipe = started(die_at, tmp_path, steps)
+            process, pipe = started(die_at, tmp_path, steps, processes)
             process.join(PATIENCE)
             ended = process.exitcode == 0
             assert process.exitcode in (0, -signal.SIGKILL)

@@ -1,0 +1,165 @@
+"""Feeds projections from the log, in batches: rows and bookmark together."""
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from eventsourcing.persistence import Mapper, StoredEvent
+from sqlalchemy.exc import DatabaseError
+
+from domain.errors import NotReady
+from service.log import LedgerRecorder
+from service.projections.store import Happened, Projection, Writes, bookmarks, upserting
+
+BATCH = 2_000
+
+_MARK = upserting(bookmarks)
+
+
+class ProjectionStopped(NotReady):
+    """An event cannot be taken in: no number is served until that is mended."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, retry_after=60)
+
+
+class Feed:
+    """A log, and the projections that take it in."""
+
+    def __init__(
+        self, recorder: LedgerRecorder, mapper: Mapper[Any], projections: Sequence[Projection]
+    ) -> None:
+        self.recorder = recorder
+        self.mapper = mapper
+        self.projections = projections
+
+    def of(self, recorder: LedgerRecorder) -> "Feed":
+        """The same projections, fed from another recorder."""
+        return Feed(recorder, self.mapper, self.projections)
+
+    def bookmarks(self, connection: sa.Connection) -> dict[str, tuple[int, str]]:
+        """Of each projection the last position that it has seen, and the event there."""
+        rows = connection.execute(sa.select(bookmarks))
+        kept = {name: (position, event) for name, position, event in rows}
+        return {p.name: kept.get(p.name, (0, "")) for p in self.projections}
+
+    def mark(self, connection: sa.Connection, projections: Sequence[Projection], last: Any) -> None:
+        """Note that these projections have seen the log up to its notification ``last``."""
+        event = identity_of_event(last)
+        _MARK.many(connection, [(projection.name, last.id, event) for projection in projections])
+
+    def rest(self, connection: sa.Connection, progress: Callable[[int], object]) -> int:
+        """The log's rest, in the caller's transaction; the position reached.
+
+        ``progress`` is called with each batch's number of positions.
+        """
+        reached = min(position for position, _ in self.bookmarks(connection).values())
+        with _no_search_for_cycles():
+            while (seen := self.advance(connection)) > reached:
+                progress(seen - reached)
+                reached = seen
+                # What a batch leaves behind is little.
+                gc.collect(0)
+        for projection in self.projections:
+            if isinstance(projection, Writes):
+                projection.write(connection)
+        return reached
+
+    def advance(self, connection: sa.Connection) -> int:
+        """One batch for whichever projections are furthest behind; the position all have then."""
+        marks = self.bookmarks(connection)
+        start = min(position for position, _ in marks.values())
+        behind = [p for p in self.projections if marks[p.name][0] == start]
+        ahead = [mark for mark in marks.values() if mark[0] > start]
+        stop = min(ahead)[0] if ahead else None
+        notifications = self.recorder.select_notifications(
+            start, BATCH, stop, inclusive_of_start=False
+        )
+        if not notifications:
+            return start
+        self._feed(connection, behind, notifications)
+        self.mark(connection, behind, notifications[-1])
+        return notifications[-1].id
+
+    def _feed(
+        self, connection: sa.Connection, projections: Sequence[Projection], notifications: Any
+    ) -> None:
+        connection.exec_driver_sql("SAVEPOINT batch")
+        try:
+            self._project(connection, projections, notifications)
+            connection.exec_driver_sql("RELEASE batch")
+        except DatabaseError:
+            # The disk or the lock, not the events.
+            raise
+        except Exception as why:
+            connection.exec_driver_sql("ROLLBACK TO batch")
+            raise self._stopped(connection, projections, notifications, why) from why
+
+    def _project(
+        self, connection: sa.Connection, projections: Sequence[Projection], notifications: Any
+    ) -> None:
+        decode, past = self.mapper.to_domain_event, self._past
+        events: list[tuple[int, Any]] = [(n.id, decode(n)) for n in notifications]
+        numbers = self._numbers(events)
+        batch = [Happened(at, numbers[e.originator_id.int], e, past) for at, e in events]
+        for projection in projections:
+            projection.project(connection, batch)
+
+    def _numbers(self, events: Sequence[tuple[int, Any]]) -> dict[int, int]:
+        """The number of every lead that (position, event) pairs are about, by its id as an
+        integer; 0 for what is no lead."""
+        numbers: dict[int, int] = {}
+        unknown: dict[int, UUID] = {}
+        for position, event in events:
+            topic, lead = event.TOPIC, event.originator_id.int
+            if topic == "lead.tipped":
+                numbers[lead] = position
+            elif lead not in numbers:
+                if topic.startswith("lead."):
+                    unknown[lead] = event.originator_id
+                else:
+                    numbers[lead] = 0
+        return numbers | self.recorder.first_positions(unknown.values())
+
+    def _past(self, event: Any) -> list[Any]:
+        stored = self.recorder.select_events(event.originator_id, lte=event.originator_version)
+        return [self.mapper.to_domain_event(before) for before in stored]
+
+    def _stopped(
+        self,
+        connection: sa.Connection,
+        projections: Sequence[Projection],
+        notifications: Any,
+        why: Exception,
+    ) -> ProjectionStopped:
+        """Find the event that cannot be taken in, one at a time. The caller rolls all back."""
+        for one in notifications:
+            try:
+                self._project(connection, projections, [one])
+            except Exception as cause:  # noqa: BLE001
+                return ProjectionStopped(
+                    f"The projections stopped at position {one.id}, event "
+                    f"{one.originator_version} of {one.originator_id} ({one.topic}): {cause!r}."
+                )
+        positions = f"{notifications[0].id} to {notifications[-1].id}"
+        return ProjectionStopped(f"The projections stopped at positions {positions}: {why!r}.")
+
+
+def identity_of_event(stored: StoredEvent) -> str:
+    """By what an event is known in a bookmark."""
+    return f"{stored.originator_id}/{stored.originator_version}"
+
+
+@contextmanager
+def _no_search_for_cycles() -> Iterator[None]:
+    """Events and rows hold no cycles; looking for them takes a fifth of a rebuild's time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

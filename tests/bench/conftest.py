@@ -49,12 +49,13 @@ def report() -> Iterator[Report]:
 
 @dataclass(frozen=True)
 class Office:
-    """A served ledger: its leads, a token that may do all, one of its members."""
+    """A served ledger: its leads, a token that may do all, one of its members with a token."""
 
     server: Server
     token: str
     leads: list[str]
     member: str
+    members_token: str
 
 
 def ledger_of(folder: Path, **size: int) -> Path:
@@ -70,13 +71,13 @@ def settings_for(database: Path) -> Settings:
     return Settings.from_environment({"LEDGER_DATABASE": f"sqlite:///{database}"})
 
 
-def token_for(database: Path) -> str:
-    """A new administrator's token."""
+def token_for(database: Path, member: str | None = None) -> str:
+    """A new administrator's token, or a member's."""
     ledger = Ledger(settings_for(database))
     try:
         ledger.create_tables()
         ledger.reads.position()
-        return ledger.tokens.issue("admin")
+        return ledger.tokens.issue("member" if member else "admin", member_id=member)
     finally:
         ledger.close()
 
@@ -93,7 +94,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     connection.close()
     environment = {"LEDGER_DATABASE": f"sqlite:///{database}"}
     with serving("wsgi:app", environment, "/healthz") as server:
-        yield Office(server, token, leads, member)
+        yield Office(server, token, leads, member, token_for(database, member))
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from api.endpoint import ledger
-from domain.actor import CHINA, now
+from domain.actor import today_in_china
 from domain.errors import Invalid
 from service.projections.choosing import EVERYTHING, Selection
 
@@ -40,7 +40,7 @@ def window(query: Mapping[str, Any]) -> tuple[date, date]:
     """
     last = as_of(query)
     end = date.fromisoformat(query["end"]) if "end" in query else last
-    end = end or now().astimezone(CHINA).date()
+    end = end or today_in_china()
     end = min(end, last or end)
     start = date.fromisoformat(query["start"]) if "start" in query else end.replace(month=1, day=1)
     if start > end:

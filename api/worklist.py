@@ -12,8 +12,9 @@ from api.endpoint import endpoint, ledger
 from api.reply import Reply
 from api.schemas import WorklistQuery
 from api.windows import selection
+from domain.actor import today_in_china
 from domain.errors import Invalid
-from service.worklist import Place, today
+from service.worklist import Place
 
 blueprint = Blueprint("worklist", __name__, url_prefix="/v1", description="What is due.")
 
@@ -21,8 +22,8 @@ blueprint = Blueprint("worklist", __name__, url_prefix="/v1", description="What 
 @endpoint(blueprint, "GET", "/worklist", "read the worklist", WorklistOut, query=WorklistQuery())
 def worklist(query: dict[str, Any]) -> Reply:
     """What is due by a day (today), the oldest first; leads as they stand now."""
-    day = date.fromisoformat(query["due_by"]) if "due_by" in query else today()
-    if day.year > today().year + 1:
+    day = date.fromisoformat(query["due_by"]) if "due_by" in query else today_in_china()
+    if day.year > today_in_china().year + 1:
         raise Invalid({"due_by": [f"{day} is more than a year ahead."]})
     place = read_cursor(query, (str, int, int))
     found = ledger().worklist.page(

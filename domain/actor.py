@@ -26,7 +26,7 @@ class Actor:
     @property
     def today(self) -> date:
         """The calendar day of ``moment`` in China, where the office works."""
-        return self.moment.astimezone(CHINA).date()
+        return china_day(self.moment)
 
 
 _acting: ContextVar[Actor] = ContextVar("acting")
@@ -50,3 +50,13 @@ def acting(actor: Actor) -> Iterator[Actor]:
 def now() -> datetime:
     """The server's clock, in UTC: the only place that reads it."""
     return datetime.now(UTC)
+
+
+def china_day(moment: datetime) -> date:
+    """The calendar day of a moment in China."""
+    return moment.astimezone(CHINA).date()
+
+
+def today_in_china() -> date:
+    """The calendar day by the server's clock, for whoever only asks."""
+    return china_day(now())

@@ -13,7 +13,7 @@ import orjson
 import sqlalchemy as sa
 from eventsourcing.persistence import Mapper
 
-from domain.actor import CHINA, now
+from domain.actor import today_in_china
 from domain.correction import CORRECTED, effective
 from domain.errors import Invalid, NotFound
 from domain.posting import OCCURRED
@@ -457,7 +457,7 @@ def _headed(asked: Asked, position: int, found: Said) -> Any:
 
 def day_of(end: date) -> str:
     """The day, as ISO text, of which leads are chosen for a window that ends then."""
-    return LAST_DAY if end >= now().astimezone(CHINA).date() else f"{end}"
+    return LAST_DAY if end >= today_in_china() else f"{end}"
 
 
 def _members_in(event: Any) -> list[str]:

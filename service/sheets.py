@@ -69,6 +69,13 @@ class Row(NamedTuple):
         return BadCell(self.sheet, self.line, self.letters.get(column), column, reason)
 
 
+class Head(NamedTuple):
+    """The row of headings: those known here by their columns, and how many columns it names."""
+
+    headings: dict[int, str]
+    width: int
+
+
 class Source(Protocol):
     """A file that is read row by row, as often as it is asked."""
 
@@ -98,27 +105,27 @@ def rows_of(source: Source, extra: set[str]) -> Iterator[Row]:
     """
     found = False
     for sheet, rows in source.tables():
-        headings: dict[int, str] = {}
+        head: Head | None = None
         for line, values in rows:
             texts = [written.plain(value) for value in values]
-            if not headings:
-                headings = _headings(sheet, line, texts, extra)
-                found = found or bool(headings)
-                if not headings and line > _MOST_TITLES:
+            if head is None:
+                head = _head(sheet, line, texts, extra)
+                found = found or head is not None
+                if head is None and line > _MOST_TITLES:
                     break
             elif any(texts):
-                yield _row(sheet, line, headings, texts)
+                yield _row(sheet, line, head, texts)
     if not found:
         missing = ", ".join(REQUIRED)
         raise BadSheet(_about(f"No row has the headings of a ledger, among them {missing}."))
 
 
-def _headings(sheet: str | None, line: int, texts: list[str], extra: set[str]) -> dict[int, str]:
-    """Column → heading, if this is the row of headings; BadSheet if it is one that cannot be."""
+def _head(sheet: str | None, line: int, texts: list[str], extra: set[str]) -> Head | None:
+    """The row, if it is the one of headings; BadSheet if it is one that cannot be."""
     known = {at: CALLED.get(written.folded(text).lower()) for at, text in enumerate(texts)}
     headings = {at: heading for at, heading in known.items() if heading}
     if len(set(headings.values())) < _FEWEST:
-        return {}
+        return None
     names = list(headings.values())
     faults = [f"The heading {name} is missing." for name in REQUIRED if name not in names]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -126,16 +133,16 @@ def _headings(sheet: str | None, line: int, texts: list[str], extra: set[str]) -
     if faults:
         raise BadSheet(*(BadCell(sheet, line, None, "headings", fault) for fault in faults))
     extra |= {text for at, text in enumerate(texts) if text and at not in headings}
-    return headings
+    return Head(headings, max(at for at, text in enumerate(texts, 1) if text))
 
 
-def _row(sheet: str | None, line: int, headings: dict[int, str], texts: list[str]) -> Row:
+def _row(sheet: str | None, line: int, head: Head, texts: list[str]) -> Row:
     cells = dict.fromkeys(HEADINGS, "")
-    cells |= {name: texts[at] for at, name in headings.items() if at < len(texts)}
-    letters = {name: get_column_letter(at + 1) for at, name in headings.items()}
+    cells |= {name: texts[at] for at, name in head.headings.items() if at < len(texts)}
+    letters = {name: get_column_letter(at + 1) for at, name in head.headings.items()}
     fault = None
-    if sheet is None and len(texts) > (width := max(headings) + 1) and any(texts[width:]):
-        fault = f"The row has {len(texts)} cells under {width} headings."
+    if sheet is None and any(texts[head.width :]):
+        fault = f"The row has {len(texts)} cells under {head.width} headings."
     return Row(sheet, line, cells, letters, fault)
 
 

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import orjson
 import sqlalchemy as sa
 
-from domain.actor import CHINA, now
 from domain.stage import NEGOTIATING, SIGNED, TIP
 from service.projections.choosing import FILTERS, Selection
 from service.projections.clocks import INSTEAD, RULES, DueRule
@@ -97,11 +96,6 @@ class Worklist:
         if rule.unit == "working":
             return after_working_days(begun, self._days[rule.name])
         return begun + timedelta(self._days[rule.name] if rule.unit else 0)
-
-
-def today() -> date:
-    """The day in China."""
-    return now().astimezone(CHINA).date()
 
 
 def _candidates(chosen: Selection) -> sa.Select[Any]:

@@ -5,10 +5,11 @@ from datetime import datetime
 import click
 import orjson
 
+from domain.actor import today_in_china
 from service.cli_shared import open_ledger
 from service.projections.choosing import Selection
 from service.projections.clocks import RULES
-from service.worklist import Place, today
+from service.worklist import Place
 
 _AT_ONCE = 200
 
@@ -22,7 +23,7 @@ def worklist(
     rule: str | None, district: str | None, due_by: datetime | None, as_json: bool
 ) -> None:
     """What is due and overdue, the oldest first."""
-    day = due_by.date() if due_by else today()
+    day = due_by.date() if due_by else today_in_china()
     place: Place | None = None
     with open_ledger() as ledger:
         while True:

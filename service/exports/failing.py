@@ -11,10 +11,10 @@ from pathlib import Path
 
 import orjson
 
+from service.durable import write_durably
 from service.exports.cut import cut_off, last_over
 from service.exports.shelf import Shelf
 from service.log import moment_text
-from service.proof.durable import write_durably
 from service.reads import Reads
 from service.settings import Settings
 

@@ -21,8 +21,8 @@ from uuid import uuid4
 import orjson
 
 from domain.errors import NotFound, Refused
+from service.durable import sync
 from service.exports.cut import Cut
-from service.proof.durable import sync_folder
 
 MANIFEST = "manifest.json"
 _LOCK = ".lock"
@@ -112,15 +112,15 @@ class Shelf:
         Refused when somebody else has put one there meanwhile.
         """
         for file in unfinished.iterdir():
-            _sync(file)
-        sync_folder(unfinished)
+            sync(file)
+        sync(unfinished)
         try:
             unfinished.rename(self.folder / f"{day}")
         except OSError as why:
             if why.errno in (errno.EEXIST, errno.ENOTEMPTY):
                 raise Refused(f"The export of {day} was made by somebody else meanwhile.") from why
             raise
-        sync_folder(self.folder)
+        sync(self.folder)
 
 
 def cut_of(manifest: Mapping[str, Any]) -> Cut:
@@ -134,14 +134,6 @@ def _day(name: str) -> date | None:
     except ValueError:
         return None
     return day if f"{day}" == name else None
-
-
-def _sync(file: Path) -> None:
-    handle = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _fault(path: Path, told: Mapping[str, Any]) -> str | None:

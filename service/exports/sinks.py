@@ -3,13 +3,14 @@
 A file is told of by its bytes alone: nothing in it says when it was made.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from io import RawIOBase
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv, parquet
@@ -69,68 +70,59 @@ class HashedFile(RawIOBase):
         return Written(self.name, rows, self.size, self._digest.hexdigest())
 
 
-class Sink(Protocol):
-    """Takes a table page by page; ``close`` tells what came of it."""
+class Sink(ABC):
+    """A new file of a table, page by page; ``close`` tells what came of it."""
+
+    def __init__(self, path: Path, columns: Sequence[Column]) -> None:
+        self.columns = columns
+        self._rows = 0
+        self._file = HashedFile(path)
+        self._writer: Any = self.begun(self._file)
+
+    @abstractmethod
+    def begun(self, file: HashedFile) -> Any:
+        """What writes tables to the file, whose head is written."""
+
+    @abstractmethod
+    def as_written(self, page: pa.Table) -> pa.Table:
+        """The page, as this file has it."""
 
     def write(self, page: pa.Table) -> None:
         """One page."""
+        self._writer.write_table(self.as_written(page))
+        self._rows += page.num_rows
 
     def close(self) -> Written:
         """The end of the file."""
+        self._writer.close()
+        self._file.close()
+        return self._file.written(self._rows)
 
 
-@dataclass
-class CsvSink:
+class CsvSink(Sink):
     """For people: their headings and words, with a BOM and CRLF, as Excel wants them."""
 
-    path: Path
-    columns: Sequence[Column]
-    rows: int = 0
-    _file: HashedFile = field(init=False)
-    _writer: csv.CSVWriter = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._file = HashedFile(self.path)
-        self._file.write(BOM)
+    def begun(self, file: HashedFile) -> csv.CSVWriter:
+        """After the BOM, the headings."""
+        file.write(BOM)
         headings = pa.schema([(column.heading, pa.string()) for column in self.columns])
-        self._writer = csv.CSVWriter(self._file, headings, write_options=_CSV)
+        return csv.CSVWriter(file, headings, write_options=_CSV)
 
-    def write(self, page: pa.Table) -> None:
-        """One page."""
-        self._writer.write_table(for_people(page, self.columns))
-        self.rows += page.num_rows
-
-    def close(self) -> Written:
-        """The end of the file."""
-        self._writer.close()
-        self._file.close()
-        return self._file.written(self.rows)
+    def as_written(self, page: pa.Table) -> pa.Table:
+        """In people's words."""
+        return for_people(page, self.columns)
 
 
-@dataclass
-class ParquetSink:
+class ParquetSink(Sink):
     """For machines: names and types. Each page is a row group."""
 
-    path: Path
-    columns: Sequence[Column]
-    rows: int = 0
-    _file: HashedFile = field(init=False)
-    _writer: parquet.ParquetWriter = field(init=False)
+    def begun(self, file: HashedFile) -> parquet.ParquetWriter:
+        """The columns' types."""
+        return parquet.ParquetWriter(file, schema_of(self.columns))
 
-    def __post_init__(self) -> None:
-        self._file = HashedFile(self.path)
-        self._writer = parquet.ParquetWriter(self._file, schema_of(self.columns))
-
-    def write(self, page: pa.Table) -> None:
-        """One page."""
-        self._writer.write_table(for_machines(page, self.columns))
-        self.rows += page.num_rows
-
-    def close(self) -> Written:
-        """The end of the file."""
-        self._writer.close()
-        self._file.close()
-        return self._file.written(self.rows)
+    def as_written(self, page: pa.Table) -> pa.Table:
+        """In types."""
+        return for_machines(page, self.columns)
 
 
 def pour(pages: Any, sinks: Sequence[Sink]) -> list[Written]:

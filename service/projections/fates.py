@@ -19,7 +19,7 @@ from service.projections.moment import rows_at
 from service.projections.store import rows_of
 from service.projections.variants import variants
 
-_COLUMNS = ("stage", "about_to_sign", "fen", "tip_on")
+_COLUMNS = ("stage", "about_to_sign", "fen")
 # The stages of which it is asked whether a lead entered them within the window.
 _ENTERED = (TIP, SIGNED, GROUNDBROKEN)
 
@@ -107,7 +107,7 @@ class Retold:
             self._facts[row.lead].append(row)
         constant = sa.select(leads.c.number, leads.c.district)
         rows = rows_of(connection, constant, leads.c.number, numbers)
-        self._districts: dict[int, str] = {number: district for number, district in rows}  # noqa: C416
+        self._districts: dict[int, str] = dict(map(tuple, rows))
 
     def positions(self, number: int, after: int) -> list[int]:
         """Where something was recorded after a position that may have changed the lead's fate."""

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Self
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from service.durable import sync
 from service.locks import FileLock
 from service.projections.store import Store, engine_of, taking_over, transaction, unavailable
 
@@ -96,19 +97,19 @@ class Shadow(NewFile):
         for table in self._place.tables.sorted_tables:
             for index in table.indexes:
                 self.connection.execute(CreateIndex(index))
-        _sync(self._place.path)
+        sync(self._place.path)
 
     def put_in_place(self) -> None:
         """Have readers find this file from now on, whole and on disk."""
         self.connection.exec_driver_sql("PRAGMA main.locking_mode = NORMAL")
         self.connection.exec_driver_sql("PRAGMA main.journal_mode = WAL")
         self.close()
-        _sync(self._place.path)
+        sync(self._place.path)
         link = self._live.with_name(self._live.name + ".link")
         link.unlink(missing_ok=True)
         link.symlink_to(self._place.path.name)
         os.replace(link, self._live)
-        _sync(self._live.parent)
+        sync(self._live.parent)
 
 
 @contextmanager
@@ -147,11 +148,3 @@ def _next(live: Path) -> Path:
 def _prepare(connection: Any, _record: Any) -> None:
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

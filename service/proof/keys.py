@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from service.proof.durable import write_durably
+from service.durable import write_durably
 from service.proof.notes import COSIGNATURE, ED25519, Checkpoint, Key, Note, Signature
 
 OVERLAP = timedelta(days=30)

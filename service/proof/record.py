@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from service.proof.durable import write_durably
+from service.durable import write_durably
 from service.proof.notes import Note, read_note
 from service.proof.tree import HASH, Frontier
 

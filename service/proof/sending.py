@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 
 from domain.actor import now
 from domain.errors import NotReady
-from service.proof.durable import write_durably
+from service.durable import write_durably
 from service.proof.published import Made, Published
 from service.settings import Settings
 

@@ -11,8 +11,8 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
+from service.durable import write_durably
 from service.locks import FileLock
-from service.proof.durable import write_durably
 from service.proof.keys import KeyFolder, PrivateKey, is_signed_by
 from service.proof.notes import COSIGNATURE, BadNote, Key, Note, Signature, read_note
 from service.proof.tree import EMPTY, Inconsistent, check_consistency

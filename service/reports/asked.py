@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 import sqlalchemy as sa
 
-from domain.actor import CHINA, now
+from domain.actor import today_in_china
 from domain.errors import Invalid, NotFound
 from domain.money import yuan
 from domain.report import ANNUAL, digest_of
@@ -45,7 +45,7 @@ def asked_for(year: int, end: date | None, district: str | None) -> Asked:
 
     Invalid for a cut-off outside of the year, or to come, and for what is no district.
     """
-    today = now().astimezone(CHINA).date()
+    today = today_in_china()
     if not EARLIEST <= year <= today.year:
         raise Invalid({"year": [f"{year} is none of the years {EARLIEST} to {today.year}."]})
     end = end or min(date(year, 12, 31), today)

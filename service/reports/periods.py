@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from domain.actor import CHINA, now
+from domain.actor import today_in_china
 from domain.errors import Invalid, NotFound
 
 EARLIEST = 1978
@@ -99,7 +99,7 @@ def period_named(kind: str, text: str) -> Period:
     year, number = (int(found[1]), int(found[2])) if found else (0, 0)
     if not found or year == 0 or not 1 <= number <= rule.numbers(year):
         raise NotFound(f"There is no {kind} report of '{text[:40]}'; name it like {rule.example}.")
-    today = now().astimezone(CHINA).date()
+    today = today_in_china()
     # The last days of a year can be in the first week of the next.
     period = rule.made(year, number) if EARLIEST <= year <= today.year + 1 else None
     if period is None or period.start > today:

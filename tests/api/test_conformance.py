@@ -18,10 +18,11 @@ from schemathesis.engine import events
 from schemathesis.generation.meta import REQUEST_SHAPE_PROBES, coverage_scenario
 
 from api import schemas
+from domain.actor import today_in_china
 from domain.correction import ALWAYS as ALWAYS_RIGHT
 from domain.correction import CORRECTABLE
 from tests.api.office import MONEY, NOBODY, Caller, Office, open_office, send, settings_in
-from tests.exports.shelf import exported, today
+from tests.exports.shelf import exported
 from tests.proof.ground import signed
 from tests.service.sheets import row, text
 
@@ -149,7 +150,7 @@ class Aim:
             case.query["from"] = 1 if next(self._turns) % 5 else case.query["from"]
         elif case.query:
             self._aim_query(case.query)
-            _aim_cut_off(case)
+            _aim_days(case)
 
     def _aim_body(self, body: dict[str, Any], operation: str) -> None:
         replaced = {
@@ -208,7 +209,7 @@ class Aim:
         parameters, path = case.path_parameters, case.operation.path
         command = path.rpartition("/")[2]
         there = {
-            "day": f"{today()}",
+            "day": f"{today_in_china()}",
             "name": next(self._files),
             "member_id": self.member,
             "year": "2025",
@@ -264,10 +265,12 @@ class Aim:
                 self.unexplained.append(f"{case.as_curl_command()}\n{problem}")
 
 
-def _aim_cut_off(case: "Case[Any]") -> None:
-    """In the year of the report, and past."""
+def _aim_days(case: "Case[Any]") -> None:
+    """In the year of the report, and past; of one lead, after its tip."""
     if "/annual/" in case.operation.path and "to" in case.query:
         case.query["to"] = CUT_OFF
+    if "{lead_id}" in case.operation.path and "as_of" in case.query:
+        case.query["as_of"] = LATER
 
 
 def _ends(query: dict[str, Any]) -> bool:

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from api.auth import MAY
+from domain.actor import today_in_china
 from service.tokens import ROLES
 from tests.api.office import BODIES, DISTRICT, NOBODY, Office, a_tip, open_office, send, settings_in
-from tests.exports.shelf import exported, today
+from tests.exports.shelf import exported
 from tests.proof.ground import signed
 from tests.service.sheets import row, text
 
@@ -97,7 +98,7 @@ def request_for(ground: Ground, method: str, template: str) -> tuple[str, Any]:
         month="2025-03",
         week="2025-W12",
         import_id=NOBODY,
-        day=today(),
+        day=today_in_china(),
         name="leads.csv",
     )
     if method == "GET":

@@ -7,13 +7,13 @@ from pathlib import Path
 from random import Random
 from subprocess import DEVNULL, Popen, TimeoutExpired
 
-from domain.actor import now
+from domain.actor import now, today_in_china
 from service.exports.shelf import Shelf
-from tests.exports.shelf import bytes_of, recorded_on, today
+from tests.exports.shelf import bytes_of, recorded_on
 from tests.faults.serving import COMMAND, PATIENCE, environment, until
 from tests.service.helpers import ledger_in, settings_in
 
-DAY = today() - timedelta(days=1)
+DAY = today_in_china() - timedelta(days=1)
 
 
 def begun(folder: Path, shelf: Shelf) -> "Popen[bytes]":

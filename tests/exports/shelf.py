@@ -10,18 +10,13 @@ from uuid import uuid4
 import orjson
 import pyarrow.parquet as pq
 
-from domain.actor import CHINA, Actor, acting, now
+from domain.actor import CHINA, Actor, acting, today_in_china
 from service.application import Ledger
 from service.exports.nightly import Exported, Exporter
 from tests.service.helpers import DISTRICT, MONEY, call
 
 # After everything that the tests record happened, and before they record it.
 DAY = date(2025, 12, 31)
-
-
-def today() -> date:
-    """The business date."""
-    return now().astimezone(CHINA).date()
 
 
 def night_after(day: date) -> datetime:
@@ -31,7 +26,7 @@ def night_after(day: date) -> datetime:
 
 def exported(ledger: Ledger, day: date | None = None, **asked: Any) -> Exported:
     """The export of a day, by default today's, made in the night after it."""
-    day = day or today()
+    day = day or today_in_china()
     return Exporter(ledger, night_after(day)).export(day, **asked)
 
 

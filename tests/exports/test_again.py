@@ -8,12 +8,12 @@ from uuid import UUID
 
 import pytest
 
-from domain.actor import acting, now
+from domain.actor import acting, now, today_in_china
 from domain.errors import NotReady, Refused
 from service.application import Ledger
 from service.exports.nightly import Exporter
 from service.exports.shelf import Shelf, cut_of
-from tests.exports.shelf import bytes_of, events, exported, manifest, night_after, rows, today
+from tests.exports.shelf import bytes_of, events, exported, manifest, night_after, rows
 from tests.proof.ground import present, signed
 from tests.service.helpers import (
     a_lead,
@@ -32,7 +32,7 @@ DAY = timedelta(days=1)
 
 def revise(ledger: Ledger, lead: Any, day: object = None, **facts: Any) -> None:
     """The lead's facts change, today or on ``day``."""
-    given = {"facts": facts, "reason": "重新谈的", "occurred_on": f"{day or today()}"}
+    given = {"facts": facts, "reason": "重新谈的", "occurred_on": f"{day or today_in_china()}"}
     with acting(somebody()):
         ledger.revise(lead, call(), given)
 
@@ -47,7 +47,7 @@ def grow(ledger: Ledger) -> None:
     ]:
         facts = {"version": 1, "facts": {"title": "更正后的标题"}, "reason": "录入有误"}
         with acting(somebody()):
-            ledger.correct(lead, call(), {**facts, "occurred_on": f"{today()}"})
+            ledger.correct(lead, call(), {**facts, "occurred_on": f"{today_in_china()}"})
 
 
 def test_made_again_after_more_events_corrections_and_a_rebuild_it_is_the_same_bytes(
@@ -56,20 +56,20 @@ def test_made_again_after_more_events_corrections_and_a_rebuild_it_is_the_same_b
     with ledger_in(tmp_path) as ledger:
         journeys(ledger)
         signed(ledger)
-        first = exported(ledger, today() - DAY, position=20, out=tmp_path / "first")
-        exporter = Exporter(ledger, night_after(today()))
-        done = exporter.export(today())
+        first = exported(ledger, today_in_china() - DAY, position=20, out=tmp_path / "first")
+        exporter = Exporter(ledger, night_after(today_in_china()))
+        done = exporter.export(today_in_china())
         before = bytes_of(done.folder)
         grow(ledger)
-        assert exporter.made_again(today()) == []
+        assert exporter.made_again(today_in_china()) == []
         ledger.reads.catch_up.rebuild()
-        assert exporter.made_again(today()) == []
-        elsewhere = exporter.export(today(), out=tmp_path / "elsewhere")
+        assert exporter.made_again(today_in_china()) == []
+        elsewhere = exporter.export(today_in_china(), out=tmp_path / "elsewhere")
         assert bytes_of(elsewhere.folder) == before == bytes_of(done.folder)
-        again = exported(ledger, today() - DAY, position=20, out=tmp_path / "second")
+        again = exported(ledger, today_in_china() - DAY, position=20, out=tmp_path / "second")
         assert bytes_of(again.folder) == bytes_of(first.folder)
     with ledger_in(tmp_path) as ledger:
-        assert Exporter(ledger, night_after(today())).made_again(today()) == []
+        assert Exporter(ledger, night_after(today_in_china())).made_again(today_in_china()) == []
 
 
 def test_an_altered_file_is_named(tmp_path: Path) -> None:
@@ -77,15 +77,15 @@ def test_an_altered_file_is_named(tmp_path: Path) -> None:
         journeys(ledger)
         done = exported(ledger)
         shelf = Shelf(done.folder.parent)
-        assert shelf.faults(today()) == []
+        assert shelf.faults(today_in_china()) == []
         (done.folder / "leads.csv").write_bytes(b"x")
         (done.folder / "pipeline.csv").unlink()
-        assert sorted(fault.split()[0] for fault in shelf.faults(today())) == [
+        assert sorted(fault.split()[0] for fault in shelf.faults(today_in_china())) == [
             "leads.csv",
             "pipeline.csv",
         ]
-        exporter = Exporter(ledger, night_after(today()))
-        assert exporter.made_again(today()) == ["leads.csv", "pipeline.csv"]
+        exporter = Exporter(ledger, night_after(today_in_china()))
+        assert exporter.made_again(today_in_china()) == ["leads.csv", "pipeline.csv"]
 
 
 def test_an_export_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
@@ -105,9 +105,9 @@ def test_a_day_that_is_not_over_waits_for_its_cut_off(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         a_lead(ledger)
         with pytest.raises(Refused, match="is due on"):
-            Exporter(ledger, now()).export(today())
+            Exporter(ledger, now()).export(today_in_china())
         with pytest.raises(Refused, match="Nothing was recorded"):
-            Exporter(ledger, now()).export(today() - 3 * DAY)
+            Exporter(ledger, now()).export(today_in_china() - 3 * DAY)
         for position in (0, 3):
             with pytest.raises(Refused, match="positions 1 to 2"):
                 exported(ledger, position=position)
@@ -115,11 +115,11 @@ def test_a_day_that_is_not_over_waits_for_its_cut_off(tmp_path: Path) -> None:
 
 
 def test_what_is_exported_had_happened_and_was_known(tmp_path: Path) -> None:
-    yesterday = today() - DAY
+    yesterday = today_in_china() - DAY
     with ledger_in(tmp_path) as ledger:
         lead = a_lead(ledger)
         revise(ledger, lead, title="今天改的")
-        tip(ledger, register(ledger).subject, title="今天报的", occurred_on=f"{today()}")
+        tip(ledger, register(ledger).subject, title="今天报的", occurred_on=f"{today_in_china()}")
         folder = exported(
             ledger, yesterday, position=len(whole_log(ledger)), out=tmp_path / "out"
         ).folder
@@ -136,7 +136,7 @@ def test_changes_are_told_by_cell_with_the_events_that_made_them(tmp_path: Path)
         changed, quiet, late = (a_lead(ledger) for _ in range(3))
         revise(ledger, late, title="明天才改的")
         at = len(whole_log(ledger))
-        exported(ledger, today() - DAY, position=at)
+        exported(ledger, today_in_china() - DAY, position=at)
         revise(ledger, changed, title="改过的名称", industry="C39")
         follow(ledger, quiet)
         added = a_lead(ledger)
@@ -150,7 +150,7 @@ def test_changes_are_told_by_cell_with_the_events_that_made_them(tmp_path: Path)
     assert {(r["变动"], r["列"], r["原值"], r["现值"]) for r in of[str(changed)]} == {
         ("变更", "项目名称", "12英寸大晶圆项目", "改过的名称"),
         ("变更", "产业代码", "", "C39"),
-        ("变更", "最近动态", "2025-03-18", f"{today()}"),
+        ("变更", "最近动态", "2025-03-18", f"{today_in_china()}"),
     }
     assert {row["事件"] for row in of[str(changed)]} == {f"{at + 1}/2/revised"}
     assert {row["事件"] for row in of[str(quiet)]} == {f"{at + 2}/2/followed_up"}
@@ -159,14 +159,14 @@ def test_changes_are_told_by_cell_with_the_events_that_made_them(tmp_path: Path)
     assert [(row["变动"], row["列"]) for row in of[str(added)]] == [("新增", "")]
     assert of[str(added)][0]["事件"] == f"{len(log)}/1/tipped"
     assert [event["position"] for event in events(folder)] == list(range(at + 1, len(log) + 1))
-    assert manifest(folder)["previous"] == {"date": f"{today() - DAY}", "position": at}
+    assert manifest(folder)["previous"] == {"date": f"{today_in_china() - DAY}", "position": at}
 
 
 def test_changes_lead_from_the_rows_of_one_export_to_those_of_the_next(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         journeys(ledger)
         half = len(whole_log(ledger)) // 2
-        before = exported(ledger, today() - DAY, position=half).folder
+        before = exported(ledger, today_in_china() - DAY, position=half).folder
         after = exported(ledger).folder
     old = {row["项目标识"]: row for row in rows(before / "leads.csv")}
     new = {row["项目标识"]: row for row in rows(after / "leads.csv")}
@@ -189,11 +189,15 @@ def test_a_lead_whose_tip_moved_behind_the_cut_is_gone(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         lead = a_lead(ledger)
         at = len(whole_log(ledger))
-        exported(ledger, today() - 2 * DAY, position=at)
-        right = {"version": 1, "facts": {"occurred_on": f"{today()}"}, "reason": "录入有误"}
+        exported(ledger, today_in_china() - 2 * DAY, position=at)
+        right = {
+            "version": 1,
+            "facts": {"occurred_on": f"{today_in_china()}"},
+            "reason": "录入有误",
+        }
         with acting(somebody()):
-            ledger.correct(lead, call(), {**right, "occurred_on": f"{today()}"})
-        folder = exported(ledger, today() - DAY, position=at + 1).folder
+            ledger.correct(lead, call(), {**right, "occurred_on": f"{today_in_china()}"})
+        folder = exported(ledger, today_in_china() - DAY, position=at + 1).folder
     assert rows(folder / "leads.csv") == []
     (gone,) = rows(folder / "changes.csv")
     assert (gone["变动"], gone["事件"]) == ("移除", f"{at + 1}/2/corrected")
@@ -203,22 +207,26 @@ def test_missed_nights_are_made_up_for_in_order(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         a_lead(ledger)
         exported(ledger)
-        later = Exporter(ledger, night_after(today() + 3 * DAY))
+        later = Exporter(ledger, night_after(today_in_china() + 3 * DAY))
         due = list(later.due())
-        assert due == [today() + DAY, today() + 2 * DAY, today() + 3 * DAY]
+        assert due == [
+            today_in_china() + DAY,
+            today_in_china() + 2 * DAY,
+            today_in_china() + 3 * DAY,
+        ]
         made = [later.export(day) for day in due]
         assert list(later.due()) == []
-    for before, one in zip([today(), *due], made, strict=False):
+    for before, one in zip([today_in_china(), *due], made, strict=False):
         assert manifest(one.folder)["previous"]["date"] == f"{before}"
         assert rows(one.folder / "changes.csv") == events(one.folder) == []
 
 
 def test_a_ledger_begins_with_the_first_night_that_has_something_to_tell(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
-        assert list(Exporter(ledger, night_after(today())).due()) == []
+        assert list(Exporter(ledger, night_after(today_in_china())).due()) == []
         a_lead(ledger)
         assert list(Exporter(ledger, now()).due()) == []
-        assert list(Exporter(ledger, night_after(today())).due()) == [today()]
+        assert list(Exporter(ledger, night_after(today_in_china())).due()) == [today_in_china()]
 
 
 def test_the_manifest_carries_the_first_checkpoint_that_covers_the_export(tmp_path: Path) -> None:
@@ -229,7 +237,7 @@ def test_the_manifest_carries_the_first_checkpoint_that_covers_the_export(tmp_pa
         done = exported(ledger)
         a_lead(ledger)
         signed(ledger)
-        assert Exporter(ledger, night_after(today())).made_again(today()) == []
+        assert Exporter(ledger, night_after(today_in_china())).made_again(today_in_china()) == []
         told = manifest(done.folder)["checkpoint"]
     assert (told["checkpoint"], told["size"]) == (str(note), 2)
 
@@ -246,7 +254,7 @@ def test_nothing_that_does_not_hold_leaves_the_house(tmp_path: Path) -> None:
 def test_what_is_exported_cannot_go_back(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         a_lead(ledger)
-        exported(ledger, today() - DAY, position=2)
+        exported(ledger, today_in_china() - DAY, position=2)
         with pytest.raises(Refused, match="before that"):
             exported(ledger, position=1)
-        assert cut_of(Shelf(ledger.settings.exports).manifest(today() - DAY)).position == 2
+        assert cut_of(Shelf(ledger.settings.exports).manifest(today_in_china() - DAY)).position == 2

@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 import pytest
 
-from domain.actor import acting
+from domain.actor import acting, today_in_china
 from service.application import Ledger
 from service.columns import HEADINGS, LATER
 from service.exports.columns import CHANGES, ENTRIES, LEADS, MOVEMENTS, PIPELINE
@@ -16,7 +16,7 @@ from service.exports.figures import year_of
 from service.exports.safe import as_typed, neutral
 from service.projections.cells import NAMES
 from service.projections.choosing import EVERYTHING
-from tests.exports.shelf import bytes_of, events, exported, manifest, parquet, rows, today
+from tests.exports.shelf import bytes_of, events, exported, manifest, parquet, rows
 from tests.service.helpers import (
     call,
     journeys,
@@ -57,7 +57,7 @@ def test_an_export_has_its_files_and_a_manifest_that_tells_of_each(tmp_path: Pat
     told = manifest(done.folder)
     assert {file.name for file in done.folder.iterdir()} == FILES
     assert {one["name"] for one in told["files"]} == FILES - {"manifest.json"}
-    assert (told["date"], told["position"], told["previous"]) == (f"{today()}", last, None)
+    assert (told["date"], told["position"], told["previous"]) == (f"{today_in_china()}", last, None)
     assert (told["personal_data"], told["rule"]) == ("masked", "1")
     digests = bytes_of(done.folder)
     for one in told["files"]:
@@ -130,7 +130,7 @@ def test_pipeline_leads_and_entries_agree_with_the_ledger_and_with_each_other(
     with ledger_in(tmp_path) as ledger:
         journeys(ledger)
         folder = exported(ledger).folder
-        asked = ledger.reads.pipeline(EVERYTHING, year_of(today()), today(), None)
+        asked = ledger.reads.pipeline(EVERYTHING, year_of(today_in_china()), today_in_china(), None)
     told = {row["代码"]: row for row in rows(folder / "pipeline.csv")}
     leads, entries = parquet(folder / "leads.parquet"), parquet(folder / "entries.parquet")
     for stage in asked["stages"]:

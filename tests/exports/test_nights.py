@@ -2,8 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from resource import RLIMIT_FSIZE, setrlimit
@@ -12,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from domain.actor import acting, now
+from domain.actor import acting, now, today_in_china
 from service.exports.failing import last_failure, what_is_wrong
 from service.exports.nightly import Exporter
 from service.exports.schedule import Nights
 from service.exports.shelf import Shelf
 from tests.exports.killing import check_kills
-from tests.exports.shelf import bytes_of, exported, manifest, night_after, recorded_on, today
+from tests.exports.shelf import bytes_of, exported, manifest, night_after, recorded_on
 from tests.faults.serving import COMMAND, PATIENCE, children_of, environment, until
+from tests.proof.test_keeper import keeper_of
 from tests.service.helpers import a_lead, ledger_in, processes, settings_in, somebody
 
 DAY = timedelta(days=1)
@@ -41,18 +40,6 @@ def run(folder: Path, *words: str, **how: Any) -> tuple[int, str, str]:
         return process.returncode, out, err
 
 
-@contextmanager
-def keeper_of(folder: Path, **settings: str) -> Iterator["Popen[str]"]:
-    """``leadledger keeper``."""
-    surroundings = environment(folder) | {"LEDGER_CHECKPOINT_EVERY": "1"} | settings
-    with Popen([*COMMAND, "keeper"], env=surroundings, stderr=PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait(PATIENCE)
-
-
 def days_in(folder: Path) -> list[date]:
     """The dates that have an export, the oldest first."""
     return sorted(shelf_in(folder).days())
@@ -61,15 +48,15 @@ def days_in(folder: Path) -> list[date]:
 def test_the_keeper_makes_up_for_the_nights_that_it_missed(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         recorded_on(ledger, now() - 5 * DAY)
-        exported(ledger, today() - 4 * DAY)
+        exported(ledger, today_in_china() - 4 * DAY)
         recorded_on(ledger, now() - 2 * DAY)
     with keeper_of(tmp_path):
-        until(lambda: today() - DAY in days_in(tmp_path), "last night's export")
-    assert days_in(tmp_path) == [today() - n * DAY for n in (4, 3, 2, 1)]
-    told = manifest(shelf_in(tmp_path).folder / f"{today() - DAY}")
+        until(lambda: today_in_china() - DAY in days_in(tmp_path), "last night's export")
+    assert days_in(tmp_path) == [today_in_china() - n * DAY for n in (4, 3, 2, 1)]
+    told = manifest(shelf_in(tmp_path).folder / f"{today_in_china() - DAY}")
     assert told["position"] == 4
     assert told["checkpoint"]["size"] >= 4, "signed before it was exported"
-    assert not shelf_in(tmp_path).faults(today() - DAY)
+    assert not shelf_in(tmp_path).faults(today_in_china() - DAY)
 
 
 def test_a_keeper_that_is_told_to_stop_takes_the_export_along(tmp_path: Path) -> None:
@@ -99,8 +86,8 @@ def test_a_night_that_is_done_is_not_due_until_the_next(tmp_path: Path) -> None:
         a_lead(ledger)
         exported(ledger)
         nights = Nights(ledger.settings, ledger.reads.position_known_at)
-        assert not nights.due(night_after(today()))
-        assert nights.due(night_after(today() + DAY))
+        assert not nights.due(night_after(today_in_china()))
+        assert nights.due(night_after(today_in_china() + DAY))
 
 
 def export_at_once(barrier: Any, folder: Path) -> bool:
@@ -118,20 +105,20 @@ def test_of_two_schedulers_at_once_one_makes_it_and_the_other_finds_it_there(
         recorded_on(ledger, now() - 2 * DAY)
     made = processes(export_at_once, *[(tmp_path,)] * 3)
     assert sorted(made) == [False, False, True]
-    assert days_in(tmp_path) == [today() - DAY]
-    assert not shelf_in(tmp_path).faults(today() - DAY)
+    assert days_in(tmp_path) == [today_in_china() - DAY]
+    assert not shelf_in(tmp_path).faults(today_in_china() - DAY)
 
 
 def test_where_locks_do_not_hold_the_first_to_finish_wins(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
-    with shelf.unfinished(today()) as mine, shelf.unfinished(today()) as theirs:
+    with shelf.unfinished(today_in_china()) as mine, shelf.unfinished(today_in_china()) as theirs:
         for folder, text in ((mine, b"1"), (theirs, b"2")):
             (folder / "manifest.json").write_bytes(text)
-        shelf.put_in_place(theirs, today())
+        shelf.put_in_place(theirs, today_in_china())
         with pytest.raises(Exception, match="made by somebody else meanwhile"):
-            shelf.put_in_place(mine, today())
-    assert (tmp_path / f"{today()}" / "manifest.json").read_bytes() == b"2"
-    assert [path.name for path in tmp_path.iterdir()] == [f"{today()}"]
+            shelf.put_in_place(mine, today_in_china())
+    assert (tmp_path / f"{today_in_china()}" / "manifest.json").read_bytes() == b"2"
+    assert [path.name for path in tmp_path.iterdir()] == [f"{today_in_china()}"]
 
 
 def test_killed_at_any_instant_an_export_is_whole_or_not_there(tmp_path: Path) -> None:
@@ -155,9 +142,9 @@ def test_a_run_that_fails_says_so_until_one_succeeds(tmp_path: Path) -> None:
             ledger.rule("已查明")
     status, out, err = run(tmp_path, "export", "--due")
     assert (status, err) == (0, "")
-    assert f"the export of {today() - DAY} at position 2, made." in out
+    assert f"the export of {today_in_china() - DAY} at position 2, made." in out
     assert last_failure(shelf_in(tmp_path).folder) is None
-    assert days_in(tmp_path) == [today() - DAY]
+    assert days_in(tmp_path) == [today_in_china() - DAY]
 
 
 def test_a_full_disk_leaves_nothing_behind_and_the_next_run_makes_it(tmp_path: Path) -> None:
@@ -171,20 +158,25 @@ def test_a_full_disk_leaves_nothing_behind_and_the_next_run_makes_it(tmp_path: P
     shelf = shelf_in(tmp_path)
     assert sorted(path.name for path in shelf.folder.iterdir()) == [".failed.json", ".lock"]
     assert run(tmp_path, "export", "--due")[0] == 0
-    assert sorted(path.name for path in shelf.folder.iterdir()) == [".lock", f"{today() - DAY}"]
-    assert not shelf.faults(today() - DAY)
+    assert sorted(path.name for path in shelf.folder.iterdir()) == [
+        ".lock",
+        f"{today_in_china() - DAY}",
+    ]
+    assert not shelf.faults(today_in_china() - DAY)
 
 
 def test_an_export_that_is_overdue_is_told_of(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         settings, reads = ledger.settings, ledger.reads
         recorded_on(ledger, now() - 3 * DAY)
-        exported(ledger, today() - 2 * DAY)
-        assert what_is_wrong(settings, reads, night_after(today() - 2 * DAY)) is None
-        assert what_is_wrong(settings, reads, night_after(today() - DAY)) is None, "under way"
-        later = night_after(today() - DAY) + timedelta(hours=3)
-        assert f"{today() - DAY}" in (what_is_wrong(settings, reads, later) or "")
-        exported(ledger, today() - DAY)
+        exported(ledger, today_in_china() - 2 * DAY)
+        assert what_is_wrong(settings, reads, night_after(today_in_china() - 2 * DAY)) is None
+        assert what_is_wrong(settings, reads, night_after(today_in_china() - DAY)) is None, (
+            "under way"
+        )
+        later = night_after(today_in_china() - DAY) + timedelta(hours=3)
+        assert f"{today_in_china() - DAY}" in (what_is_wrong(settings, reads, later) or "")
+        exported(ledger, today_in_china() - DAY)
         assert what_is_wrong(settings, reads, later) is None
 
 
@@ -219,7 +211,7 @@ def test_words_that_do_not_go_together_are_wrong_usage(tmp_path: Path, words: li
 def test_the_command_tells_what_it_made_found_and_made_again(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         recorded_on(ledger, now() - 2 * DAY)
-    day = f"{today() - DAY}"
+    day = f"{today_in_china() - DAY}"
     assert run(tmp_path, "export")[1].endswith(f"the export of {day} at position 2, made.\n")
     assert "there already, and whole" in run(tmp_path, "export", "--date", day)[1]
     assert "byte for byte" in run(tmp_path, "export", "--again")[1]

@@ -1,11 +1,21 @@
-"""What the tests of the command line share."""
+"""What the tests of the service share: an empty ledger, and one that the environment names."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from service.application import Ledger
 from service.cli import main
+from tests.service.helpers import ledger_in
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """An empty ledger."""
+    with ledger_in(tmp_path / "ledger") as opened:
+        yield opened
 
 
 @pytest.fixture

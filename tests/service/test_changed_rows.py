@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.actor import acting
-from domain.errors import Refused
 from service.application import Ledger
 from service.imports import BadImport, Imported
 from service.projections.lead_list import Question
 from tests.service.helpers import call, check_projections, ledger_in, processes, somebody, whole_log
 from tests.service.sheets import FULL, Row, row, sheet, take_in
+from tests.service.test_imports import import_at_once
 
 TALKS = {"洽谈日期": "2025-04-02", "责任单位": "商务局"}
 MONEY = {"计划投资": "2", "单位": "亿元"}
@@ -398,22 +398,12 @@ def test_a_row_changed_any_way_is_the_lead_that_its_last_words_alone_make(
         check_projections(ledger)
 
 
-def changed_at_once(barrier: Any, folder: Path, path: Path) -> Any:
-    """The import's result, or the sentence it was refused with."""
-    with ledger_in(folder) as ledger:
-        barrier.wait()
-        try:
-            return take_in(ledger, path)
-        except Refused as why:
-            return str(why)
-
-
 def test_two_imports_of_one_changed_file_at_once_record_it_once(tmp_path: Path) -> None:
     folder, many = tmp_path / "ledger", range(1, 101)
     with ledger_in(folder) as ledger:
         take_in(ledger, sheet(tmp_path / "a.csv", [row(n) for n in many]))
         path = sheet(tmp_path / "b.csv", [row(n, **TALKS) for n in many])
-        results = processes(changed_at_once, (folder, path), (folder, path))
+        results = processes(import_at_once, (folder, path), (folder, path))
         winner = Imported(events=100, changed=100)
         assert winner in results
         results.remove(winner)

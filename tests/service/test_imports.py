@@ -39,13 +39,6 @@ from tests.service.sheets import FULL, Row, row, sheet, take_in, text
 HOME = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """An empty ledger."""
-    with ledger_in(tmp_path / "ledger") as opened:
-        yield opened
-
-
 def refused(ledger: Ledger, path: Path) -> list[str]:
     """What is wrong with the file, one sentence a cell; nothing of it was recorded."""
     before = whole_log(ledger)
@@ -299,6 +292,17 @@ def test_a_row_with_too_many_cells_does_not_hide_the_faults_of_the_others(
         "line 3, row: The row has 27 cells under 26 headings.",
         f"line 4, 区划代码: '2' {kind}",
     ]
+
+
+def test_columns_of_the_offices_own_stand_anywhere_and_are_told(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    own = ["联系电话,,批示", "139,,已阅", ",,"]
+    path = tmp_path / "a.csv"
+    lines = text([row(1), row(2)]).split("\n")
+    path.write_text("\n".join(f"{a},{b}" for a, b in zip(lines, own, strict=False)), "utf-8")
+    done = take_in(ledger, path)
+    assert (done.leads, done.extra) == (2, {"联系电话", "批示"})
 
 
 def test_a_line_break_in_a_quoted_cell_moves_the_line_numbers_after_it(

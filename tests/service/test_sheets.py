@@ -2,7 +2,6 @@
 
 import os
 import zipfile
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,26 +16,10 @@ from service.columns import COLUMNS, HEADINGS
 from service.imports import BadImport, Imported, import_paper
 from service.sheets import Workbook, source_of
 from service.workbooks import mark, template
-from tests.service.helpers import ledger_in, somebody, whole_log
+from tests.service.helpers import ledger_in, somebody
 from tests.service.sheets import FULL, row, sheet, take_in
-from tests.service.test_imports import happened, shown
+from tests.service.test_imports import happened, refused, shown
 from tests.service.workbooks import values, workbook
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """An empty ledger."""
-    with ledger_in(tmp_path / "ledger") as found:
-        yield found
-
-
-def refused(ledger: Ledger, path: Path) -> list[str]:
-    """What is wrong with the file; nothing of it was recorded."""
-    before = whole_log(ledger)
-    with pytest.raises(BadImport) as why, acting(somebody(may_waive=True)):
-        import_paper(ledger, path)
-    assert whole_log(ledger) == before
-    return str(why.value).split("\n")
 
 
 def story(ledger: Ledger) -> list[Any]:

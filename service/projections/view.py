@@ -20,7 +20,7 @@ from domain.stage import (
 )
 from service.log import moment_text
 from service.projections.clocks import CLOCKS_OF
-from service.projections.told import HEARD, told_of_tip
+from service.projections.told import hear, told_of_tip
 
 Lead = dict[str, Any]
 Names = Mapping[str, str]
@@ -54,9 +54,7 @@ class View:
 
     def fold(self, event: Any) -> None:
         """Take in a later event."""
-        heard = HEARD.get(event.TOPIC)
-        if heard is not None:
-            heard(self.private["sheet"], event, self.lead)
+        hear(self.private["sheet"], event, self.lead)
         HANDLERS[event.TOPIC](self, event)
         self._stamp(event)
 

@@ -6,6 +6,7 @@ from marshmallow import INCLUDE, Schema, fields, validate
 
 from domain.money import UNITS
 from domain.stage import OUTCOMES, STAGES
+from service.likeness import WEIGHTS
 
 MAYBE: dict[str, Any] = {"required": True, "allow_none": True}
 ALWAYS: dict[str, Any] = {"required": True}
@@ -89,8 +90,19 @@ class WaiverOut(Schema):
     why = fields.String(**ALWAYS)
 
 
+class SimilarOut(Schema):
+    """Another lead that this one may be the same as: how likely (0 to 1), and why."""
+
+    id = fields.UUID(**ALWAYS)
+    title = fields.String(**ALWAYS)
+    stage = fields.String(required=True, validate=validate.OneOf(STAGES))
+    score = fields.Float(required=True, validate=validate.Range(0, 1))
+    reasons = fields.List(fields.String(validate=validate.OneOf(list(WEIGHTS))), **ALWAYS)
+
+
 class LeadOut(Schema):
-    """A lead as it stands."""
+    """A lead as it stands. ``possible_duplicates`` are looked for when a tip is entered and when
+    one lead is read, not by other commands nor by lists; a token of a member sees none."""
 
     id = fields.UUID(**ALWAYS)
     version = fields.Integer(**ALWAYS)
@@ -116,7 +128,7 @@ class LeadOut(Schema):
     recognised = fields.Nested(RecognisedOut, **ALWAYS)
     missing = fields.List(fields.String(), **ALWAYS)
     waivers = fields.List(fields.Nested(WaiverOut), **ALWAYS)
-    possible_duplicates = fields.List(fields.Dict(), **ALWAYS)
+    possible_duplicates = fields.List(fields.Nested(SimilarOut), **ALWAYS)
     source = fields.Dict(fields.String(), fields.String(), **MAYBE)
     last_activity_on = _day(**ALWAYS)
     recorded_at = _moment(**ALWAYS)

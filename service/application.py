@@ -1,7 +1,7 @@
 """The application: every command one method. It alone writes to the event log."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -27,6 +27,7 @@ from service.reads import Reads
 from service.reports.asked import Asked, Reports
 from service.requests import Answered, Call, claim
 from service.settings import Settings
+from service.similar import Similar
 from service.tokens import Tokens
 from service.worklist import Worklist
 
@@ -95,6 +96,7 @@ class Ledger(Application[UUID]):
         self.reads = Reads(self.log_recorder, self.mapper, settings)
         self.reports = Reports(self.reads)
         self.worklist = Worklist(self.reads, settings.due_days)
+        self.similar = Similar(self.reads)
         self.tokens = Tokens(settings)
         # Members as they last were; one is replaced when it changes and never changed in place.
         self._members: dict[str, Member] = {}
@@ -169,6 +171,11 @@ class Ledger(Application[UUID]):
             return [], list(Lead.tip(id=lead_id, **facts).collect_events())
 
         return self._carry_out(call, 201, attempt)
+
+    def enter(self, call: Call, facts: Facts) -> Answer:
+        """A tip, answered with the leads that it may be the same as."""
+        answer = self.tip(call, facts)
+        return replace(answer, body=self.similar.at_entry(answer.subject, answer.body))
 
     def screen(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
         """The verdict on a tip."""

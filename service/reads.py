@@ -26,6 +26,7 @@ from service.projections.entries import Entries
 from service.projections.history import History, positions, version_known_at
 from service.projections.kept_days import KeptDays, Mark, MarkNow, mark_within
 from service.projections.leads import Leads, lead_members, leads
+from service.projections.likenesses import Likenesses
 from service.projections.members import FIELDS as MEMBER_FIELDS
 from service.projections.members import Members, members, people_of
 from service.projections.past_days import PastDays
@@ -79,7 +80,8 @@ _NOW = FOREVER - 1
 
 def projections() -> list[Projection]:
     """Everything that is made from the log to be read, in the order in which it is made."""
-    return [Members(), Leads(), History(), Entries(), Variants(), Units(), Sealed()]
+    found: list[Projection] = [Members(), Leads(), History(), Entries(), Variants(), Units()]
+    return [*found, Sealed(), Likenesses()]
 
 
 @dataclass(frozen=True)

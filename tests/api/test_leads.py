@@ -179,6 +179,25 @@ def test_a_closed_lead_reopens_into_the_stage_it_left(
     assert (lead["stage"], lead["outcome"], lead["dates"]["closed"]) == (stage, None, None)
 
 
+def test_a_tip_is_answered_and_read_with_what_it_may_be_the_same_as(
+    officer: Caller, member_id: str
+) -> None:
+    company = {"investor": {"name": "某某半导体有限公司"}}
+    first = officer.tip(member_id, title="某某晶圆厂", **company)
+    again = officer.tip(member_id, title="另一个题目", **company)
+    (found,) = again["possible_duplicates"]
+    assert found == {
+        "id": first["id"],
+        "title": "某某晶圆厂",
+        "stage": "tip",
+        "score": 0.85,
+        "reasons": ["investor"],
+    }
+    path = f"/v1/leads/{again['id']}"
+    assert officer.ok(path) == officer.ok(f"{path}?version=1") == again
+    assert officer.ok(f"/v1/leads/{first['id']}")["possible_duplicates"][0]["id"] == again["id"]
+
+
 def test_a_duplicate_is_closed_and_names_the_lead_it_repeats(
     officer: Caller, member_id: str
 ) -> None:

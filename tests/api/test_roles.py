@@ -266,6 +266,17 @@ def test_a_member_tips_for_itself_only(ground: Ground) -> None:
     assert history[0]["actor"].startswith("member")
 
 
+def test_a_member_does_not_learn_of_leads_that_resemble_its_own(ground: Ground) -> None:
+    member, officer = ground.office.one("member", ground.mine), ground.office.officer
+    officer.tip(ground.theirs, title="没有别人知道的项目")
+    lead = member.tip(ground.mine, title="没有别人知道的项目")
+    path = f"/v1/leads/{lead['id']}"
+    told = [lead, member.ok(path), member.ok(f"{path}?version=1")]
+    assert [shown["possible_duplicates"] for shown in told] == [[], [], []]
+    assert len(officer.ok(path)["possible_duplicates"]) == 1
+    assert len(officer.ok(f"{path}?version=1")["possible_duplicates"]) == 1
+
+
 def test_a_member_sees_its_own_leads_and_nothing_else(ground: Ground) -> None:
     member = ground.office.one("member", ground.mine)
     seen = {lead["id"] for lead in member.ok("/v1/leads?limit=200")["items"]}

@@ -1,0 +1,185 @@
+"""Leads that may be the same as another: looked for when one is entered, imported or read.
+
+Whether they are is for a person to rule (`screening` as a duplicate). What is found follows from
+the log up to a position alone: asked again as known then, it is the same.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+import sqlalchemy as sa
+
+from domain.errors import NotFound
+from domain.stage import TIP
+from service.likeness import key_of_uscc, keys_of, reasons, score
+from service.projections.history import positions
+from service.projections.leads import leads
+from service.projections.likenesses import sharing
+from service.projections.store import FOREVER, LAST_DAY, Prepared
+from service.reads import Found, Reads
+
+# How many are shown, and for how many leads what was found is remembered until the log goes on.
+MOST_SHOWN = 10
+_REMEMBERED = 4096
+# How a lead's JSON says that it is a tip, and has room for what is found.
+_TIP = b'"stage":"tip"'
+_NONE = b'"possible_duplicates":[]'
+
+Lead = Mapping[str, Any]
+_NUMBER = Prepared(
+    lambda _insert: sa.select(leads.c.number).where(leads.c.id == sa.bindparam("id")), ["id"]
+)
+# What is enough to weigh a lead by, of those whose numbers stand in a JSON list.
+_WORDS = Prepared(
+    lambda _insert: sa.select(
+        leads.c.number, leads.c.id, leads.c.position, leads.c.activity_on, leads.c.words
+    ).where(
+        leads.c.number.in_(
+            sa.select(sa.func.json_each(sa.bindparam("numbers")).table_valued("value").c.value)
+        )
+    ),
+    ["numbers"],
+)
+_BODY = Prepared(
+    lambda _insert: sa.select(leads.c.body).where(leads.c.number == sa.bindparam("number")),
+    ["number"],
+)
+
+
+class Then(NamedTuple):
+    """As of a day (ISO), as known at a log position; by default now."""
+
+    known_at: int = FOREVER - 1
+    as_of: str = LAST_DAY
+
+
+NOW = Then()
+
+
+class Similar:
+    """Answers: which leads may be the same as this one?"""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+        # Lead → (build and position of the log that it was found in, what was found).
+        self._kept: OrderedDict[UUID, tuple[tuple[int, int], Found]] = OrderedDict()
+
+    def to(self, lead: Lead, then: Then = NOW, number: int = 0) -> list[dict[str, Any]]:
+        """The leads that ``lead`` (its title and investor) may be the same as, the likeliest first:
+        id, title, stage, score (0 to 1) and reasons. ``number`` is its own, if it has one.
+
+        For whoever called ``position()`` just now.
+        """
+        with self._reads.store.snapshot() as connection:
+            found = sorted(self._likely(connection, lead, then, number), key=lambda one: one[:2])
+            shown = []
+            for doubt, other_number, was in found:
+                other = was or orjson.loads(_BODY.one(connection, other_number)[0])
+                # What was ruled a duplicate is looked for as what it is a duplicate of.
+                if other["outcome"] != "duplicate":
+                    shown.append(_shown(other, lead, -doubt))
+                if len(shown) == MOST_SHOWN:
+                    break
+            return shown
+
+    def lead(self, lead_id: UUID, position: int) -> Found:
+        """A lead as it stands, with what it may be the same as; NotFound. ``position``: what
+        ``position()`` gave just now."""
+        found = self._reads.lead(lead_id, position)
+        if _TIP not in found.body:
+            return found
+        at = (self._reads.store.generation, position)
+        kept = self._kept.get(lead_id)
+        if kept is None or kept[0] != at:
+            kept = self._kept[lead_id] = (at, self._with_similar(lead_id, found))
+            self._kept.move_to_end(lead_id)
+            if len(self._kept) > _REMEMBERED:
+                self._kept.popitem(last=False)
+        return kept[1]
+
+    def lead_at(
+        self,
+        lead_id: UUID,
+        version: int | None = None,
+        known_at: int | None = None,
+        as_of: date | None = None,
+    ) -> Found:
+        """As `Reads.lead_at`, with what was known then that the lead might be the same as."""
+        found = self._reads.lead_at(lead_id, version, known_at, as_of)
+        known = NOW.known_at if known_at is None else known_at
+        if version is not None:
+            with self._reads.store.reading() as connection:
+                known = min(known, positions(connection, str(lead_id))[found.version])
+        then = Then(known, LAST_DAY if as_of is None else f"{as_of}")
+        return self._with_similar(lead_id, found, then)
+
+    def _with_similar(self, lead_id: UUID, found: Found, then: Then = NOW) -> Found:
+        """``found``, with what the lead may be the same as."""
+        similar = self._of(lead_id, orjson.loads(found.body), then)
+        if not similar:
+            return found
+        said = b'"possible_duplicates":' + orjson.dumps(similar)
+        return replace(found, body=found.body.replace(_NONE, said, 1))
+
+    def at_entry(self, lead_id: UUID, lead: Lead) -> dict[str, Any]:
+        """A tip as it was entered, with what it may be the same as of all that was known then."""
+        self._reads.position()
+        then = Then(known_at=self._number(lead_id))
+        return {**lead, "possible_duplicates": self._of(lead_id, lead, then)}
+
+    def _of(self, lead_id: UUID, lead: Lead, then: Then) -> list[dict[str, Any]]:
+        # Only a tip is ruled a duplicate; of others nobody asks.
+        return self.to(lead, then, self._number(lead_id)) if lead["stage"] == TIP else []
+
+    def _number(self, lead_id: UUID) -> int:
+        row = self._reads.store.first(_NUMBER, str(lead_id))
+        return int(row[0])
+
+    def _likely(
+        self, connection: sa.Connection, lead: Lead, then: Then, number: int
+    ) -> Iterator[tuple[float, int, Lead | None]]:
+        """(minus the score, number, the other lead unless it is as it is now) of all that share a
+        key."""
+        investor = lead["investor"]
+        uscc = investor["uscc"] if investor else None
+        # Those that had the same code at any time, perhaps no longer.
+        same = sharing(connection, [key_of_uscc(uscc)], then.known_at) if uscc else set()
+        numbers = sharing(connection, keys_of(lead["title"], investor), then.known_at) - {number}
+        for other, lead_id, position, activity_on, words in _WORDS.all(
+            connection, orjson.dumps(sorted(numbers)).decode()
+        ):
+            was: Lead | None = None
+            if position > then.known_at or activity_on > then.as_of:
+                was = weighed = self._was(connection, lead_id, then)
+            elif other in same:
+                weighed = orjson.loads(_BODY.one(connection, other)[0])
+            else:
+                weighed = _by_words(words)
+            found = reasons(lead, weighed) if weighed else {}
+            if found:
+                yield -score(found), other, was
+
+    def _was(self, connection: sa.Connection, lead_id: str, then: Then) -> Lead | None:
+        """Another lead as it was; None before its tip."""
+        try:
+            body = self._reads.body_then(connection, UUID(lead_id), *then)
+        except NotFound:
+            return None
+        was: Lead = orjson.loads(body)
+        return was
+
+
+def _by_words(words: str) -> Lead:
+    """As much as is compared of a lead that is of no known company."""
+    title, _, name = words.partition("\n")
+    return {"title": title, "investor": {"name": name, "uscc": None} if name else None}
+
+
+def _shown(other: Lead, lead: Lead, likely: float) -> dict[str, Any]:
+    told = {name: other[name] for name in ("id", "title", "stage")}
+    return {**told, "score": likely, "reasons": list(reasons(lead, other))}

@@ -36,7 +36,8 @@ def tell_members(view: View, people: Mapping[str, Person]) -> None:
     The number of a member of another district is told with that.
     """
     lead, told = view.lead, view.private["sheet"]
-    reported = [people[member["id"]] for member in lead["members"]]
+    reporters = view.private.get("own") or [member["id"] for member in lead["members"]]
+    reported = [people[member_id] for member_id in reporters]
     told["members"] = ";".join([_named(person, lead["district"]) for person in reported])
     told["sector"] = reported[0].sector
 

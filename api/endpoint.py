@@ -141,7 +141,7 @@ def answered(answer: Answer, place: str | None = None) -> Reply:
     ``place``: the path under which a new subject is found, if not the request's.
     """
     request = request_now()
-    response = _json(orjson.dumps(answer.body), f'"{answer.version}"', answer.status)
+    response = _reply(orjson.dumps(answer.body), f'"{answer.version}"', answer.status)
     if answer.status == 201:
         response.headers.append(("Location", f"{place or request.path}/{answer.subject}"))
     if answer.replayed:
@@ -152,9 +152,14 @@ def answered(answer: Answer, place: str | None = None) -> Reply:
 
 
 def shown(
-    body: bytes | Mapping[str, Any], position: int, version: int | None = None, *, tag: str = ""
+    body: bytes | Mapping[str, Any],
+    position: int,
+    version: int | None = None,
+    *,
+    tag: str = "",
+    kind: str = _JSON,
 ) -> Reply:
-    """A read's answer with its ETag; 304 if the client has it.
+    """A read's answer (of type ``kind``) with its ETag; 304 if the client has it.
 
     The ETag is the ``version``, else ``tag`` (weak), else a hash of the body (weak).
     """
@@ -168,7 +173,7 @@ def shown(
     known = environ.get("HTTP_IF_NONE_MATCH")
     if known is not None and _matches(known, etag):
         return Reply(b"", 304, ("ETag", etag))
-    return _json(data, etag, 200)
+    return _reply(data, etag, 200, kind)
 
 
 def _matches(known: str, etag: str) -> bool:
@@ -177,8 +182,8 @@ def _matches(known: str, etag: str) -> bool:
     return "*" in tags or etag.removeprefix("W/") in tags
 
 
-def _json(data: bytes, etag: str, status: int) -> Reply:
-    return Reply(data, status, ("ETag", etag), ("Cache-Control", "private, no-cache"))
+def _reply(data: bytes, etag: str, status: int, kind: str = _JSON) -> Reply:
+    return Reply(data, status, ("ETag", etag), ("Cache-Control", "private, no-cache"), kind=kind)
 
 
 def _accepted(also: Mapping[str, Any], environ: Mapping[str, Any]) -> str:

@@ -8,16 +8,20 @@ Header = tuple[str, str]
 
 
 class Reply:
-    """A JSON ``body`` with its headers, or the news (304) that the client has it already.
+    """A ``body`` (JSON unless ``kind`` says otherwise) with its headers, or the news (304) that the
+    client has it already.
 
     A WSGI application like Flask's own Response, without the objects that that one makes of
     status and headers, which cost more than most of our reads.
     """
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "headers", "kind", "status")
 
-    def __init__(self, body: bytes, status: int, *headers: Header) -> None:
+    def __init__(
+        self, body: bytes, status: int, *headers: Header, kind: str = "application/json"
+    ) -> None:
         self.body = body
+        self.kind = kind
         self.status = status
         self.headers = [*headers]
 
@@ -28,6 +32,6 @@ class Reply:
         if self.status == 304:
             start_response(_LINES[304], self.headers)
             return ()
-        about = [("Content-Type", "application/json"), ("Content-Length", str(len(self.body)))]
+        about = [("Content-Type", self.kind), ("Content-Length", str(len(self.body)))]
         start_response(_LINES[self.status], about + self.headers)
         return () if environ["REQUEST_METHOD"] == "HEAD" else (self.body,)

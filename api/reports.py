@@ -9,6 +9,7 @@ from flask_smorest import Blueprint
 
 from api.cursors import page_of, read_cursor, write_cursor
 from api.endpoint import answered, call, endpoint, ledger, shown
+from api.pages import ALSO, given
 from api.reply import Reply
 from api.report_answers import (
     AnnualOut,
@@ -41,12 +42,22 @@ def _asked(year: str, query: dict[str, Any]) -> Asked:
 
 
 @endpoint(
-    blueprint, "GET", "/annual/<year>", _READ, AnnualOut, query=AnnualQuery(), refusals=(404,)
+    blueprint,
+    "GET",
+    "/annual/<year>",
+    _READ,
+    AnnualOut,
+    query=AnnualQuery(),
+    refusals=(404,),
+    also=ALSO,
 )
 def annual(year: str, query: dict[str, Any]) -> Reply:
-    """The year's sentence, each number with the leads behind it, as it would be published now."""
+    """The year's sentence, each number with the leads behind it, as it would be published now.
+
+    Also as a page to print and as a document to edit, as ``Accept`` asks.
+    """
     found = ledger().reports.annual(_asked(year, query), known_at(query))
-    return shown(found, found["position"])
+    return given(found, found["position"])
 
 
 @endpoint(
@@ -76,6 +87,7 @@ def seal(year: str, query: dict[str, Any], body: dict[str, Any]) -> Reply:
     PeriodicOut,
     query=PeriodQuery(),
     refusals=(404,),
+    also=ALSO,
 )
 def monthly(month: str, query: dict[str, Any]) -> Reply:
     """A month (2025-03) by stage, sector, responsible unit and amount, beside the month before and
@@ -84,7 +96,14 @@ def monthly(month: str, query: dict[str, Any]) -> Reply:
 
 
 @endpoint(
-    blueprint, "GET", "/weekly/<week>", _READ, PeriodicOut, query=PeriodQuery(), refusals=(404,)
+    blueprint,
+    "GET",
+    "/weekly/<week>",
+    _READ,
+    PeriodicOut,
+    query=PeriodQuery(),
+    refusals=(404,),
+    also=ALSO,
 )
 def weekly(week: str, query: dict[str, Any]) -> Reply:
     """The same of an ISO week (2025-W12), beside the week before and that of the year before."""
@@ -94,7 +113,7 @@ def weekly(week: str, query: dict[str, Any]) -> Reply:
 def _periodic(kind: str, name: str, query: dict[str, Any]) -> Reply:
     period = period_named(kind, name)
     found = ledger().reports.periodic(period, query.get("district"), known_at(query))
-    return shown(found, found["position"])
+    return given(found, found["position"])
 
 
 @endpoint(blueprint, "GET", "", _READ, ReportsOut, query=ReportsQuery())
@@ -108,11 +127,11 @@ def reports(query: dict[str, Any]) -> Reply:
     return page_of(orjson.dumps(found), cursor, ledger().reads.seen_position)
 
 
-@endpoint(blueprint, "GET", "/<report_id>", _READ, SealedReportOut, refusals=(404,))
+@endpoint(blueprint, "GET", "/<report_id>", _READ, SealedReportOut, refusals=(404,), also=ALSO)
 def report(report_id: str) -> Reply:
     """A sealed report as it was published; ``verified``: the log still tells the same."""
     found = ledger().reports.sealed(id_of(report_id, "report"))
-    return shown(found, ledger().reads.seen_position)
+    return given(found, ledger().reads.seen_position)
 
 
 @endpoint(blueprint, "GET", "/<report_id>/drift", _READ, DriftOut, refusals=(404,))

@@ -24,11 +24,13 @@ def _stayed(stage: str, fate: Fate) -> bool:
 
 
 class Rule(NamedTuple):
-    """One claim: its name, what it counts in words, which fates it counts, whether it sums their
-    amounts, and its clause (``{value}`` is the number)."""
+    """One claim: its name and label, what it counts in words, which fates it counts, whether it
+    sums their amounts, and its clause (``{value}`` is the number)."""
 
     name: str
+    label: str
     counts: str
+    meaning: str
     holds: Callable[[Fate], bool]
     money: bool
     clause: str
@@ -37,42 +39,54 @@ class Rule(NamedTuple):
 RULES = (
     Rule(
         "tips",
+        "提供项目信息",
         "tips entered from 1 January to the cut-off, whatever became of them",
+        "1月1日至截止日新提供的项目信息，不论后来结果如何",
         lambda fate: TIP in fate.entered,
         False,
         "政协委员累计提供项目信息{value}条",
     ),
     Rule(
         "groundbroken",
+        "开工亿元项目",
         "leads of 100,000,000 元 or more that broke ground in that time and still count as such",
+        "期内开工、截止日仍算开工、投资1亿元以上的项目",
         lambda fate: _stayed(GROUNDBROKEN, fate) and fate.fen >= HUNDRED_MILLION,
         True,
         "开工亿元项目{value}个",
     ),
     Rule(
         "groundbroken_smaller",
+        "开工亿元以下项目",
         "those of less, or without an amount in 元",
+        "期内开工、截止日仍算开工、投资不足1亿元或未填人民币金额的项目",
         lambda fate: _stayed(GROUNDBROKEN, fate) and fate.fen < HUNDRED_MILLION,
         True,
         "开工亿元以下项目{value}个",
     ),
     Rule(
         "signed",
+        "签约落地",
         "leads signed in that time that stand in signed at the cut-off",
+        "期内签约、截止日处于签约阶段的项目",
         lambda fate: _stayed(SIGNED, fate),
         True,
         "签约落地{value}个",
     ),
     Rule(
         "negotiating",
+        "跟踪洽谈",
         "leads standing in negotiating at the cut-off, those about to sign among them",
+        "截止日在谈的项目，含即将签约的",
         lambda fate: fate.stage == NEGOTIATING,
         True,
         "跟踪洽谈{value}个",
     ),
     Rule(
         "about_to_sign",
+        "即将签约",
         "of these the leads about to sign; the sentence names the largest",
+        "在谈项目中即将签约的；正文写投资最大的一个",
         lambda fate: fate.about_to_sign,
         True,
         "其中{largest}即将签约",

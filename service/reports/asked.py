@@ -20,9 +20,11 @@ from service.projections.pipeline import RULE
 from service.projections.sealed import follower, last_number, reports
 from service.reads import Reads
 from service.reports.annual import Claim, claims_of, sentence
+from service.reports.behind import leads_behind
 from service.reports.drift import causes, changed, counted
 from service.reports.periodic import periodic
-from service.reports.periods import EARLIEST, Period
+from service.reports.periods import EARLIEST, KINDS, Period
+from service.reports.printed import Printed, printed_annual, printed_periodic
 
 
 class Asked(NamedTuple):
@@ -86,6 +88,12 @@ class Reports:
     ) -> dict[str, Any]:
         """The tables of a month or week, from what the log up to ``known_at`` tells."""
         return periodic(self._reads, period, district, known_at)
+
+    def printed(self, report: Mapping[str, Any]) -> Printed:
+        """A report that was given here, as it is printed."""
+        if report.get("kind") in KINDS:
+            return printed_periodic(report)
+        return printed_annual(report, leads_behind(self._reads, report))
 
     def to_seal(self, asked: Asked) -> dict[str, Any]:
         """What a report that is sealed now says, with the ``number`` that it gets."""

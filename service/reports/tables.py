@@ -11,7 +11,7 @@ from service.reports.periodic import MEASURES
 TITLE = "委员助招商台账"
 _MEANING = (
     "进入、离开为本期内进入、离开该阶段的项目，期末为期末仍在该阶段的项目；"
-    "金额为计划投资，未填写的和没有汇率的外币不计。"
+    "投资额为计划投资，未另注单位的以元计，未填写的和没有汇率的外币不计。"
 )
 _LABELS = {"entered": "进入", "left": "离开", "standing": "期末"}
 
@@ -40,7 +40,7 @@ def _columns() -> Iterator[Column]:
     for measure in MEASURES:
         label = _LABELS[measure]
         yield Column(measure, f"{label}（个）", Kind.COUNT)
-        yield Column(f"{measure}_yuan", f"{label}金额（元）", Kind.YUAN)
+        yield Column(f"{measure}_yuan", f"{label}投资额", Kind.YUAN)
         yield Column(f"{measure}_on_previous", f"{label}比上期", Kind.COUNT)
         yield Column(f"{measure}_on_year_before", f"{label}比上年同期", Kind.COUNT)
 

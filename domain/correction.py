@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from domain.stage import CLOSED, NEGOTIATING, OPEN, SIGNED, STAGES, TIP
 
 CORRECTED = "lead.corrected"
+JOINED, LEFT = "lead.members_joined", "lead.members_left"
 # What a revision may change; of each the fact dated last is the one that stands.
 REVISABLE = ("title", "summary", "investor", "industry", "investment", "contact")
 # What may be put right in every event.
@@ -68,6 +69,8 @@ HAPPENS: Mapping[str, Happens] = {
     "lead.negotiation_opened": Happens((TIP,), _IN_STAGE, on_hold=False),
     "lead.followed_up": Happens(OPEN, _EVER),
     "lead.members_told": Happens(STAGES, _EVER),
+    JOINED: Happens(STAGES, _EVER),
+    LEFT: Happens(STAGES, _EVER),
     "lead.signing_planned": Happens((NEGOTIATING,), ("entered_on", "planned_on"), on_hold=False),
     "lead.framework_agreed": Happens((NEGOTIATING,), _IN_STAGE, on_hold=False),
     "lead.signed": Happens((NEGOTIATING,), _IN_STAGE, on_hold=False),

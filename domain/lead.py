@@ -7,7 +7,8 @@ makes old history unreadable. The tables that the rules read are in `domain.stag
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from operator import itemgetter
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from eventsourcing.domain import Aggregate
@@ -18,6 +19,8 @@ from domain.correction import (
     CORRECTABLE,
     CORRECTED,
     HAPPENS,
+    JOINED,
+    LEFT,
     REVISABLE,
     Correction,
     chain_of,
@@ -58,6 +61,16 @@ _NOT_GIVEN = frozenset(
 TITLE_LENGTH = 200
 AUTHORITY_LENGTH = 200
 MOST_MEMBERS = 20
+
+
+class Ruling(NamedTuple):
+    """A lead is a duplicate ``of`` another since ``day``: with its ``members``, in order of first
+    report, and ``reported_on``, the day of its tip."""
+
+    of: str
+    day: str
+    reported_on: str
+    members: tuple[str, ...]
 
 
 class Lead(Recorded):
@@ -116,6 +129,7 @@ class Lead(Recorded):
         def apply(self, aggregate: Any) -> None:
             """Begin the lead."""
             aggregate._begin(self.occurred_on, {name: getattr(self, name) for name in REVISABLE})
+            aggregate.reporters = list(self.members)
 
     def screen(
         self,
@@ -164,6 +178,65 @@ class Lead(Recorded):
             aggregate.screened = self.verdict
             if self.verdict in VERDICT_OUTCOME:
                 aggregate._enter(CLOSED, self.occurred_on)
+                aggregate.duplicate_of = self.duplicate_of
+
+    @property
+    def ruling(self) -> Ruling | None:
+        """What it is a duplicate of, and whom it brings there; None if it is none."""
+        if not self.duplicate_of:
+            return None
+        joined = [member for _, members in in_order(self.joined) for member in members]
+        members = tuple(dict.fromkeys([*self.reporters, *joined]))
+        return Ruling(self.duplicate_of, self.entered_on, self.tipped_on, members)
+
+    def check_survives(self) -> None:
+        """Refused if nothing can be a duplicate of it, because it is one itself."""
+        if self.duplicate_of:
+            raise Refused(
+                f"Lead {self.id} is itself a duplicate of {self.duplicate_of}; name that one."
+            )
+
+    def join_members(self, duplicate: str, ruling: Ruling) -> None:
+        """The members of a lead that was ruled a duplicate of this one keep a later place in its
+        credit order: after its own, by the days of their reports."""
+        check_day(ruling.day, not_before=self.tipped_on, since=f"lead {self.id} was tipped")
+        self.trigger_event(
+            self.MembersJoined,
+            duplicate=duplicate,
+            members=list(ruling.members),
+            reported_on=ruling.reported_on,
+            occurred_on=ruling.day,
+            note=None,
+        )
+
+    class MembersJoined(Recorded.Event):
+        """Another lead was ruled a duplicate of this one."""
+
+        TOPIC = JOINED
+        duplicate: str
+        members: list[str]
+        reported_on: str
+
+        def apply(self, aggregate: Any) -> None:
+            """Keep who came with it."""
+            aggregate.joined[self.duplicate] = (self.reported_on, self.members)
+
+    def part_members(self, duplicate: str, occurred_on: str) -> None:
+        """That lead is a duplicate of this one no more; nothing if its members never joined."""
+        if duplicate in self.joined:
+            self.trigger_event(
+                self.MembersLeft, duplicate=duplicate, occurred_on=occurred_on, note=None
+            )
+
+    class MembersLeft(Recorded.Event):
+        """The ruling that brought them was undone."""
+
+        TOPIC = LEFT
+        duplicate: str
+
+        def apply(self, aggregate: Any) -> None:
+            """Forget who came with it."""
+            aggregate.joined.pop(self.duplicate, None)
 
     def open_negotiation(
         self,
@@ -639,12 +712,17 @@ class Lead(Recorded):
                 raise Refused(
                     f"Version {at} was voided by version {by}; void that to have it back."
                 )
+        root = self.past[chain[-1] - 1]
+        if root.TOPIC in (JOINED, LEFT):
+            raise Refused(
+                f"Version {version} follows from a ruling on lead {root.duplicate}; reopen or "
+                "correct that one."
+            )
         event = self.past[version - 1]
         if void and event.TOPIC != CORRECTED and not CORRECTABLE[event.TOPIC].void:
             raise Refused("A tip is counted once, for ever: decline it, or rule it a duplicate.")
         if facts and event.TOPIC == CORRECTED and event.void:
             raise Refused(f"Version {version} voided an event and has no facts; void it instead.")
-        root = self.past[chain[-1] - 1]
         allowed = may_be_right(root)
         for name in facts:
             if name not in allowed:
@@ -666,6 +744,11 @@ class Lead(Recorded):
         self.entered = {TIP: occurred_on}
         self.recognised: dict[str, tuple[str, str]] = {}
         self.screened: str | None = None
+        # The lead that it is a duplicate of; and lead → (day of its tip, members) of those that
+        # are duplicates of this one.
+        self.reporters: list[str] = []
+        self.duplicate_of: str | None = None
+        self.joined: dict[str, tuple[str, list[str]]] = {}
         self.expected_on: str | None = None
         self.planned_on: str | None = None
         # (reason, review date) while on hold; the day of the last suspension or resumption.
@@ -677,6 +760,7 @@ class Lead(Recorded):
 
     def _enter(self, stage: str, occurred_on: str) -> None:
         self.left = self.stage if stage == CLOSED else None
+        self.duplicate_of = None
         self.stage = stage
         self.entered_on = occurred_on
         self.entered.setdefault(stage, occurred_on)
@@ -784,6 +868,11 @@ def _carry_out_again(event: Any, before: Sequence[Any]) -> None:
 
 def _name_of(event: Any) -> str:
     return f"{event.TOPIC.partition('.')[2]} on {event.occurred_on}"
+
+
+def in_order(joined: Mapping[str, Any]) -> list[Any]:
+    """(day of the tip, members) of each duplicate, by the days; of one day as they joined."""
+    return sorted(joined.values(), key=itemgetter(0))
 
 
 def _check_word(field: str, word: str, words: Iterable[str]) -> None:

@@ -12,7 +12,7 @@ from eventsourcing.utils import Environment, EnvType
 from domain.actor import current_actor
 from domain.correction import effective
 from domain.errors import Invalid, KeyReused, LedgerError, NotFound, NotReady, Refused, Stale
-from domain.lead import Lead
+from domain.lead import Lead, Ruling
 from domain.member import Member
 from domain.report import Report
 from domain.values import check_text
@@ -20,7 +20,7 @@ from service.audit import Audit
 from service.log import LedgerMapper, LedgerRecorder
 from service.projections import members as member_rows
 from service.projections.sealed import shown as sealed_report
-from service.projections.view import view_of
+from service.projections.view import people_in, view_of
 from service.proof.events import AUDIT, KeyRotated, Ruled
 from service.proof.published import Published
 from service.reads import Reads
@@ -39,6 +39,8 @@ EVENTS = (
     Lead.NegotiationOpened,
     Lead.FollowedUp,
     Lead.MembersTold,
+    Lead.MembersJoined,
+    Lead.MembersLeft,
     Lead.SigningPlanned,
     Lead.FrameworkAgreed,
     Lead.Signed,
@@ -185,7 +187,7 @@ class Ledger(Application[UUID]):
                 self._check_lead(facts["duplicate_of"])
             lead.screen(**facts)
 
-        return self._lead(lead_id, call, decide)
+        return self._rule(lead_id, call, decide)
 
     def open_negotiation(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
         """Talks began."""
@@ -233,7 +235,9 @@ class Ledger(Application[UUID]):
 
     def reopen(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
         """Back in the stage it left."""
-        return self._lead(lead_id, call, lambda lead: lead.reopen(**facts))
+        return self._rule(
+            lead_id, call, lambda lead: lead.reopen(**facts), facts.get("occurred_on")
+        )
 
     def revise(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
         """Facts changed."""
@@ -252,7 +256,7 @@ class Ledger(Application[UUID]):
             if (told.members, told.occurred_on) != (tip.members, tip.occurred_on):
                 self._check_members(told.members, told.occurred_on)
 
-        return self._lead(lead_id, call, decide)
+        return self._rule(lead_id, call, decide)
 
     # Reports
 
@@ -301,17 +305,61 @@ class Ledger(Application[UUID]):
     def _lead(self, lead_id: UUID, call: Call, decide: Callable[[Lead], None]) -> Answer:
         return self._change(Lead, lead_id, call, decide)
 
-    def _change(
-        self, cls: type[Any], subject: UUID, call: Call, decide: Callable[[Any], None]
+    def _rule(
+        self, lead_id: UUID, call: Call, decide: Callable[[Lead], None], day: str | None = None
     ) -> Answer:
-        """Load ``subject``, check the version the caller knows, and let it decide."""
+        """A command that may rule the lead a duplicate, or undo that (``day``: when; by default it
+        never was): members join or leave the lead that survives, in the same transaction."""
+        before: list[Ruling | None] = []
+
+        def decide_and_note(lead: Lead) -> None:
+            before[:] = [lead.ruling]
+            decide(lead)
+
+        def follow(lead: Lead) -> list[Any]:
+            return self._follow(lead, before[0], day)
+
+        return self._change(Lead, lead_id, call, decide_and_note, follow)
+
+    def _follow(self, lead: Lead, before: Ruling | None, day: str | None) -> list[Any]:
+        """The events of other leads that follow from what became of a lead's ruling."""
+        others: dict[str, Lead] = {}
+        changed = [(lead, before)]
+        while changed:
+            duplicate, was = changed.pop()
+            now, name = duplicate.ruling, f"{duplicate.id}"
+            if now == was:
+                continue
+            for survivor_id in dict.fromkeys(ruling.of for ruling in (was, now) if ruling):
+                if survivor_id not in others:
+                    others[survivor_id] = _replayed(self._stream(Lead, UUID(survivor_id)))
+                survivor = others[survivor_id]
+                changed.append((survivor, survivor.ruling))
+                if was and was.of == survivor_id:
+                    survivor.part_members(name, day or was.day)
+                if now and now.of == survivor_id:
+                    if was is None or was.of != survivor_id:
+                        survivor.check_survives()
+                    survivor.join_members(name, now)
+        return [event for other in others.values() for event in other.collect_events()]
+
+    def _change(
+        self,
+        cls: type[Any],
+        subject: UUID,
+        call: Call,
+        decide: Callable[[Any], None],
+        follow: Callable[[Any], list[Any]] = lambda _aggregate: [],
+    ) -> Answer:
+        """Load ``subject``, check the version the caller knows, and let it decide; with the events
+        of others that ``follow``."""
 
         def attempt() -> tuple[list[Any], list[Any]]:
             events = self._stream(cls, subject)
             aggregate: Any = _replayed(events)
             self._check_version(call, cls, subject, aggregate.version)
             decide(aggregate)
-            return events, list(aggregate.collect_events())
+            return events, [*aggregate.collect_events(), *follow(aggregate)]
 
         return self._carry_out(call, 200, attempt)
 
@@ -337,8 +385,9 @@ class Ledger(Application[UUID]):
                 if answer is not None:
                     return answer
                 raise
-            stream = [*before, *new]
-            subject, version = stream[0].originator_id, stream[-1].originator_version
+            subject = (before or new)[0].originator_id
+            stream = [*before, *(event for event in new if event.originator_id == subject)]
+            version = stream[-1].originator_version
             claims = claim(call, subject, version, status)
             if not new and not claims:
                 return Answer(subject, version, status, self._show(stream))
@@ -422,7 +471,7 @@ class Ledger(Application[UUID]):
         if begun is Report:
             return sealed_report(stream[0])
         if begun is Lead:
-            return view_of(stream, self._names_of(effective(stream)[0].members)).lead
+            return view_of(stream, self._names_of(people_in(stream))).lead
         row: dict[str, Any] = {}
         for event in stream:
             member_rows.fold(row, event)

@@ -75,7 +75,7 @@ def go_along(
 
 def _carry_out(lead: Lead, changes: Iterable[Change], digest: str) -> None:
     """All of them, in an order that history allows; BadRow says of each cell why there is none."""
-    note = f"paper row {digest}"
+    note, ruling = f"paper row {digest}", lead.ruling
     pending = [change._replace(facts={**change.facts, "note": note}) for change in changes]
     while pending:
         # Two days that move together may each be impossible before the other has moved.
@@ -83,6 +83,13 @@ def _carry_out(lead: Lead, changes: Iterable[Change], digest: str) -> None:
         if len(left) == len(pending):
             raise BadRow(faults)
         pending = left
+    if lead.ruling != ruling:
+        raise BadRow(
+            {
+                "编号": "The lead was ruled a duplicate, and its members joined another; what "
+                "undoes or changes that is entered as a command on the lead."
+            }
+        )
 
 
 def _once(lead: Lead, pending: Sequence[Change]) -> tuple[list[Change], dict[str, str]]:

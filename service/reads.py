@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from eventsourcing.persistence import Mapper
 
 from domain.actor import today_in_china
-from domain.correction import CORRECTED, effective
+from domain.correction import CORRECTED
 from domain.errors import Invalid, NotFound
 from domain.posting import OCCURRED
 from domain.stage import LANDED
@@ -25,7 +25,7 @@ from service.projections.choosing import EVERYTHING, Selection
 from service.projections.entries import Entries
 from service.projections.history import History, positions, version_known_at
 from service.projections.kept_days import KeptDays, Mark, MarkNow, mark_within
-from service.projections.leads import Leads, lead_members, leads
+from service.projections.leads import Leads, joined_members, lead_members, leads
 from service.projections.likenesses import Likenesses
 from service.projections.members import FIELDS as MEMBER_FIELDS
 from service.projections.members import Members, members, people_of
@@ -54,7 +54,7 @@ from service.projections.store import (
 )
 from service.projections.units import Units
 from service.projections.variants import Variants
-from service.projections.view import view_as_of
+from service.projections.view import people_in, view_as_of
 from service.replay import steps
 from service.settings import Settings
 
@@ -188,7 +188,7 @@ class Reads:
         """The lead's JSON at a version as of a day; None before its tip."""
         events = self.events_of(lead_id, version)
         with self.store.reading() as connection:
-            people = people_of(connection, effective(events)[0].members)
+            people = people_of(connection, people_in(events))
         view = view_as_of(events, {id: person.name for id, person in people.items()}, day)
         return orjson.dumps(view.lead) if view else None
 
@@ -488,9 +488,25 @@ def _with_results(connection: sa.Connection, rows: Any) -> list[dict[str, Any]]:
         result[0] += row.leads
         result[1] += row.leads if row.stage in LANDED else 0
         result[2] += Fraction(row.share) * row.leads if row.outcome != "duplicate" else 0
+    for member_id, share in connection.execute(_credit_of_joined(ids)):
+        results[member_id][2] += Fraction(share)
     shown = []
     for row in rows:
         member = {name: getattr(row, name) for name in MEMBER_FIELDS}
         tips, landed, credit = results[row.id]
         shown.append({**member, "tips": tips, "landed": landed, "credit": str(credit)})
     return shown
+
+
+def _credit_of_joined(ids: list[str]) -> sa.Select[Any]:
+    """(member, share) in leads that survive a duplicate which the member reported."""
+    joined = joined_members.join(leads, leads.c.number == joined_members.c.lead)
+    return (
+        sa.select(joined_members.c.member_id, joined_members.c.share)
+        .select_from(joined)
+        .where(
+            joined_members.c.member_id.in_(ids),
+            joined_members.c.until == FOREVER,
+            leads.c.outcome.is_distinct_from("duplicate"),
+        )
+    )

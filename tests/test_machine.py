@@ -92,7 +92,8 @@ def check_no_stage_is_skipped(history: list[dict[str, Any]]) -> None:
             assert stage == "closed" and left
             stage, left = left, None
         else:
-            assert stage != "closed" or name == "revised", f"{name} of a closed lead"
+            anywhere = ("revised", "members_joined", "members_left")
+            assert stage != "closed" or name in anywhere, f"{name} of a closed lead"
 
 
 class Office(RuleBasedStateMachine):
@@ -198,6 +199,7 @@ class Office(RuleBasedStateMachine):
         assert answer.position == self.position > before
         new_version = answer.version not in versions
         self.note(answer)
+        self.note_survivors()
         return answer if new_version else None
 
     def check_refusal(
@@ -227,6 +229,15 @@ class Office(RuleBasedStateMachine):
             shown = orjson.loads(orjson.dumps(answer.body))
             assert said.setdefault(answer.version, shown) == shown
             assert sorted(said) == list(range(1, answer.version + 1))
+
+    def note_survivors(self) -> None:
+        """Remember what became of leads that the members of another joined or left."""
+        for lead, said in self.said.items():
+            last = max(said)
+            for step in self.ledger.reads.history(UUID(lead), last):
+                assert step["event"] in ("members_joined", "members_left")
+                found = self.ledger.reads.lead_at(UUID(lead), step["version"])
+                said[step["version"]] = orjson.loads(found.body)
 
     def move(
         self, method: str, lead: str, day: int, facts: dict[str, Any], **how: Any

@@ -41,6 +41,7 @@ LEADS: Sequence[Column] = (
     Column("closed_on", "终止日期", DAY),
     Column("outcome", "终止结果", CODE, "", OUTCOME_WORDS),
     Column("note", "备注", TEXT, "of the tip", width=20),
+    Column("course", "历程", TEXT, "each step with its day, as an import takes it", width=40),
     Column("sector", "委员界别", TEXT, "of the first member", width=10),
     Column("district", "区划代码", CODE, "GB/T 2260"),
     Column("uscc", "统一社会信用代码", CODE, "", width=21),

@@ -9,14 +9,13 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from domain.correction import effective
 from service.exports.cut import Cut
 from service.projections.cells import BETWEEN, NAMES, cells_of, tell_members
 from service.projections.history import version_known_at
 from service.projections.leads import sheet
 from service.projections.members import people_of
 from service.projections.store import Prepared
-from service.projections.view import view_as_of
+from service.projections.view import people_in, view_as_of
 from service.reads import Reads
 
 # So many that what a page costs besides its lines is not felt, and so few that they fit in memory.
@@ -98,7 +97,7 @@ def line_then(reads: Reads, cut: Cut, lead: Changed) -> str | None:
         if version is None:
             return None
         events = reads.events_of(lead.id, version)
-        people = people_of(connection, effective(events)[0].members)
+        people = people_of(connection, people_in(events))
     names = {member_id: person.name for member_id, person in people.items()}
     view = view_as_of(events, names, f"{cut.day}")
     if view is None:

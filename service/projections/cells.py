@@ -20,7 +20,7 @@ BREAKS = {"\n": "\x1e", "\r": "\x1d"}
 NAMES = tuple(
     "number title members sector district tip_on investor uscc industry planned planned_unit "
     "negotiating_on responsible_unit manager expected_signing_on agreement_on agreement agreed "
-    "agreed_unit groundbroken_on evidence closed_on outcome reason note "
+    "agreed_unit groundbroken_on evidence closed_on outcome reason note course "
     "id version stage about_to_sign suspended review_on screened investment investment_unit cny "
     "member_names summary country contact_name contact_phone contract_number start lost_to "
     "duplicate_of signed_recognised_on groundbroken_recognised_on last_activity_on "
@@ -36,7 +36,8 @@ def tell_members(view: View, people: Mapping[str, Person]) -> None:
     The number of a member of another district is told with that.
     """
     lead, told = view.lead, view.private["sheet"]
-    reported = [people[member["id"]] for member in lead["members"]]
+    reporters = view.private.get("own") or [member["id"] for member in lead["members"]]
+    reported = [people[member_id] for member_id in reporters]
     told["members"] = ";".join([_named(person, lead["district"]) for person in reported])
     told["sector"] = reported[0].sector
 
@@ -81,6 +82,7 @@ def cells_of(number: int, lead: Mapping[str, Any], told: Mapping[str, Any]) -> s
         lead["outcome"],
         told.get("reason"),
         told["note"],
+        "; ".join(told["course"]),
         lead["id"],
         str(lead["version"]),
         lead["stage"],

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from domain.correction import CORRECTED, effective
+from domain.correction import CORRECTED, JOINED, LEFT
 from domain.money import fen_of
 from service.projections.cells import cells_of, tell_members
 from service.projections.clocks import untold
@@ -19,7 +19,7 @@ from service.projections.store import (
     rows_of,
     upserting,
 )
-from service.projections.view import View, view_of, words_of
+from service.projections.view import View, people_in, view_of, words_of
 
 leads = sa.Table(
     "leads",
@@ -83,24 +83,42 @@ lead_members = sa.Table(
     sqlite_with_rowid=False,
 )
 
+# The share of each member of a duplicate in the lead that survives it, known so from ``since`` on
+# and before ``until``. They count as having reported the duplicate, so they are kept apart.
+joined_members = sa.Table(
+    "joined_members",
+    metadata,
+    sa.Column("lead", sa.BigInteger, primary_key=True),
+    sa.Column("place", sa.Integer, primary_key=True),
+    sa.Column("since", sa.BigInteger, primary_key=True),
+    sa.Column("until", sa.BigInteger, nullable=False),
+    sa.Column("member_id", sa.String(36), nullable=False, index=True),
+    sa.Column("share", sa.String(10), nullable=False),
+    sqlite_with_rowid=False,
+)
+
 
 _BEGIN = inserting(leads)
 _KEEP = upserting(leads)
 _BEGIN_LINE = inserting(sheet)
 _KEEP_LINE = upserting(sheet)
 _REPORT = inserting(lead_members)
-_END = (
-    sa.update(lead_members)
-    .where(lead_members.c.lead == sa.bindparam("number"), lead_members.c.until == FOREVER)
+_JOIN = inserting(joined_members)
+_END = [
+    sa.update(table)
+    .where(table.c.lead == sa.bindparam("number"), table.c.until == FOREVER)
     .values(until=sa.bindparam("position"))
-)
+    for table in (lead_members, joined_members)
+]
+# What may change who has a share in a lead.
+_SHARING = frozenset({CORRECTED, JOINED, LEFT})
 
 
 class Leads:
     """Answers: where does each lead stand, and which leads are there?"""
 
     name = "leads"
-    tables: Sequence[sa.Table] = (leads, lead_members, sheet)
+    tables: Sequence[sa.Table] = (leads, lead_members, joined_members, sheet)
 
     def project(self, connection: sa.Connection, batch: Sequence[Happened]) -> None:
         """Take in the leads' events of a batch; each lead's row is written once."""
@@ -113,8 +131,10 @@ class Leads:
         }
         for happened in later:
             known[happened.lead][1] = happened.position
-            if happened.event.TOPIC == CORRECTED:
-                known[happened.lead][0] = self._told_anew(connection, happened)
+            if happened.event.TOPIC in _SHARING:
+                known[happened.lead][0] = self._told_anew(
+                    connection, happened, known[happened.lead][0]
+                )
             else:
                 known[happened.lead][0].fold(happened.event)
         new = {h.lead for h in first}
@@ -151,25 +171,38 @@ class Leads:
         _REPORT.many(connection, shares)
         return begun
 
-    def _told_anew(self, connection: sa.Connection, corrected: Happened) -> View:
-        """The lead's view after a correction, which may have named other members."""
-        position, number, event, past = corrected
+    def _told_anew(self, connection: sa.Connection, happened: Happened, before: View) -> View:
+        """The lead's view after an event that may have changed who has a share in it."""
+        position, number, event, past = happened
         events = past(event)
-        tip = effective(events)[0]
-        people = people_of(connection, tip.members)
+        people = people_of(connection, people_in(events))
         view = view_of(events, {member_id: person.name for member_id, person in people.items()})
         tell_members(view, people)
-        if tip.members != effective(events[:-1])[0].members:
-            connection.execute(_END, {"number": number, "position": position})
+        if view.lead["members"] != before.lead["members"]:
+            for end in _END:
+                connection.execute(end, {"number": number, "position": position})
             _REPORT.many(connection, _shares(number, view, position, people))
+            _JOIN.many(connection, _joined(number, view, position))
         return view
 
 
 def _shares(number: int, view: View, since: int, people: Mapping[str, Any]) -> list[Any]:
-    """The rows of the lead's members, known since that position."""
+    """The rows of the members who reported the lead, known since that position."""
+    own = view.private.get("own")
     return [
         (number, place, since, FOREVER, m["id"], people[m["id"]].sector, m["share"])
         for place, m in enumerate(view.lead["members"], 1)
+        if own is None or m["id"] in own
+    ]
+
+
+def _joined(number: int, view: View, since: int) -> list[Any]:
+    """The rows of the others."""
+    members = view.lead["members"]
+    own: list[Any] = view.private.get("own") or members
+    return [
+        (number, place, since, FOREVER, m["id"], m["share"])
+        for place, m in enumerate(members[len(own) :], len(own) + 1)
     ]
 
 

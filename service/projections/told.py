@@ -6,12 +6,24 @@ It is kept beside the lead, among what the next event needs.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from service.course import entry_of
+
 Told = dict[str, Any]
 
 
 def told_of_tip(event: Any) -> Told:
     """What cells tell of a lead that the lead itself does not show, at its beginning."""
-    return {"note": event.note}
+    return {"note": event.note, "course": [f"{entry_of(event)}"]}
+
+
+def hear(told: Told, event: Any, lead: Mapping[str, Any]) -> None:
+    """Keep what cells tell of a later event, with the lead as it was before."""
+    entry = entry_of(event)
+    if entry is not None:
+        told["course"].append(f"{entry}")
+    heard = HEARD.get(event.TOPIC)
+    if heard is not None:
+        heard(told, event, lead)
 
 
 def _signed(told: Told, event: Any, lead: Mapping[str, Any]) -> None:

@@ -7,7 +7,8 @@ cannot differ.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from domain.correction import effective
+from domain.correction import JOINED, LEFT, effective
+from domain.lead import in_order
 from domain.money import stated
 from domain.stage import (
     CLOSED,
@@ -20,20 +21,22 @@ from domain.stage import (
 )
 from service.log import moment_text
 from service.projections.clocks import CLOCKS_OF
-from service.projections.told import HEARD, told_of_tip
+from service.projections.told import hear, told_of_tip
 
 Lead = dict[str, Any]
 Names = Mapping[str, str]
 
 
 class View:
-    """``lead`` is what the API shows; ``private`` is what else the next event needs."""
+    """``lead`` is what the API shows; ``private`` is what else the next event needs; ``names``,
+    by id, has those of members that join."""
 
-    __slots__ = ("lead", "private")
+    __slots__ = ("lead", "names", "private")
 
-    def __init__(self, lead: Lead, private: dict[str, Any]) -> None:
+    def __init__(self, lead: Lead, private: dict[str, Any], names: Names | None = None) -> None:
         self.lead = lead
         self.private = private
+        self.names = names or {}
 
     @classmethod
     def begin(cls, event: Any, names: Names) -> "View":
@@ -45,7 +48,7 @@ class View:
             "entered": event.occurred_on,
             "sheet": told_of_tip(event),
         }
-        view = cls(_tipped(event, names), private)
+        view = cls(_tipped(event, names), private, names)
         if event.source:
             # The clocks of what came from paper begin with what is recorded after it.
             view.private["paper"] = recorded_at(event)
@@ -54,9 +57,7 @@ class View:
 
     def fold(self, event: Any) -> None:
         """Take in a later event."""
-        heard = HEARD.get(event.TOPIC)
-        if heard is not None:
-            heard(self.private["sheet"], event, self.lead)
+        hear(self.private["sheet"], event, self.lead)
         HANDLERS[event.TOPIC](self, event)
         self._stamp(event)
 
@@ -102,6 +103,12 @@ def _told(happened: Sequence[Any], last: Any, names: Names) -> View:
     return view
 
 
+def people_in(events: Sequence[Any]) -> list[str]:
+    """The members that a lead shows, or ever showed, whose stream this is."""
+    joined = [member for event in events if event.TOPIC == JOINED for member in event.members]
+    return list(dict.fromkeys([*effective(events)[0].members, *joined]))
+
+
 def words_of(lead: Lead) -> str:
     """What ``q`` looks through: title and investor, in lower case."""
     investor = lead["investor"]
@@ -115,14 +122,13 @@ def recorded_at(event: Any) -> str:
 
 
 def _tipped(event: Any, names: Names) -> Lead:
-    share = "1" if len(event.members) == 1 else f"1/{len(event.members)}"
     return {
         "id": str(event.originator_id),
         "version": 1,
         "title": event.title,
         "summary": event.summary,
         "investor": event.investor,
-        "members": [{"id": m, "name": names[m], "share": share} for m in event.members],
+        "members": _shared(event.members, names),
         "district": event.district,
         "industry": event.industry,
         "investment": stated(event.investment),
@@ -152,6 +158,31 @@ def _tipped(event: Any, names: Names) -> Lead:
         "last_activity_on": event.occurred_on,
         "recorded_at": "",
     }
+
+
+def _shared(members: Sequence[str], names: Names) -> list[dict[str, str]]:
+    share = "1" if len(members) == 1 else f"1/{len(members)}"
+    return [{"id": m, "name": names[m], "share": share} for m in members]
+
+
+def _members_joined(view: View, event: Any) -> None:
+    private = view.private
+    private.setdefault("own", [member["id"] for member in view.lead["members"]])
+    private.setdefault("joined", {})[event.duplicate] = [event.reported_on, event.members]
+    _share_anew(view)
+
+
+def _members_left(view: View, event: Any) -> None:
+    view.private["joined"].pop(event.duplicate, None)
+    _share_anew(view)
+
+
+def _share_anew(view: View) -> None:
+    """The lead's own members, and after them those who joined, by the days of their reports."""
+    joined = in_order(view.private["joined"])
+    members = [*view.private["own"], *(member for _, came in joined for member in came)]
+    known = {member["id"]: member["name"] for member in view.lead["members"]}
+    view.lead["members"] = _shared(list(dict.fromkeys(members)), {**known, **view.names})
 
 
 def _enter(view: View, stage: str, day: str) -> None:
@@ -260,6 +291,8 @@ HANDLERS = {
     "lead.negotiation_opened": _negotiation_opened,
     "lead.followed_up": _only_stamped,
     "lead.members_told": _only_stamped,
+    JOINED: _members_joined,
+    LEFT: _members_left,
     "lead.signing_planned": _signing_planned,
     "lead.framework_agreed": _only_stamped,
     "lead.signed": _signed,

@@ -72,6 +72,8 @@ def test_every_event_has_a_short_stable_name_of_its_own() -> None:
         "lead.followed_up",
         "lead.framework_agreed",
         "lead.groundbroken",
+        "lead.members_joined",
+        "lead.members_left",
         "lead.members_told",
         "lead.negotiation_opened",
         "lead.recognised",

@@ -144,7 +144,7 @@ def journeys(ledger: Ledger, numbers: str = "QJP-") -> None:
         ).subject
         _to_groundbreaking(ledger, member, second, call(f"{numbers}key"))
         _closed_and_back(ledger, member)
-        _judged(ledger, member)
+        _judged(ledger, member, second)
         ledger.retire_member(second, call(), {"occurred_on": "2025-12-01"})
         ledger.seal(call(), asked_for(2025, date(2025, 12, 29), None), "年度工作报告")
 
@@ -273,11 +273,15 @@ def _closed_and_back(ledger: Ledger, member: UUID) -> None:
     )
 
 
-def _judged(ledger: Ledger, member: UUID) -> None:
+def _judged(ledger: Ledger, member: UUID, second: UUID) -> None:
     facts = {"members": [str(member)], "district": DISTRICT, "occurred_on": "2025-02-01"}
     first = ledger.tip(call(), {"title": "光伏组件", **facts}).subject
-    again = ledger.tip(call(), {"title": "光伏组件厂", **facts}).subject
+    others = {**facts, "members": [str(second)]}
+    again = ledger.tip(call(), {"title": "光伏组件厂", **others}).subject
     verdict = {"occurred_on": "2025-02-03", "reason": "同一家公司"}
+    ledger.screen(again, call(), {"verdict": "duplicate", "duplicate_of": str(first), **verdict})
+    ledger.reopen(again, call(), {"reason": "是另一家", "occurred_on": "2025-02-04"})
+    verdict["occurred_on"] = "2025-02-05"
     ledger.screen(again, call(), {"verdict": "duplicate", "duplicate_of": str(first), **verdict})
     ledger.screen(first, call(), {"verdict": "decline", **verdict})
     ledger.reopen(first, call(), {"reason": "再看看", "occurred_on": "2025-03-01"})

@@ -107,12 +107,14 @@ SHOWN = ("title", "stage", "outcome", "suspended", "expected_signing_on", "dates
 
 
 def standing(ledger: Ledger) -> list[Any]:
-    """What each lead is now, and who reported it."""
-    found = [orjson.loads(ledger.reads.lead(lead).body) for lead in leads_in(ledger)]
-    return [
-        [*(lead[name] for name in SHOWN), lead["investment"], len(lead["members"])]
-        for lead in found
-    ]
+    """What each lead is now, and how many reported it: paper does not say which lead a duplicate
+    is of, so that nobody joins the other's members."""
+    found = []
+    for lead in leads_in(ledger):
+        now: Any = orjson.loads(ledger.reads.lead(lead).body)
+        reporters = events_of(ledger, lead)[0].members
+        found.append([*(now[name] for name in SHOWN), now["investment"], len(reporters)])
+    return found
 
 
 def test_a_course_is_what_happened_to_the_lead(tmp_path: Path, ledger: Ledger) -> None:

@@ -46,10 +46,13 @@ LOOKS: Mapping[Kind, Look] = {
     Kind.MOMENT: Look("yyyy-mm-dd hh:mm", 17, "center"),
     Kind.COUNT: Look("#,##0", 9, "right"),
     Kind.YUAN: Look("#,##0.00", 20, "right"),
-    Kind.DECIMAL: Look("#,##0.##########", 12, "right"),
+    Kind.DECIMAL: Look("#,##0.##########", 12, "right"),  # _WHOLE, if it is
     Kind.SHARE: Look("0.0%", 9, "right"),
     Kind.FLAG: Look("@", 8, "center"),
 }
+
+# Excel would show the decimal point of a format that has one: "12,000." for a whole number.
+_WHOLE = "#,##0"
 
 
 def write_workbook(
@@ -80,6 +83,15 @@ def write_workbook(
             _Sheets(book, styles, table, subtitle, most_rows).write()
 
 
+def _format(look: Look, number_format: str = "") -> dict[str, Any]:
+    return {
+        **_CELL,
+        "num_format": number_format or look.number_format,
+        "align": look.align,
+        "text_wrap": look.wrap,
+    }
+
+
 class _Styles:
     """The formats of a book, each made once."""
 
@@ -99,17 +111,8 @@ class _Styles:
             }
         )
         self.lines = book.add_format(_LINE)
-        self.cells = {
-            kind: book.add_format(
-                {
-                    **_CELL,
-                    "num_format": look.number_format,
-                    "align": look.align,
-                    "text_wrap": look.wrap,
-                }
-            )
-            for kind, look in LOOKS.items()
-        }
+        self.cells = {kind: book.add_format(_format(look)) for kind, look in LOOKS.items()}
+        self.whole = book.add_format(_format(LOOKS[Kind.DECIMAL], _WHOLE))
 
 
 class _Sheets:
@@ -215,11 +218,22 @@ def _writer_of(column: Column, styles: _Styles) -> Write:
     style = styles.cells[column.kind]
     put = _PUTS.get(column.kind, _put_text)
     words = column.words
+    if column.kind is Kind.DECIMAL:
+        return _decimals_in(style, styles.whole)
 
     def write(sheet: Any, row: int, at: int, value: Any) -> None:
         # A cell that says nothing is not there: of a sheet of leads that is most of them.
         if value is not None:
             put(sheet, row, at, words.get(value, value), style)
+
+    return write
+
+
+def _decimals_in(style: Any, whole: Any) -> Write:
+    def write(sheet: Any, row: int, at: int, value: Any) -> None:
+        if value is not None:
+            amount = float(value)
+            sheet.write_number(row, at, amount, whole if amount.is_integer() else style)
 
     return write
 
@@ -244,7 +258,6 @@ def _put_moment(sheet: Any, row: int, at: int, value: Any, style: Any) -> None:
 _PUTS: Mapping[Kind, Callable[[Any, int, int, Any, Any], None]] = {
     Kind.COUNT: _put_number,
     Kind.YUAN: _put_number,
-    Kind.DECIMAL: _put_number,
     Kind.SHARE: _put_number,
     Kind.DAY: _put_day,
     Kind.MOMENT: _put_moment,

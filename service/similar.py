@@ -23,12 +23,15 @@ from service.projections.likenesses import sharing
 from service.projections.store import FOREVER, LAST_DAY, Prepared
 from service.reads import Found, Reads
 
-# How many are shown, and for how many leads what was found is remembered until the log goes on.
+# How many are shown; for how many leads what was found is remembered; and how many leads may have
+# changed since, for one that nothing was like to be compared with these only.
 MOST_SHOWN = 10
-_REMEMBERED = 4096
+_REMEMBERED = 32768
+_MOST_CHANGED = 64
 # How a lead's JSON says that it is a tip, and has room for what is found.
 _TIP = b'"stage":"tip"'
-_NONE = b'"possible_duplicates":[]'
+_LIST = b'"possible_duplicates":'
+_NONE = _LIST + b"[]"
 
 Lead = Mapping[str, Any]
 _NUMBER = Prepared(
@@ -44,6 +47,15 @@ _WORDS = Prepared(
         )
     ),
     ["numbers"],
+)
+_CHANGED = Prepared(
+    lambda _insert: (
+        sa.select(leads.c.body)
+        .where(leads.c.position > sa.bindparam("since"))
+        .order_by(leads.c.position)
+        .limit(_MOST_CHANGED + 1)
+    ),
+    ["since"],
 )
 _BODY = Prepared(
     lambda _insert: sa.select(leads.c.body).where(leads.c.number == sa.bindparam("number")),
@@ -61,13 +73,23 @@ class Then(NamedTuple):
 NOW = Then()
 
 
+class _Kept(NamedTuple):
+    """What was found for a lead, in which build of the projections and at which position of the
+    log: the JSON of a list, None if there was nothing."""
+
+    build: int
+    position: int
+    said: bytes | None
+
+
 class Similar:
     """Answers: which leads may be the same as this one?"""
 
     def __init__(self, reads: Reads) -> None:
         self._reads = reads
-        # Lead → (build and position of the log that it was found in, what was found).
-        self._kept: OrderedDict[UUID, tuple[tuple[int, int], Found]] = OrderedDict()
+        self._kept: OrderedDict[UUID, _Kept] = OrderedDict()
+        # By one build and position: position → the leads that changed since, None if too many.
+        self._changes: tuple[tuple[int, int], dict[int, list[Lead] | None]] = ((0, 0), {})
 
     def to(self, lead: Lead, then: Then = NOW, number: int = 0) -> list[dict[str, Any]]:
         """The leads that ``lead`` (its title and investor) may be the same as, the likeliest first:
@@ -77,7 +99,7 @@ class Similar:
         """
         with self._reads.store.snapshot() as connection:
             found = sorted(self._likely(connection, lead, then, number), key=lambda one: one[:2])
-            shown = []
+            shown: list[dict[str, Any]] = []
             for doubt, other_number, was in found:
                 other = was or orjson.loads(_BODY.one(connection, other_number)[0])
                 # What was ruled a duplicate is looked for as what it is a duplicate of.
@@ -93,14 +115,40 @@ class Similar:
         found = self._reads.lead(lead_id, position)
         if _TIP not in found.body:
             return found
-        at = (self._reads.store.generation, position)
+        build = self._reads.store.generation
         kept = self._kept.get(lead_id)
-        if kept is None or kept[0] != at:
-            kept = self._kept[lead_id] = (at, self._with_similar(lead_id, found))
+        if kept is None or kept.position != position or kept.build != build:
+            kept = self._kept[lead_id] = self._found_anew(lead_id, found, kept, build, position)
             self._kept.move_to_end(lead_id)
             if len(self._kept) > _REMEMBERED:
                 self._kept.popitem(last=False)
-        return kept[1]
+        return _with(found, kept.said)
+
+    def _found_anew(
+        self, lead_id: UUID, found: Found, kept: _Kept | None, build: int, position: int
+    ) -> _Kept:
+        """What is to be kept now; no search for a lead that nothing was like and nothing became."""
+        lead = orjson.loads(found.body)
+        if kept and kept.said is None and kept.build == build and kept.position < position:
+            changed = self._changed(build, kept.position, position)
+            # If it changed itself it is among them, and like itself.
+            if changed is not None and not any(reasons(lead, other) for other in changed):
+                return kept._replace(position=position)
+        shown = self.to(lead, NOW, self._number(lead_id))
+        return _Kept(build, position, orjson.dumps(shown) if shown else None)
+
+    def _changed(self, build: int, since: int, position: int) -> list[Lead] | None:
+        """The leads that something happened to since; None if they are many."""
+        by, known = self._changes
+        if by != (build, position):
+            known = {}
+            self._changes = (build, position), known
+        if since not in known:
+            with self._reads.store.reading() as connection:
+                rows = _CHANGED.all(connection, since)
+            few = len(rows) <= _MOST_CHANGED
+            known[since] = [orjson.loads(row[0]) for row in rows] if few else None
+        return known[since]
 
     def lead_at(
         self,
@@ -120,11 +168,7 @@ class Similar:
 
     def _with_similar(self, lead_id: UUID, found: Found, then: Then = NOW) -> Found:
         """``found``, with what the lead may be the same as."""
-        similar = self._of(lead_id, orjson.loads(found.body), then)
-        if not similar:
-            return found
-        said = b'"possible_duplicates":' + orjson.dumps(similar)
-        return replace(found, body=found.body.replace(_NONE, said, 1))
+        return _with(found, orjson.dumps(self._of(lead_id, orjson.loads(found.body), then)))
 
     def at_entry(self, lead_id: UUID, lead: Lead) -> dict[str, Any]:
         """A tip as it was entered, with what it may be the same as of all that was known then."""
@@ -172,6 +216,13 @@ class Similar:
             return None
         was: Lead = orjson.loads(body)
         return was
+
+
+def _with(found: Found, said: bytes | None) -> Found:
+    """``found`` with the list of what the lead may be the same as."""
+    if said is None:
+        return found
+    return replace(found, body=found.body.replace(_NONE, _LIST + said, 1))
 
 
 def _by_words(words: str) -> Lead:

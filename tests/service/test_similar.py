@@ -214,14 +214,18 @@ def test_what_is_found_is_what_comparing_all_with_all_finds(
                     change(ledger, what, {"id": str(lead)}, str(ids[0]), facts)
             except Refused:
                 continue
-        position = ledger.reads.position()
-        bodies = [orjson.loads(ledger.reads.lead(id).body) for id in ids]
-        for id, body in zip(ids, bodies, strict=True):
-            shown = orjson.loads(ledger.similar.lead(id, position).body)["possible_duplicates"]
-            found = slowly(body, bodies) if body["stage"] == "tip" else []
-            assert [(one["id"], one["score"], one["reasons"]) for one in shown] == found[
-                :MOST_SHOWN
-            ]
+            # After each step: what was found before is kept where nothing changed it.
+            compare_all(ledger, ids)
+
+
+def compare_all(ledger: Ledger, ids: list[UUID]) -> None:
+    """Each lead is shown with what comparing it with every other finds."""
+    position = ledger.reads.position()
+    bodies = [orjson.loads(ledger.reads.lead(id).body) for id in ids]
+    for id, body in zip(ids, bodies, strict=True):
+        shown = orjson.loads(ledger.similar.lead(id, position).body)["possible_duplicates"]
+        found = slowly(body, bodies) if body["stage"] == "tip" else []
+        assert [(one["id"], one["score"], one["reasons"]) for one in shown] == found[:MOST_SHOWN]
 
 
 def change(ledger: Ledger, what: str, lead: Any, first: str, facts: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from functools import lru_cache
@@ -66,24 +66,34 @@ def _tables(ledger: Ledger, plan: Plan, folder: Path) -> Iterator[Written]:
     pipeline, movements = pipeline_table(reads, cut), movements_table(reads, cut)
     yield write_csv(folder / "pipeline.csv", pipeline.columns, pipeline.rows)
     yield write_csv(folder / "movements.csv", movements.columns, movements.rows)
+    leads = write_leads(ledger, plan, folder)
+    yield from leads
+    yield from pour(entry_pages(reads, cut), [ParquetSink(folder / "entries.parquet", ENTRIES)])
+    book = write_book(ledger, plan, folder, [pipeline, movements])
+    yield measured(book, leads[0].rows)
+
+
+def write_leads(ledger: Ledger, plan: Plan, folder: Path) -> list[Written]:
+    """The leads as CSV and as Parquet."""
     sinks: list[Sink] = [
         CsvSink(folder / "leads.csv", LEADS),
         ParquetSink(folder / "leads.parquet", LEADS),
     ]
-    csv, parquet = pour(lead_pages(reads, cut, personal=plan.personal), sinks)
-    yield from (csv, parquet)
-    yield from pour(entry_pages(reads, cut), [ParquetSink(folder / "entries.parquet", ENTRIES)])
-    rows = lead_rows(ledger, plan)
+    return pour(lead_pages(ledger.reads, plan.cut, personal=plan.personal), sinks)
+
+
+def write_book(ledger: Ledger, plan: Plan, folder: Path, before: Sequence[Table]) -> Path:
+    """The workbook of the leads, with the tables that come ``before`` them."""
+    cut, book = plan.cut, folder / "leads.xlsx"
     title = f"{TITLE}（截至{cut.day}）"
-    leads = Table("台账", title, LEADS, rows, printed=ON_PAPER)
-    book = folder / "leads.xlsx"
+    leads = Table("台账", title, LEADS, lead_rows(ledger, plan), printed=ON_PAPER)
     write_workbook(
         book,
-        [pipeline, movements, leads],
+        [*before, leads],
         made=datetime.combine(cut.day, time.max, CHINA),
         subtitle=f"截止日 {cut.day}，口径 {RULE}，日志位置 {cut.position}",
     )
-    yield measured(book, csv.rows)
+    return book
 
 
 def lead_rows(ledger: Ledger, plan: Plan) -> Iterator[tuple[Any, ...]]:

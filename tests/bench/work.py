@@ -7,16 +7,23 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+from pyarrow import csv, parquet
+
 import service  # noqa: F401  (first: it puts a repaired SQLite under the name sqlite3)
-from domain.actor import now
+from domain.actor import now, today_in_china
 from service.application import Ledger
 from service.cli import main as leadledger
+from service.exports.columns import LEADS
+from service.exports.cut import Cut
+from service.exports.making import Plan, write_book, write_leads
 from service.projections.feed import BATCH
 from service.proof import tree
 from service.proof.signer import Signer
@@ -167,6 +174,50 @@ def sign() -> dict[str, Any]:
     return {"events": note.checkpoint.size if note else 0}
 
 
+def export_leads(folder: str) -> dict[str, Any]:
+    """The leads as CSV and Parquet, as the nightly export writes them."""
+    with _exporting() as (ledger, plan):
+        began = time.perf_counter()
+        csv, _ = write_leads(ledger, plan, Path(folder))
+        seconds = time.perf_counter() - began
+    return {"rows": csv.rows, "seconds": seconds}
+
+
+def write_ready(folder: str, target: str) -> dict[str, Any]:
+    """What ``export_leads`` wrote, once more by pyarrow alone, from columns in memory."""
+    people = csv.read_csv(Path(folder) / "leads.csv", convert_options=_ALL_TEXT)
+    machines = parquet.read_table(Path(folder) / "leads.parquet")
+    began = time.perf_counter()
+    with ThreadPoolExecutor() as pool:
+        for done in (
+            pool.submit(csv.write_csv, people, f"{target}/leads.csv"),
+            pool.submit(parquet.write_table, machines, f"{target}/leads.parquet"),
+        ):
+            done.result()
+    return {"rows": machines.num_rows, "seconds": time.perf_counter() - began}
+
+
+def export_book(folder: str) -> dict[str, Any]:
+    """The leads as a workbook, as the nightly export writes it."""
+    with _exporting() as (ledger, plan):
+        write_book(ledger, plan, Path(folder), [])
+    return {}
+
+
+_ALL_TEXT = csv.ConvertOptions(
+    column_types={column.heading: pa.string() for column in LEADS}, strings_can_be_null=True
+)
+
+
+@contextmanager
+def _exporting() -> Iterator[tuple[Ledger, Plan]]:
+    """The ledger, and the plan of an export of today."""
+    ledger = Ledger(Settings.from_environment())
+    cut = Cut(today_in_china(), ledger.reads.position())
+    yield ledger, Plan(cut, cut_off=None, previous=None, checkpoint=None)
+    ledger.close()
+
+
 JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "import": import_,
     "insert-bare": insert_bare,
@@ -174,6 +225,9 @@ JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "rebuild": rebuild,
     "verify": verify,
     "sign": sign,
+    "export-leads": export_leads,
+    "write-ready": write_ready,
+    "export-book": export_book,
 }
 
 

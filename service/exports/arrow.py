@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from service.exports.safe import FORMULA, MASKS, QUOTED
+from service.exports.safe import FIRST_OF_FORMULA, FORMULA, MASKS, QUOTED
 from service.exports.table import Column, Kind
-from service.projections.cells import BETWEEN, BREAKS
+from service.projections.cells import BETWEEN, BREAKS, NAMES
 
 _YUAN = pa.decimal128(18, 2)
 # What each kind is for machines. An amount as stated stays the text that it is.
@@ -26,6 +26,7 @@ TYPES: Mapping[Kind, pa.DataType] = {
     Kind.YUAN: _YUAN,
     Kind.FLAG: pa.bool_(),
 }
+_FIRST_OF_FORMULA = pa.array(sorted(FIRST_OF_FORMULA))
 _FLAGS = {"1": True, "0": False}
 
 
@@ -45,15 +46,19 @@ def read_lines(page: bytes, names: Sequence[str]) -> pa.Table:
     )
 
 
-def whole(table: pa.Table, columns: Sequence[Column], *, personal: bool) -> pa.Table:
-    """``columns`` of ``table`` with every text as it was typed; masked unless ``personal``."""
-    return pa.table({c.name: _whole(table[c.name], c, personal) for c in columns})
+def whole(page: bytes, columns: Sequence[Column], *, personal: bool) -> pa.Table:
+    """``columns`` of a page of leads, every text as it was typed; masked unless ``personal``."""
+    table = read_lines(page, NAMES)
+    breaks = {told: char for char, told in BREAKS.items() if told.encode() in page}
+    return pa.table({c.name: _whole(table[c.name], c, breaks, personal) for c in columns})
 
 
-def _whole(values: pa.ChunkedArray, column: Column, personal: bool) -> pa.ChunkedArray:
+def _whole(
+    values: pa.ChunkedArray, column: Column, breaks: Mapping[str, str], personal: bool
+) -> pa.ChunkedArray:
     if column.kind is not Kind.TEXT:
         return values
-    for char, told_as in BREAKS.items():
+    for told_as, char in breaks.items():
         values = pc.replace_substring(values, told_as, char)
     if column.name in MASKS and not personal:
         for pattern, mask in MASKS[column.name]:
@@ -85,7 +90,11 @@ def for_people(table: pa.Table, columns: Sequence[Column]) -> pa.Table:
 
 def _shown(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
     if column.kind is Kind.TEXT:
-        return pc.replace_substring_regex(values, FORMULA, QUOTED)
+        # Seldom is there one, and looking costs less than replacing.
+        begin = pc.utf8_slice_codeunits(values, 0, 1)
+        if pc.any(pc.is_in(begin, value_set=_FIRST_OF_FORMULA)).as_py():
+            return pc.replace_substring_regex(values, FORMULA, QUOTED)
+        return values
     if not column.words:
         return values
     words = column.words

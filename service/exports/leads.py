@@ -11,7 +11,7 @@ from service.exports.arrow import read_lines, whole
 from service.exports.columns import ENTRIES, LEADS
 from service.exports.cut import Cut
 from service.exports.lines import PAGE, pages
-from service.projections.cells import BETWEEN, NAMES
+from service.projections.cells import BETWEEN
 from service.projections.entries import entries
 from service.projections.leads import leads
 from service.projections.store import Prepared
@@ -23,7 +23,7 @@ _FEN = pa.scalar(Decimal("0.01"), pa.decimal128(3, 2))
 def lead_pages(reads: Reads, cut: Cut, *, personal: bool = False) -> Iterator[pa.Table]:
     """Every lead that had been tipped by the cut, in the order of their tips, in ``LEADS``."""
     for page in pages(reads, cut):
-        yield whole(read_lines(page, NAMES), LEADS, personal=personal)
+        yield whole(page, LEADS, personal=personal)
 
 
 def _page_of_entries() -> sa.Select[int, int, int, bytes]:

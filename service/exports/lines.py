@@ -19,7 +19,7 @@ from service.projections.view import people_in, view_as_of
 from service.reads import Reads
 
 # So many that what a page costs besides its lines is not felt, and so few that they fit in memory.
-PAGE = 50_000
+PAGE = 10_000
 _FEED = "\n"
 # Begins the line of a lead that has changed since the cut; no line that is kept begins so.
 _CHANGED = BETWEEN

@@ -10,6 +10,8 @@ import re
 # In the syntax that Python's re and Arrow's RE2 share.
 FORMULA = r"^('*[=+\-@\t\r])"
 QUOTED = r"'\1"
+# What else need not be looked at: every such cell begins with one of these.
+FIRST_OF_FORMULA = frozenset("'=+-@\t\r")
 _FORMULA = re.compile(FORMULA)
 _WAS_FORMULA = re.compile(r"^'('*[=+\-@\t\r])")
 
@@ -21,7 +23,7 @@ MASKS = {"contact_name": NAME_MASKS, "contact_phone": PHONE_MASKS}
 
 def neutral(text: str) -> str:
     """``text`` as a cell that no spreadsheet takes for a formula."""
-    return _FORMULA.sub(QUOTED, text)
+    return _FORMULA.sub(QUOTED, text) if text[:1] in FIRST_OF_FORMULA else text
 
 
 def as_typed(text: str) -> str:

@@ -8,7 +8,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -188,12 +187,8 @@ def write_ready(folder: str, target: str) -> dict[str, Any]:
     people = csv.read_csv(Path(folder) / "leads.csv", convert_options=_ALL_TEXT)
     machines = parquet.read_table(Path(folder) / "leads.parquet")
     began = time.perf_counter()
-    with ThreadPoolExecutor() as pool:
-        for done in (
-            pool.submit(csv.write_csv, people, f"{target}/leads.csv"),
-            pool.submit(parquet.write_table, machines, f"{target}/leads.parquet"),
-        ):
-            done.result()
+    csv.write_csv(people, f"{target}/leads.csv")
+    parquet.write_table(machines, f"{target}/leads.parquet")
     return {"rows": machines.num_rows, "seconds": time.perf_counter() - began}
 
 

@@ -6,12 +6,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from service.exports.arrow import for_people, read_lines, whole
+from service.exports.arrow import for_people, whole
 from service.exports.columns import LEADS
 from service.exports.cut import Cut
 from service.exports.lines import Changed, line_then
 from service.log import LedgerRecorder
-from service.projections.cells import NAMES
 from service.projections.history import history
 from service.projections.leads import leads
 from service.projections.store import Prepared
@@ -98,7 +97,7 @@ def _rows(reads: Reads, cut: Cut, touched: Sequence[Touched], *, personal: bool)
     there = {number: line for number, line in lines.items() if line is not None}
     if not there:
         return {}
-    page = read_lines("".join(f"{line}\n" for line in there.values()).encode(), NAMES)
+    page = "".join(f"{line}\n" for line in there.values()).encode()
     shown = for_people(whole(page, LEADS, personal=personal), LEADS)
     return dict(zip(there, shown.to_pylist(), strict=True))
 

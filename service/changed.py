@@ -13,7 +13,7 @@ the office can tell which is right.
 | has a step no more | the event is voided |
 | has another title, investor, industry or amount before the contract | a revision, of the day |
 | has another planned amount after it | a correction of the tip |
-| expects the signing another day, or no longer | a new signing plan, of the day |
+| expects the signing another day, or no longer | a new signing plan, of the day (`plans.py`) |
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,9 +23,9 @@ from domain.correction import effective
 from domain.errors import Invalid, Refused
 from domain.lead import Lead
 from service.course import TIPPED, Entry, known_course
-from service.differences import Change, Differences, mark_of, today
+from service.differences import Change, Differences, today
 from service.rows import BadRow, Command
-from service.told import life_of
+from service.told import amount_from, from_paper, life_of, mark_of
 
 
 def last_row(events: Sequence[Any]) -> str:
@@ -41,14 +41,17 @@ def carry_over(lead: Lead, want: Mapping[str, Command], digest: str, where: str)
     BadRow names the cells that history forbids, or that both paper and ledger changed.
     """
     asked = Differences(lead, want, where)
-    now, before = asked.now, asked.before
-    late = "sign" in want and "sign" not in now and now["tip"].facts == before["tip"].facts
     _carry_out(lead, asked.all(), digest)
-    agreed = want["sign"].facts["investment"] if late else None
-    if agreed and lead.facts["investment"] != agreed:
+    agreed = want["sign"].facts["investment"] if "sign" in want else None
+    if agreed and lead.facts["investment"] != agreed and _amount_is_of_paper(lead):
         # The paper told of another amount before it told of the contract, and on a later day.
         facts = {"facts": {"investment": agreed}, "reason": asked.reason, "occurred_on": today()}
         _carry_out(lead, [Change("协议投资", "revise", facts)], digest)
+
+
+def _amount_is_of_paper(lead: Lead) -> bool:
+    version = amount_from(effective(lead.past)).originator_version
+    return any(event.originator_version == version for event in from_paper(lead.past))
 
 
 def go_along(

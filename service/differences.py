@@ -1,6 +1,5 @@
 """What a row asks for, laid beside what it said before and what the ledger knows."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -8,10 +7,18 @@ from domain.actor import current_actor
 from domain.correction import effective
 from domain.lead import Lead
 from domain.stage import OUTCOMES
+from service.plans import Plans
 from service.rows import BadRow, Command
-from service.told import TIP_FACTS, life_of, paper_investor
+from service.told import (
+    TIP_FACTS,
+    Told,
+    from_paper,
+    life_of,
+    mark_of,
+    paper_investor,
+    tells_amount,
+)
 
-_MARK = re.compile(r"paper row ([0-9a-f]{16})")
 _ORDER = "tip open_negotiation plan_signing agree_framework sign break_ground screen close".split()
 
 
@@ -23,21 +30,14 @@ class Change(NamedTuple):
     facts: dict[str, Any]
 
 
-def mark_of(event: Any) -> re.Match[str] | None:
-    """The digest of the changed row that an event was recorded for, if it was."""
-    return _MARK.fullmatch(event.note or "")
-
-
 class Differences:
     """What a row asks for, laid beside what it said before and what the ledger knows."""
 
     def __init__(self, lead: Lead, want: Mapping[str, Command], where: str) -> None:
-        first = lead.past[0].request
-        paper = [event for event in lead.past if event.request == first or mark_of(event)]
+        paper = from_paper(lead.past)
         self._lead, self._want = lead, want
         self.before, self.now = life_of(effective(paper)), life_of(effective(lead.past))
-        plans = [e for e in effective(lead.past) if e.TOPIC == "lead.signing_planned"]
-        self._plans = [event.originator_version for event in reversed(plans)]
+        self._paper = frozenset(event.originator_version for event in paper)
         self.reason = f"台账改动：{where}"
         self._bad: dict[str, str] = {}
 
@@ -58,19 +58,26 @@ class Differences:
     def _of(self, method: str) -> Iterable[Change]:
         """The changes of one command; what paper and ledger disagree on goes into ``_bad``."""
         before, now, want = self.before.get(method), self.now.get(method), self._want.get(method)
+        if method == "plan_signing":
+            return self._plans(want)
         if want is None:
             return self._no_more(method) if before and now else ()
         if now is None:
             return self._missed(method, want) if before else [self.new(want)]
+        return self._put_right(method, want, facts) if (facts := self._changed(want)) else ()
+
+    def _changed(self, want: Command) -> dict[str, Any]:
+        """The facts of a command that the ledger has otherwise, and the paper had."""
+        before, now = self.before.get(want.method), self.now[want.method]
         told = self._told(want)
         facts = {name: value for name, value in told.items() if value != now.facts[name]}
         if before is None:
             # Both paper and ledger learnt of it: what the paper leaves open is no difference.
             self._both(want, [name for name, value in facts.items() if value], now.facts)
-            return ()
+            return {}
         facts = {n: value for n, value in facts.items() if value != before.facts[n]}
         self._both(want, [n for n in facts if now.facts[n] != before.facts[n]], now.facts)
-        return self._put_right(method, want, facts) if facts else ()
+        return facts
 
     def _told(self, want: Command) -> dict[str, Any]:
         """The facts of a command that paper tells."""
@@ -79,22 +86,19 @@ class Differences:
         if method == "tip":
             facts["investor"] = paper_investor(facts["investor"])
         if method == "plan_signing":
-            before, opened = self.before.get(method), self.before.get("open_negotiation")
-            if before and opened and before.facts["occurred_on"] != opened.facts["occurred_on"]:
-                facts["occurred_on"] = before.facts["occurred_on"]
+            # No paper says when it was made.
+            return {"expected_on": facts["expected_on"]}
         return {name: facts[name] for name in known}
 
     def new(self, want: Command) -> Change:
         """A step that the ledger does not know."""
-        column = want.columns.get("expected_on", want.columns["occurred_on"])
-        return Change(column, want.method, dict(want.facts))
+        return Change(want.columns["occurred_on"], want.method, dict(want.facts))
 
     def _missed(self, method: str, want: Command) -> Iterable[Change]:
         """The paper still has what the ledger has no more: no matter, unless it changed."""
         before = self.before[method].facts
         facts = {**want.facts}
-        # A plan that slipped is dated of its import, which no paper says.
-        told = [name for name in before if (method, name) != ("plan_signing", "occurred_on")]
+        told = ["expected_on"] if method == "plan_signing" else before
         if method == "tip" or all(facts[name] == before[name] for name in told):
             return ()
         self._bad[want.columns["occurred_on"]] = (
@@ -117,17 +121,52 @@ class Differences:
             signed_on = self._want["sign"].facts["occurred_on"]
             if signed_on != now.facts["occurred_on"]:
                 return []  # It came to a contract: both happened.
-        moved_on = {"sign", "close"} & {*self._want, *self.now}
-        if method == "plan_signing" and not moved_on and "open_negotiation" in self._want:
-            return [Change(column, method, {"expected_on": None, "occurred_on": today()})]
+        if not self._still(before, now, column):
+            return []
+        agreed = self._agreed() if method == "sign" else []
+        return [self._correct(column, version, void=True) for version in (*agreed, now.version)]
+
+    def _agreed(self) -> list[int]:
+        """The revisions that say the agreed amount again, for the paper told it late."""
+        after = effective(self._lead.past[self.now["sign"].version :])
+        return [e.originator_version for e in after if tells_amount(e) and mark_of(e)]
+
+    def _still(self, before: Told, now: Told, column: str) -> bool:
+        """Whether the ledger has what the paper said before."""
         if before.facts != now.facts:
             self._bad[column] = (
                 f"The ledger has it with what somebody entered since ({_shown(now.facts)}); the "
                 "paper has it no more. Enter what is right as a command."
             )
-            return []
-        versions = self._plans if method == "plan_signing" else [now.version]
-        return [self._correct(column, version, void=True) for version in versions]
+        return before.facts == now.facts
+
+    def _plans(self, want: Command | None) -> list[Change]:
+        """The changes of the signing plans."""
+        plans = Plans(effective(self._lead.past), self._paper)
+        talks = [said.get("open_negotiation") for said in (self.now, self.before, self._want)]
+        opened, told, since = (step and step.facts["occurred_on"] for step in talks)
+        if opened and opened == told and since != told:
+            plans.move(opened, since) if since else plans.void()
+        if since:
+            self._expect(plans, want, since)
+        column = _COLUMN["plan_signing" if want else "open_negotiation"]
+        right = [
+            self._correct(column, version, **({"facts": facts} if facts else {"void": True}))
+            for version, facts in plans.right.items()
+        ]
+        return [*right, *([Change(column, "plan_signing", plans.new)] if plans.new else [])]
+
+    def _expect(self, plans: Plans, want: Command | None, since: str) -> None:
+        """Have ``plans`` come to the day that the paper expects, of talks of the day ``since``."""
+        before, now = self.before.get("plan_signing"), self.now.get("plan_signing")
+        if want is None:
+            if before and now and self._still(before, now, _COLUMN["plan_signing"]):
+                plans.void() if _LEFT & {*self._want, *self.now} else plans.withdraw()
+        elif before and not now:
+            self._missed("plan_signing", want)
+        elif not now or self._changed(want):
+            moving = not _LEFT & self._want.keys() & self.now.keys()
+            plans.expect(want.facts["expected_on"], since, moving=moving)
 
     def _put_right(self, method: str, want: Command, facts: dict[str, Any]) -> list[Change]:
         version = self.now[method].version
@@ -135,14 +174,17 @@ class Differences:
         column = columns.get(next(iter(facts)), columns["occurred_on"])
         if method == "tip":
             return self._tip(want, facts)
-        if method == "plan_signing" and "expected_on" in facts and "sign" not in self.now:
-            day = min(today(), facts["expected_on"])
-            plan = Change(column, method, {"expected_on": facts["expected_on"], "occurred_on": day})
-            moved = {name: facts[name] for name in facts if name != "expected_on"}
-            return [*([self._correct(column, version, facts=moved)] if moved else []), plan]
         if "outcome" in facts and _left_by(facts) != _left_by(self.now[method].facts):
             return [self._correct(column, version, void=True), self.new(want)]
-        return [self._correct(column, version, facts=facts)]
+        for name in _lacking(want, facts):
+            self._bad[columns[name]] = (
+                "The row had it before, and the step needs it. Give it again, or what is right."
+            )
+        right = [self._correct(column, version, facts=facts)]
+        if method == "sign" and "investment" in facts:
+            amount = {"investment": facts["investment"]}
+            right += [self._correct(column, again, facts=amount) for again in self._agreed()]
+        return right
 
     def _tip(self, want: Command, facts: dict[str, Any]) -> list[Change]:
         """A tip's facts changed since, or were wrong from the start."""
@@ -174,6 +216,8 @@ class Differences:
         return Change(column, "correct", told)
 
 
+# What a lead stops moving towards its signing by.
+_LEFT = frozenset(("sign", "close"))
 _COLUMN = {
     "open_negotiation": "洽谈日期",
     "plan_signing": "拟签约日期",
@@ -183,6 +227,12 @@ _COLUMN = {
     "screen": "终止日期",
     "close": "终止日期",
 }
+
+
+def _lacking(want: Command, facts: Iterable[str]) -> list[str]:
+    """Those of ``facts`` that a step needs and the row leaves open."""
+    waived = {waiver["fact"] for waiver in want.facts.get("waivers", ())}
+    return [name for name in facts if name in waived]
 
 
 def _left_by(end: Mapping[str, Any]) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 It has the shape of a row's own commands (`paper.py`), so that the two can be laid side by side.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 
@@ -29,6 +30,18 @@ _FACTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "lead.closed": ("close", ("outcome", "reason")),
 }
 ENDS = ("close", "screen")
+_MARK = re.compile(r"paper row ([0-9a-f]{16})")
+
+
+def mark_of(event: Any) -> re.Match[str] | None:
+    """The digest of the changed row that an event was recorded for, if it was."""
+    return _MARK.fullmatch(event.note or "")
+
+
+def from_paper(past: Sequence[Any]) -> list[Any]:
+    """Those of a lead's events that its rows were taken in with."""
+    first = past[0].request
+    return [event for event in past if event.request == first or mark_of(event)]
 
 
 def life_of(events: Iterable[Any]) -> Life:
@@ -84,3 +97,21 @@ def _revised(life: Life, dated: dict[str, str], event: Any) -> None:
             life["tip"].facts[name] = value
             life["tip"].revised[name] = event.originator_version
             dated[name] = event.occurred_on
+
+
+def tells_amount(event: Any) -> bool:
+    """Whether it is a revision of the amount."""
+    return event.TOPIC == "lead.revised" and "investment" in event.facts
+
+
+def amount_from(events: Iterable[Any]) -> Any:
+    """Which of ``events`` (effective ones, in order) says the amount that stands."""
+    said = [
+        event
+        for event in events
+        if event.TOPIC == "lead.tipped"
+        or tells_amount(event)
+        or (event.TOPIC == "lead.signed" and event.investment)
+    ]
+    # Of one day the last.
+    return max(reversed(said), key=lambda event: event.occurred_on)

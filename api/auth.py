@@ -39,6 +39,8 @@ def authenticate(ledger: Ledger, environ: Mapping[str, Any]) -> Holder:
     holder = ledger.tokens.holder(token.strip(), data_version)
     if holder is None:
         raise Unauthenticated("This token was never issued here.")
+    if holder.ends and (why := holder.ended(now())):
+        raise Unauthenticated(why)
     about.holder = holder
     return holder
 

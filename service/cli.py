@@ -5,7 +5,6 @@ import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
-from uuid import UUID
 
 import click
 
@@ -21,7 +20,7 @@ from service.proof.signer import Signer
 from service.report_cli import report
 from service.serving import Serving, end_with_starter
 from service.settings import Settings
-from service.tokens import ROLES
+from service.token_cli import token
 from service.worklist_cli import worklist
 
 DEMO = Path(__file__).parent / "data" / "ledger-2025.csv"
@@ -36,24 +35,8 @@ main.add_command(audit)
 main.add_command(import_)
 main.add_command(export)
 main.add_command(report)
+main.add_command(token)
 main.add_command(worklist)
-
-
-@main.group()
-def token() -> None:
-    """Bearer tokens."""
-
-
-@token.command("issue")
-@click.option("--role", type=click.Choice(ROLES), required=True)
-@click.option("--name", help="Whose it is; written into every event they cause.")
-@click.option("--member", type=click.UUID, help="With role member: whom it tips for and reads.")
-def issue(role: str, name: str | None, member: UUID | None) -> None:
-    """Issue a token and print it, once."""
-    with _ledger() as ledger:
-        if member is not None:
-            ledger.reads.member(member)
-        click.echo(ledger.tokens.issue(role, name, str(member) if member else None))
 
 
 @main.command()

@@ -1,24 +1,35 @@
-"""Bearer tokens: who holds one, and in which role. Only a hash of the secret is kept.
+"""Bearer tokens: who holds one, in which role and until when. Only a hash of the secret is kept.
 
-A token reads ``ll_<id>_<secret>``: the id finds the row, the secret (256 random bits) proves
-the holder. A hash of so much chance needs no salt and no slow function.
+A token reads ``ll_<id>_<secret><checksum>``: the id finds the row, the secret (256 random bits)
+proves the holder, the checksum (CRC-32 of what stands before it) tells a token from what merely
+looks like one, so that whoever finds it where it should not be can be sure. A hash of so much
+chance needs no salt and no slow function.
 """
 
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import NamedTuple
+from zlib import crc32
 
 import sqlalchemy as sa
 
 from domain.actor import now
-from domain.errors import Invalid
+from domain.errors import Invalid, NotFound, Refused
 from domain.values import check_text
 from service.log import moment_text
 from service.projections.store import Prepared, Store
 from service.settings import Settings
 
 ROLES = ("member", "officer", "auditor", "admin")
+# What whoever looks for leaked ones searches for.
+PATTERN = "ll_[0-9a-f]{12}_[A-Za-z0-9_-]{43}[0-9a-f]{8}"
+MOST_DAYS = 3650
+_TOKEN = re.compile(PATTERN)
+_CHECKSUM = 8
 
 metadata = sa.MetaData()
 tokens = sa.Table(
@@ -30,10 +41,13 @@ tokens = sa.Table(
     sa.Column("name", sa.String(100), nullable=False),
     sa.Column("member_id", sa.String(36)),
     sa.Column("issued_at", sa.String(32), nullable=False),
+    sa.Column("expires_at", sa.String(32)),
+    sa.Column("revoked_at", sa.String(32)),
 )
+_ENDS = (tokens.c.expires_at, tokens.c.revoked_at)
 _ONE = Prepared(
     lambda _insert: sa.select(
-        tokens.c.id, tokens.c.digest, tokens.c.role, tokens.c.name, tokens.c.member_id
+        tokens.c.id, tokens.c.digest, tokens.c.role, tokens.c.name, tokens.c.member_id, *_ENDS
     ).where(tokens.c.id == sa.bindparam("id")),
     ["id"],
 )
@@ -41,13 +55,41 @@ _ONE = Prepared(
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a token; ``member_id`` is whom a token of role member tips for and reads."""
+    """Who holds a token; ``member_id`` is whom a token of role member tips for and reads. Moments
+    are RFC 3339 in UTC, None for never."""
 
     id: str
     digest: str
     role: str
     name: str
     member_id: str | None
+    expires_at: str | None = None
+    revoked_at: str | None = None
+
+    @property
+    def ends(self) -> bool:
+        """Whether an end is known."""
+        return (self.expires_at or self.revoked_at) is not None
+
+    def ended(self, moment: datetime) -> str | None:
+        """Why the token is good no more at ``moment``; None while it is."""
+        if self.revoked_at is not None and self.revoked_at <= moment_text(moment):
+            return f"This token was revoked at {self.revoked_at}."
+        if self.expires_at is not None and self.expires_at <= moment_text(moment):
+            return f"This token expired at {self.expires_at}."
+        return None
+
+
+class Listed(NamedTuple):
+    """A token as it is listed; of its secret nothing is known."""
+
+    id: str
+    role: str
+    name: str
+    member_id: str | None
+    issued_at: str
+    expires_at: str | None
+    revoked_at: str | None
 
 
 class Tokens:
@@ -58,24 +100,44 @@ class Tokens:
         self._known: dict[str, Holder] = {}
         self._as_of: int | None = None
 
-    def issue(self, role: str, name: str | None = None, member_id: str | None = None) -> str:
-        """A new token, told once: what is kept of it cannot give it again."""
+    def issue(
+        self,
+        role: str,
+        name: str | None = None,
+        member_id: str | None = None,
+        days: int | None = None,
+    ) -> str:
+        """A new token, good for so many ``days`` (None: until revoked), told once: what is kept of
+        it cannot give it again."""
         if role not in ROLES:
             raise Invalid({"role": [f"'{role}' is none of {', '.join(ROLES)}."]})
         if (role == "member") != (member_id is not None):
             raise Invalid({"member": ["A token of role member, and only it, names its member."]})
-        token_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-        row = {
-            "id": token_id,
-            "digest": _digest(secret),
-            "role": role,
-            "name": check_text("name", name or role, 100),
-            "member_id": member_id,
-            "issued_at": moment_text(now()),
-        }
+        name = check_text("name", name or role, 100)
         with self.store.writing() as connection:
-            connection.execute(sa.insert(tokens), row)
-        return f"ll_{token_id}_{secret}"
+            return _issued(connection, role, name, member_id, days)
+
+    def listed(self) -> list[Listed]:
+        """Every token that was ever issued, in the order of issue."""
+        columns = [tokens.c[name] for name in Listed._fields]
+        with self.store.reading() as connection:
+            rows = connection.execute(sa.select(*columns).order_by(tokens.c.issued_at, tokens.c.id))
+            return [Listed(*row) for row in rows]
+
+    def rotate(
+        self, token_id: str, days: int | None = None, overlap: timedelta = timedelta(0)
+    ) -> str:
+        """Another token in the place of one, which ends now, or after ``overlap``; NotFound,
+        Refused for one that has ended."""
+        with self.store.writing() as connection:
+            old = _good(connection, token_id)
+            _end(connection, old, now() + overlap)
+            return _issued(connection, old.role, old.name, old.member_id, days)
+
+    def revoke(self, token_id: str) -> None:
+        """End a token, on every worker at its next request; NotFound, Refused if it has ended."""
+        with self.store.writing() as connection:
+            _end(connection, _good(connection, token_id), now())
 
     def any(self) -> bool:
         """Whether a token was ever issued."""
@@ -83,7 +145,7 @@ class Tokens:
             return connection.execute(sa.select(tokens.c.id).limit(1)).first() is not None
 
     def holder(self, token: str, data_version: int) -> Holder | None:
-        """Who holds ``token``; None for one that was never issued.
+        """Who holds ``token``, or held it until it ``ended``; None for one never issued.
 
         ``data_version`` is the ledger file's: while it stays, what was read before still holds.
         """
@@ -93,7 +155,7 @@ class Tokens:
             return None
         if data_version != self._as_of:
             self._known, self._as_of = {}, data_version
-        known = self._known.get(token_id) or self._look_up(token_id)
+        known = self._known.get(token_id) or (self._look_up(token_id) if is_token(token) else None)
         if known is None or not hmac.compare_digest(known.digest, _digest(secret)):
             return None
         self._known[token_id] = known
@@ -102,6 +164,51 @@ class Tokens:
     def _look_up(self, token_id: str) -> Holder | None:
         row = self.store.first(_ONE, token_id)
         return Holder(*row) if row else None
+
+
+def is_token(text: str) -> bool:
+    """Whether it is whole and of our making, issued here or not."""
+    return bool(_TOKEN.fullmatch(text)) and text[-_CHECKSUM:] == _checksum(text[:-_CHECKSUM])
+
+
+def _checksum(text: str) -> str:
+    return f"{crc32(text.encode()):08x}"
+
+
+def _issued(
+    connection: sa.Connection, role: str, name: str, member_id: str | None, days: int | None
+) -> str:
+    if days is not None and not 1 <= days <= MOST_DAYS:
+        raise Invalid({"days": [f"{days} is no number of days from 1 to {MOST_DAYS}."]})
+    moment, token_id = now(), secrets.token_hex(6)
+    begin = f"ll_{token_id}_{secrets.token_urlsafe(32)}"
+    token = f"{begin}{_checksum(begin)}"
+    row = {
+        "id": token_id,
+        "digest": _digest(token.split("_", 2)[2]),
+        "role": role,
+        "name": name,
+        "member_id": member_id,
+        "issued_at": moment_text(moment),
+        "expires_at": moment_text(moment + timedelta(days)) if days else None,
+    }
+    connection.execute(sa.insert(tokens), row)
+    return token
+
+
+def _good(connection: sa.Connection, token_id: str) -> Holder:
+    row = _ONE.one(connection, token_id)
+    if row is None:
+        raise NotFound(f"There is no token {token_id[:40]}; 'token list' shows all.")
+    holder = Holder(*row)
+    if ended := holder.ended(now()):
+        raise Refused(ended)
+    return holder
+
+
+def _end(connection: sa.Connection, token: Holder, moment: datetime) -> None:
+    ends = sa.update(tokens).where(tokens.c.id == token.id)
+    connection.execute(ends.values(revoked_at=moment_text(moment)))
 
 
 def _digest(secret: str) -> str:

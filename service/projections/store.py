@@ -109,7 +109,8 @@ class Store:
 
     def create_tables(self) -> None:
         """Make what is missing, once, under the lock; and projections' tables of another shape, as
-        another version made them, anew: bookmarks and all, so that the log fills them again."""
+        another version made them, anew: bookmarks and all, so that the log fills them again.
+        Durable tables keep their rows and get the columns that came later, null there."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if has_tables(self.path, self.tables.tables) and not self._outgrown():
             # Nothing is locked: a worker starts while another one writes.
@@ -118,13 +119,13 @@ class Store:
             if not self.path.exists():
                 os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
             with self._transaction() as connection:
-                if not self._durable and _other_shapes(connection, self.tables):
+                if self._durable:
+                    _add_columns(connection, self.tables)
+                elif _other_shapes(connection, self.tables):
                     self.tables.drop_all(connection)
                 self.tables.create_all(connection)
 
     def _outgrown(self) -> bool:
-        if self._durable:
-            return False
         with self.reading() as connection:
             return _other_shapes(connection, self.tables)
 
@@ -257,6 +258,20 @@ def _other_shapes(connection: sa.Connection, tables: sa.MetaData) -> bool:
         for table in tables.sorted_tables
         if table.name in there
     )
+
+
+def _add_columns(connection: sa.Connection, tables: sa.MetaData) -> None:
+    """Add the columns that tables of an earlier version have not."""
+    inspector = sa.inspect(connection)
+    there = set(inspector.get_table_names())
+    for table in tables.sorted_tables:
+        if table.name in there:
+            known = {column["name"] for column in inspector.get_columns(table.name)}
+            for column in table.c:
+                if column.name not in known:
+                    kind = column.type.compile(connection.dialect)
+                    adding = f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"
+                    connection.exec_driver_sql(adding)
 
 
 def _close(engine: sa.Engine, *connections: sa.Connection) -> None:

@@ -21,7 +21,7 @@ from tests.faults.serving import COMMAND, HOME, PATIENCE, Server, environment, s
 from tests.service.helpers import ledger_in, register, settings_in, whole_log
 from tests.service.sheets import FULL, row, sheet
 
-TOKEN = re.compile(r"ll_[0-9a-f]{12}_[A-Za-z0-9_-]{43}\n")
+TOKEN = re.compile(r"ll_[0-9a-f]{12}_[A-Za-z0-9_-]{43}[0-9a-f]{8}\n")
 WINDOW = "from=2025-01-01&to=2025-12-29"
 
 
@@ -76,6 +76,37 @@ def test_a_token_works_at_once_against_a_running_application(tmp_path: Path) -> 
         bearer = {"Authorization": f"Bearer {issued.stdout.strip()}"}
         assert client.get("/v1/members", headers=bearer).status_code == 200
         assert client.post("/v1/members", json={}, headers=bearer).status_code == 403
+    finally:
+        app.extensions["ledger"].close()
+
+
+def test_a_token_is_listed_rotated_and_revoked_under_a_running_application(tmp_path: Path) -> None:
+    app = create_app(settings_in(tmp_path))
+    try:
+        client = app.test_client()
+
+        def asked(token: str) -> tuple[int, str]:
+            answer = client.get("/v1/members", headers={"Authorization": f"Bearer {token}"})
+            return answer.status_code, (answer.json or {}).get("detail", "")
+
+        first = command(
+            tmp_path, "token", "issue", "--role", "auditor", "--days", "30"
+        ).stdout.strip()
+        first_id = first.split("_")[1]
+        second = command(tmp_path, "token", "rotate", first_id).stdout.strip()
+        second_id = second.split("_")[1]
+        assert asked(first)[0] == 401 and asked(first)[1].startswith("This token was revoked at ")
+        assert asked(second)[0] == 200
+        listed = command(tmp_path, "token", "list").stdout
+        assert re.search(f"{first_id}\tauditor\tauditor\tissued .*\trevoked ", listed)
+        assert re.search(f"{second_id}\tauditor\tauditor\tissued .*\tgood\n", listed)
+        told = command(tmp_path, "token", "list", "--json").stdout.splitlines()
+        assert [json.loads(line)["id"] for line in told] == [first_id, second_id]
+        assert first[20:] not in listed and second[20:] not in listed
+        assert command(tmp_path, "token", "revoke", second_id).exit_code == 0
+        assert asked(second)[0] == 401
+        assert "was revoked at" in one_line(command(tmp_path, "token", "revoke", second_id))
+        assert one_line(command(tmp_path, "token", "revoke", "x")).startswith("There is no token x")
     finally:
         app.extensions["ledger"].close()
 

@@ -1,15 +1,18 @@
 """Tokens: told once, kept as a hash, known to every process at its next request."""
 
+import re
 import string
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from domain.errors import Invalid
+from domain.actor import now
+from domain.errors import Invalid, NotFound, Refused
 from service.application import Ledger
-from service.tokens import ROLES, Holder
+from service.tokens import PATTERN, ROLES, Holder, is_token
 from tests.service.helpers import a_lead, ledger_in, processes
 
 
@@ -146,3 +149,80 @@ def test_what_is_remembered_of_a_token_ends_when_the_file_changes(tmp_path: Path
         with other.tokens.store.writing() as connection:
             connection.exec_driver_sql("DELETE FROM tokens")
         assert held(ledger, token) is None
+
+
+def id_of(token: str) -> str:
+    """The second part, which names a token."""
+    return token.split("_")[1]
+
+
+def good(ledger: Ledger, token: str, later: timedelta = timedelta(0)) -> bool:
+    """Whether a request with ``token`` would be let in, now or later."""
+    holder = held(ledger, token)
+    return holder is not None and holder.ended(now() + later) is None
+
+
+def test_a_revoked_token_is_refused_by_every_process_at_its_next_request(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger, ledger_in(tmp_path) as other:
+        token, kept = ledger.tokens.issue("officer"), ledger.tokens.issue("officer")
+        assert good(ledger, token) and good(other, token)
+        ledger.tokens.revoke(id_of(token))
+        assert not good(ledger, token) and not good(other, token)
+        assert good(ledger, kept) and good(other, kept)
+        with pytest.raises(Refused, match="was revoked at"):
+            ledger.tokens.revoke(id_of(token))
+        with pytest.raises(NotFound, match="There is no token 0123"):
+            ledger.tokens.revoke("0123")
+
+
+def test_a_token_is_good_for_its_days_and_not_a_moment_longer(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger:
+        token = ledger.tokens.issue("officer", days=30)
+        assert good(ledger, token, timedelta(days=29, hours=23))
+        assert not good(ledger, token, timedelta(days=30))
+        assert good(ledger, ledger.tokens.issue("officer"), timedelta(days=9999))
+        for days in (0, -1, 3651):
+            with pytest.raises(Invalid, match="no number of days"):
+                ledger.tokens.issue("officer", days=days)
+        assert len(ledger.tokens.listed()) == 2
+
+
+def test_a_rotated_token_gives_way_to_another_of_the_same_holder(tmp_path: Path) -> None:
+    member = str(uuid4())
+    with ledger_in(tmp_path) as ledger:
+        first = ledger.tokens.issue("member", "王委员", member, days=5)
+        second = ledger.tokens.rotate(id_of(first), days=9, overlap=timedelta(hours=2))
+        assert good(ledger, first, timedelta(hours=1))
+        assert not good(ledger, first, timedelta(hours=2))
+        assert good(ledger, second, timedelta(days=8))
+        holder = held(ledger, second)
+        assert holder and (holder.role, holder.name, holder.member_id) == (
+            "member",
+            "王委员",
+            member,
+        )
+        third = ledger.tokens.rotate(id_of(second))
+        assert not good(ledger, second) and good(ledger, third, timedelta(days=99))
+        with pytest.raises(Refused, match="was revoked at"):
+            ledger.tokens.rotate(id_of(second))
+        listed = ledger.tokens.listed()
+    assert {one.id for one in listed} == {id_of(token) for token in (first, second, third)}
+
+
+def test_a_token_tells_itself_from_what_looks_like_one(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger:
+        token = ledger.tokens.issue("officer")
+    assert is_token(token) and re.fullmatch(PATTERN, token)
+    assert [wrong for wrong in altered(token) if is_token(wrong)] == []
+
+
+def test_a_file_of_an_earlier_version_keeps_its_tokens(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger:
+        token = ledger.tokens.issue("officer")
+        with ledger.tokens.store.writing() as connection:
+            for column in ("expires_at", "revoked_at"):
+                connection.exec_driver_sql(f"ALTER TABLE tokens DROP COLUMN {column}")
+    with ledger_in(tmp_path) as ledger:
+        assert good(ledger, token)
+        ledger.tokens.revoke(id_of(token))
+        assert not good(ledger, token)

@@ -14,6 +14,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 from api.answers import ImportedOut
 from api.app import application_context, request_now
 from api.endpoint import endpoint, ledger, shown
+from api.pages import XLSX
 from api.reply import Reply
 from api.schemas import id_of
 from domain.actor import current_actor
@@ -24,7 +25,6 @@ from service.marked import Marked
 from service.workbooks import template as make_template
 
 blueprint = Blueprint("imports", __name__, url_prefix="/v1/imports", description="Imports.")
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MOST_BYTES = 32 * 1024 * 1024
 _UPLOAD = {
     "multipart/form-data": {

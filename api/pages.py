@@ -1,4 +1,4 @@
-"""Reports as people take them away: a page to print, a document to edit, or JSON.
+"""Reports as people take them away: a page to print, a document to edit, a workbook, or JSON.
 
 The page holds no script and loads nothing; its policy allows its own style and nothing else.
 """
@@ -17,11 +17,13 @@ from markupsafe import Markup
 from api.endpoint import ledger, shown
 from api.reply import Header, Reply
 from domain.actor import now
+from service.reports.book import workbook
 from service.reports.document import document
 from service.reports.printed import Printed, cell, is_number
 
 HTML = "text/html"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _FOLDER = Path(__file__).parent / "templates"
 
 # It is ours and holds no < or &: it goes into the page as it is, or its hash would not be true.
@@ -57,6 +59,13 @@ class Form(NamedTuple):
     headers: Callable[[Printed], list[Header]]
 
 
+def _attached(ending: str) -> Callable[[Printed], list[Header]]:
+    """The headers of a file to keep."""
+    return lambda report: [
+        ("Content-Disposition", f'attachment; filename="{report.name}.{ending}"'),
+    ]
+
+
 FORMS: Mapping[str, Form] = {
     HTML: Form(
         page,
@@ -66,18 +75,18 @@ FORMS: Mapping[str, Form] = {
             ("Referrer-Policy", "no-referrer"),
         ],
     ),
-    DOCX: Form(
-        lambda report: document(report, now()),
-        DOCX,
-        lambda report: [
-            ("Content-Disposition", f'attachment; filename="{report.name}.docx"'),
-        ],
-    ),
+    DOCX: Form(lambda report: document(report, now()), DOCX, _attached("docx")),
+    XLSX: Form(lambda report: workbook(report, now()), XLSX, _attached("xlsx")),
 }
 # For the description of a route.
 ALSO: Mapping[str, Any] = {
     HTML: {"schema": {"type": "string", "description": "A page to print."}},
     DOCX: {"schema": {"type": "string", "format": "binary"}},
+}
+# Of a report that is tables.
+ALSO_SHEETS: Mapping[str, Any] = {
+    **ALSO,
+    XLSX: {"schema": {"type": "string", "format": "binary"}},
 }
 
 

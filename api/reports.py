@@ -9,7 +9,7 @@ from flask_smorest import Blueprint
 
 from api.cursors import page_of, read_cursor, write_cursor
 from api.endpoint import answered, call, endpoint, ledger, shown
-from api.pages import ALSO, given
+from api.pages import ALSO, ALSO_SHEETS, given
 from api.reply import Reply
 from api.report_answers import (
     AnnualOut,
@@ -87,11 +87,12 @@ def seal(year: str, query: dict[str, Any], body: dict[str, Any]) -> Reply:
     PeriodicOut,
     query=PeriodQuery(),
     refusals=(404,),
-    also=ALSO,
+    also=ALSO_SHEETS,
 )
 def monthly(month: str, query: dict[str, Any]) -> Reply:
     """A month (2025-03) by stage, sector, responsible unit and amount, beside the month before and
-    the same one of the year before."""
+    the same one of the year before. Also as a page, a document, or a workbook, as ``Accept`` asks.
+    """
     return _periodic(MONTHLY, month, query)
 
 
@@ -103,7 +104,7 @@ def monthly(month: str, query: dict[str, Any]) -> Reply:
     PeriodicOut,
     query=PeriodQuery(),
     refusals=(404,),
-    also=ALSO,
+    also=ALSO_SHEETS,
 )
 def weekly(week: str, query: dict[str, Any]) -> Reply:
     """The same of an ISO week (2025-W12), beside the week before and that of the year before."""

@@ -29,6 +29,11 @@ _DOCX = click.option(
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Also write it into this file, as a document to edit.",
 )
+_XLSX = click.option(
+    "--xlsx",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Also write it into this file, as a workbook.",
+)
 
 
 def _formed(command: _Command) -> _Command:
@@ -80,14 +85,16 @@ def annual(
 @report.command("monthly")
 @click.argument("month")
 @_formed
+@_XLSX
 def monthly(month: str, **asked: Any) -> None:
-    """The tables of MONTH, like 2025-03; by stage, and with --json or --docx by group."""
+    """The tables of MONTH, like 2025-03; by stage, and with --json, --docx or --xlsx by group."""
     _periodic(MONTHLY, month, **asked)
 
 
 @report.command("weekly")
 @click.argument("week")
 @_formed
+@_XLSX
 def weekly(week: str, **asked: Any) -> None:
     """The tables of the ISO week WEEK, like 2025-W12; likewise."""
     _periodic(WEEKLY, week, **asked)
@@ -101,11 +108,13 @@ def _periodic(
     known_at: str | None,
     as_json: bool,
     docx: Path | None,
+    xlsx: Path | None,
 ) -> None:
     with open_ledger() as ledger:
         period = period_named(kind, name)
         told = ledger.reports.periodic(period, district, _position(ledger, known_at))
         _write(ledger, told, docx)
+        _write_sheets(ledger, told, xlsx)
     if as_json:
         click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
         return
@@ -125,5 +134,18 @@ def _write(ledger: Ledger, told: Mapping[str, Any], docx: Path | None) -> None:
     # What writes documents takes longer to load than most commands take.
     from service.reports.document import document  # noqa: PLC0415
 
-    docx.write_bytes(document(ledger.reports.printed(told), now()))
-    click.echo(f"Written to {docx}.", err=True)
+    _written(docx, document(ledger.reports.printed(told), now()))
+
+
+def _write_sheets(ledger: Ledger, told: Mapping[str, Any], xlsx: Path | None) -> None:
+    if xlsx is None:
+        return
+    # As what writes documents.
+    from service.reports.book import workbook  # noqa: PLC0415
+
+    _written(xlsx, workbook(ledger.reports.printed(told), now()))
+
+
+def _written(file: Path, data: bytes) -> None:
+    file.write_bytes(data)
+    click.echo(f"Written to {file}.", err=True)

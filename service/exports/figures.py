@@ -1,4 +1,4 @@
-"""The pipeline and its movements at a cut, as tables."""
+"""The pipeline, its movements, and the month and week so far, at a cut, as tables."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -12,6 +12,9 @@ from service.exports.cut import Cut
 from service.exports.table import Chart, Table
 from service.projections.choosing import EVERYTHING
 from service.reads import Reads
+from service.reports.periodic import periodic
+from service.reports.periods import MONTHLY, WEEKLY, period_to
+from service.reports.sheet import sheet
 
 TITLE = "委员助招商台账"
 _KINDS = ("standing", "entered", "left", "reached")
@@ -58,6 +61,12 @@ def _movement_rows(reads: Reads, cut: Cut) -> Iterator[tuple[Any, ...]]:
         for stage in found["stages"]:
             figures = [value for kind in _MOVES for value in _figure(stage[kind])]
             yield (window, start, end, stage["stage"], *figures)
+
+
+def period_tables(reads: Reads, cut: Cut) -> Iterator[Table]:
+    """The reports of the month and of the week that the cut's day is in, up to that day."""
+    for kind in (MONTHLY, WEEKLY):
+        yield sheet(periodic(reads, period_to(kind, cut.day), None, cut.position))
 
 
 def _figure(figure: Mapping[str, Any]) -> tuple[int, Decimal]:

@@ -22,7 +22,7 @@ from service.exports.changes import change_rows
 from service.exports.columns import CHANGES, ENTRIES, LEADS, ON_PAPER
 from service.exports.cut import Cut
 from service.exports.events import write_events
-from service.exports.figures import TITLE, movements_table, pipeline_table
+from service.exports.figures import TITLE, movements_table, period_tables, pipeline_table
 from service.exports.leads import entry_pages, lead_pages
 from service.exports.shelf import MANIFEST
 from service.exports.sinks import CsvSink, ParquetSink, Sink, Written, measured, pour
@@ -69,7 +69,7 @@ def _tables(ledger: Ledger, plan: Plan, folder: Path) -> Iterator[Written]:
     leads = write_leads(ledger, plan, folder)
     yield from leads
     yield from pour(entry_pages(reads, cut), [ParquetSink(folder / "entries.parquet", ENTRIES)])
-    book = write_book(ledger, plan, folder, [pipeline, movements])
+    book = write_book(ledger, plan, folder, [pipeline, movements, *period_tables(reads, cut)])
     yield measured(book, leads[0].rows)
 
 

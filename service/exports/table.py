@@ -53,7 +53,8 @@ class Chart(NamedTuple):
 class Table(NamedTuple):
     """``name`` is that of a sheet (at most 31 characters, none of []:*?/\\), ``title`` stands over
     the table, each of ``rows`` has a value for each of ``columns``; ``notes`` stand below it. On
-    paper it has the first ``printed`` columns (0: all)."""
+    paper it has the first ``printed`` columns (0: all), and on the screen the first ``frozen`` stay
+    in sight."""
 
     name: str
     title: str
@@ -62,3 +63,4 @@ class Table(NamedTuple):
     chart: Chart | None = None
     notes: Sequence[str] = ()
     printed: int = 0
+    frozen: int = 2

@@ -20,8 +20,8 @@ from service.exports.table import Chart, Column, Kind, Table
 # Excel's own limit.
 MOST_ROWS = 1_048_576
 _TITLE, _SUBTITLE, _HEADER, _FIRST = 0, 1, 2, 3
-# Up to so many columns a page of A4 is legible; more go on A3.
-_ON_A4 = 12
+# Up to so many characters across a page of A4 is legible; more go on A3.
+_ON_A4 = 190
 _A4, _A3 = 9, 8
 # How many rows a chart covers.
 _CHART_ROWS = 17
@@ -156,17 +156,18 @@ class _Sheets:
     def _head(self, sheet: Any, name: str) -> None:
         columns, styles = self._table.columns, self._styles
         for at, column in enumerate(columns):
-            sheet.set_column(at, at, column.width or LOOKS[column.kind].width)
+            sheet.set_column(at, at, _width_of(column))
         sheet.set_row(_TITLE, 26)
         sheet.write_string(_TITLE, 0, neutral(self._table.title), styles.title)
         sheet.write_string(_SUBTITLE, 0, neutral(self._subtitle), styles.subtitle)
         sheet.set_row(_HEADER, 32)
         for at, column in enumerate(columns):
             sheet.write_string(_HEADER, at, column.heading, styles.header)
-        sheet.freeze_panes(_FIRST, min(2, len(columns) - 1))
+        sheet.freeze_panes(_FIRST, min(self._table.frozen, len(columns) - 1))
         sheet.repeat_rows(_HEADER)
         sheet.set_landscape()
-        sheet.set_paper(_A4 if self._printed <= _ON_A4 else _A3)
+        across = sum(_width_of(column) for column in columns[: self._printed])
+        sheet.set_paper(_A4 if across <= _ON_A4 else _A3)
         sheet.fit_to_pages(1, 0)
         sheet.set_margins(left=0.4, right=0.4, top=0.6, bottom=0.6)
         sheet.set_footer(f"&L{name}&C第 &P 页，共 &N 页")
@@ -208,6 +209,10 @@ class _Sheets:
         chart.set_legend({"position": "bottom"})
         chart.set_size({"width": 760, "height": 320})
         sheet.insert_chart(below, 0, chart)
+
+
+def _width_of(column: Column) -> float:
+    return column.width or LOOKS[column.kind].width
 
 
 Write = Callable[[Any, int, int, Any], object]

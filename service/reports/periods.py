@@ -59,11 +59,13 @@ def _week_of_last_year(period: Period) -> Period:
 
 
 class _Kind(NamedTuple):
-    """How a kind of period is written, which numbers a year has, and what it is compared with."""
+    """How a kind of period is written, which numbers a year has, which of them (year, number) a
+    day is in, and what it is compared with."""
 
     written: re.Pattern[str]
     example: str
     numbers: Callable[[int], int]
+    of: Callable[[date], tuple[int, int]]
     made: Callable[[int, int], Period]
     previous: Callable[[Period], Period]
     year_before: Callable[[Period], Period]
@@ -74,6 +76,7 @@ KINDS: Mapping[str, _Kind] = {
         re.compile("([0-9]{4})-([0-9]{2})", re.ASCII),
         "2025-03",
         lambda _year: 12,
+        lambda day: (day.year, day.month),
         _month,
         _last_month,
         lambda period: _month(period.start.year - 1, period.start.month),
@@ -82,6 +85,7 @@ KINDS: Mapping[str, _Kind] = {
         re.compile("([0-9]{4})-W([0-9]{2})", re.ASCII),
         "2025-W12",
         _weeks_in,
+        lambda day: day.isocalendar()[:2],
         _week,
         _last_week,
         _week_of_last_year,
@@ -111,6 +115,12 @@ def period_named(kind: str, text: str) -> Period:
             }
         )
     return period._replace(end=min(period.last, today))
+
+
+def period_to(kind: str, day: date) -> Period:
+    """The ``MONTHLY`` or ``WEEKLY`` period that the day is in, up to that day."""
+    rule = KINDS[kind]
+    return rule.made(*rule.of(day))._replace(end=day)
 
 
 def compared(period: Period) -> dict[str, Period]:

@@ -10,11 +10,13 @@ from domain.report import ANNUAL, digest_of
 from domain.stage import CLOSED, LABELS, OUTCOMES
 from service.exports.table import Column, Kind, Table
 from service.reports.annual import RULES, amount_words
+from service.reports.sheet import sheet
 from service.reports.tables import TITLE, tables
 
 
 class Printed(NamedTuple):
-    """``name`` is that of its file, without an ending; ``wide`` asks for the page to lie across."""
+    """``name`` is that of its file, without an ending; ``wide`` asks for the page to lie across.
+    ``sheets`` are what a workbook has of it in place of ``tables``, where it comes as one."""
 
     name: str
     title: str
@@ -22,6 +24,7 @@ class Printed(NamedTuple):
     tables: Sequence[Table]
     notes: Sequence[str]
     wide: bool = False
+    sheets: Sequence[Table] = ()
 
 
 _CLAIMS = (
@@ -68,7 +71,8 @@ def printed_periodic(report: Mapping[str, Any]) -> Printed:
     title = f"{TITLE}：{report['label']}"
     # It stands over them all already.
     shown = [table._replace(title=table.title.removeprefix(title)) for table in tables(report)]
-    return Printed(f"report-{report['period']}{place}", title, [], shown, [_of(report)], wide=True)
+    name, sheets = f"report-{report['period']}{place}", [sheet(report)]
+    return Printed(name, title, [], shown, [_of(report)], wide=True, sheets=sheets)
 
 
 def _figures(claim: Mapping[str, Any]) -> tuple[int, Decimal | None]:

@@ -13,7 +13,7 @@ _MEANING = (
     "进入、离开为本期内进入、离开该阶段的项目，期末为期末仍在该阶段的项目；"
     "投资额为计划投资，未另注单位的以元计，未填写的和没有汇率的外币不计。"
 )
-_LABELS = {"entered": "进入", "left": "离开", "standing": "期末"}
+LABELS = {"entered": "进入", "left": "离开", "standing": "期末"}
 
 
 def tables(report: Mapping[str, Any]) -> list[Table]:
@@ -23,22 +23,29 @@ def tables(report: Mapping[str, Any]) -> list[Table]:
     """
     name, title = report["period"], f"{TITLE}：{report['label']}"
     stage = Column("stage", "阶段")
-    whole = [(line["label"], *_figures(line)) for line in report["stages"]]
+    whole = [(line["label"], *figures(line)) for line in report["stages"]]
     found = [
-        Table(f"{name} 阶段", f"{title}按阶段", [stage, *_columns()], whole, notes=_notes(report))
+        Table(f"{name} 阶段", f"{title}按阶段", [stage, *columns()], whole, notes=notes(report))
     ]
     for table in report["tables"]:
         group = Column(table["by"], table["label"], width=24)
         by = f"{title}按{table['label']}"
-        columns = [group, stage, *_columns()]
-        rows, notes = list(_rows(table)), _notes_on(table)
-        found.append(Table(f"{name} {table['label']}", by, columns, rows, notes=notes))
+        found.append(
+            Table(
+                f"{name} {table['label']}",
+                by,
+                [group, stage, *columns()],
+                list(_rows(table)),
+                notes=notes_on(table),
+            )
+        )
     return found
 
 
-def _columns() -> Iterator[Column]:
+def columns() -> Iterator[Column]:
+    """What ``figures`` gives: of each measure leads, 元, and both differences."""
     for measure in MEASURES:
-        label = _LABELS[measure]
+        label = LABELS[measure]
         yield Column(measure, f"{label}（个）", Kind.COUNT)
         yield Column(f"{measure}_yuan", f"{label}投资额", Kind.YUAN)
         yield Column(f"{measure}_on_previous", f"{label}比上期", Kind.COUNT)
@@ -48,12 +55,12 @@ def _columns() -> Iterator[Column]:
 def _rows(table: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     for line in table["lines"]:
         for stage in line["stages"]:
-            figures = _figures(stage)
-            if any(figures):
-                yield (line["label"], stage["label"], *figures)
+            told = figures(stage)
+            if any(told):
+                yield (line["label"], stage["label"], *told)
 
 
-def _figures(stage: Mapping[str, Any]) -> tuple[Any, ...]:
+def figures(stage: Mapping[str, Any]) -> tuple[Any, ...]:
     """Of each measure: leads, 元, and by how many leads it is more than before."""
     found: list[Any] = []
     for measure in MEASURES:
@@ -65,7 +72,7 @@ def _figures(stage: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _notes(report: Mapping[str, Any]) -> list[str]:
+def notes(report: Mapping[str, Any]) -> list[str]:
     """What the numbers are of."""
     others = report["compared"]
     days = [_days(of) for of in (report, others["previous"], others["year_before"])]
@@ -81,7 +88,7 @@ def _days(of: Mapping[str, Any]) -> str:
     return f"{of['from']}至{of['to']}"
 
 
-def _notes_on(table: Mapping[str, Any]) -> list[str]:
+def notes_on(table: Mapping[str, Any]) -> list[str]:
     """How the groups are counted, and whether they add up."""
     if DIMENSIONS[table["by"]].once:
         return ["各行之和等于按阶段的合计。"]

@@ -7,7 +7,8 @@ from typing import Any
 import openpyxl
 import pytest
 
-from api.imports import MOST_BYTES, XLSX
+from api.imports import MOST_BYTES
+from api.pages import XLSX
 from service.columns import HEADINGS
 from tests.api.office import NOBODY, Caller, Office, send
 from tests.service.sheets import FULL, row, text

@@ -8,8 +8,9 @@ from io import BytesIO
 
 import pytest
 from docx import Document
+from openpyxl import load_workbook
 
-from api.pages import DOCX, HTML
+from api.pages import DOCX, HTML, XLSX
 from tests.api.office import Caller, Office
 
 YEAR = "/v1/reports/annual/2025?to=2025-12-29"
@@ -110,6 +111,37 @@ def test_a_report_is_a_document_to_edit(officer: Caller, lead: str) -> None:
             BytesIO(officer.get(f"/v1/reports/{sealed['id']}", Accept=DOCX).data)
         ).paragraphs
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (MONTH, "report-2025-04"),
+        (f"{MONTH}?district=32", "report-2025-04-32"),
+        ("/v1/reports/weekly/2025-W16", "report-2025-W16"),
+    ],
+)
+def test_a_month_or_week_is_a_workbook(officer: Caller, lead: str, path: str, name: str) -> None:
+    assert lead
+    answer = officer.get(path, Accept=XLSX)
+    assert answer.content_type == XLSX
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}.xlsx"'
+    assert answer.headers["Vary"] == "Accept"
+    (sheet,) = load_workbook(BytesIO(answer.data))
+    standing = [cell.value for cell in sheet[3]].index("期末（个）")
+    told = officer.ok(path)
+    rows = list(sheet.iter_rows(min_row=4, max_row=8, values_only=True))
+    assert [(row[2], row[standing]) for row in rows] == [
+        (stage["label"], stage["standing"]["now"]["count"]) for stage in told["stages"]
+    ]
+    again = officer.get(path, Accept=XLSX, If_None_Match=answer.headers["ETag"])
+    assert (again.status_code, again.data) == (304, b"")
+    assert officer.get(path, Accept=DOCX).headers["ETag"] != answer.headers["ETag"]
+
+
+def test_the_year_s_sentence_is_no_workbook(officer: Caller, lead: str) -> None:
+    assert lead
+    assert officer.get(YEAR, Accept=XLSX).status_code == 406
 
 
 def test_each_form_has_an_etag_of_its_own_that_is_honoured(officer: Caller, lead: str) -> None:

@@ -6,6 +6,7 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 from docx import Document
+from openpyxl import load_workbook
 
 from service.cli import main
 from tests.service.test_annual import PUBLISHED
@@ -73,6 +74,23 @@ def test_a_month_and_a_week_are_told_by_stage(tmp_path: Path) -> None:
     assert week.exit_code == 0 and len(Document(f"{file}").tables) == 4
     refused = report("2025-13", kind="monthly")
     assert (refused.exit_code, "name it like 2025-03" in refused.stderr) == (1, True)
+
+
+@pytest.mark.usefixtures("demo")
+@pytest.mark.parametrize(("kind", "period"), [("monthly", "2025-04"), ("weekly", "2025-W12")])
+def test_a_month_and_a_week_are_written_as_a_workbook(
+    tmp_path: Path, kind: str, period: str
+) -> None:
+    file = tmp_path / "report.xlsx"
+    done = report(period, "--json", "--xlsx", f"{file}", kind=kind)
+    assert done.exit_code == 0 and f"Written to {file}." in done.stderr
+    told = orjson.loads(done.stdout)
+    (sheet,) = load_workbook(file)
+    assert told["label"] in f"{sheet['A1'].value}"
+    assert [sheet[f"D{row}"].value for row in range(4, 9)] == [
+        stage["entered"]["now"]["count"] for stage in told["stages"]
+    ]
+    assert report("2025", "--xlsx", f"{file}").exit_code == 2
 
 
 @pytest.mark.usefixtures("demo")

@@ -5,7 +5,7 @@ knowledge of it: as of D as known at K holds, of the rows known by K, that of th
 and of these the last one known.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -80,7 +80,16 @@ def timeline(events: Iterable[Any]) -> Timeline:
     }
 
 
-def units_at(connection: sa.Connection, day: str, known_at: int) -> dict[int, str | None]:
-    """Lead → who was responsible for it at the end of the day, as known at the position."""
-    held = _IN_ORDER.where(units.c.day <= day, units.c.position <= known_at)
-    return {row.lead: row.unit for row in connection.execute(held)}
+def units_at(
+    connection: sa.Connection, days: Collection[str], known_at: int
+) -> dict[str, dict[int, str | None]]:
+    """Day → lead → who was responsible for it at the end of the day, as known at the position."""
+    held = sa.select(units.c.lead, units.c.day, units.c.unit)
+    held = held.where(units.c.day <= max(days), units.c.position <= known_at)
+    in_order = held.order_by(units.c.lead, units.c.day, units.c.position)
+    found: dict[str, dict[int, str | None]] = {day: {} for day in days}
+    for lead, since, unit in connection.execute(in_order).all():
+        for day, of in found.items():
+            if since <= day:
+                of[lead] = unit
+    return found

@@ -1,5 +1,6 @@
 """What a period's leads are grouped by: one table, and the bands of amounts."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -7,12 +8,12 @@ _YI = 100_000_000 * 100
 
 
 class Traits(NamedTuple):
-    """Of a lead at a period's end: its amount in fen, who is responsible for it, and the sectors
-    of those who reported it."""
+    """Of a lead at a period's end: the band of its amount, who is responsible for it, and the
+    sectors of those who reported it. Many leads have the same."""
 
-    fen: int
+    band: str
     unit: str | None
-    sectors: Iterable[str | None]
+    sectors: frozenset[str | None]
 
 
 class Band(NamedTuple):
@@ -32,10 +33,12 @@ BANDS = (
     Band("from_50", "50亿元以上", 50 * _YI),
 )
 
+_LEAST = [band.least for band in BANDS]
+
 
 def band_of(fen: int) -> str:
     """The band of an amount; without one in 元 (0) it is not known."""
-    return next(band.name for band in reversed(BANDS) if fen >= band.least)
+    return BANDS[bisect_right(_LEAST, fen) - 1].name
 
 
 def _by_name(found: Iterable[str]) -> list[tuple[str, str]]:
@@ -72,7 +75,7 @@ DIMENSIONS: Mapping[str, Dimension] = {
             "band",
             "计划投资",
             True,
-            lambda lead: (band_of(lead.fen),),
+            lambda lead: (lead.band,),
             lambda _found: [(band.name, band.label) for band in BANDS],
         ),
     )

@@ -1,8 +1,8 @@
 """Monthly and weekly tables: what entered and left each stage, and what stands there, in all and
 by group, beside the period before and the same one of the year before."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,39 +17,52 @@ from service.projections.pipeline import RULE
 from service.projections.stock import moves, sectors_at, standing
 from service.projections.units import units_at
 from service.reads import Reads
-from service.reports.grouping import DIMENSIONS, Dimension, Traits
+from service.reports.grouping import DIMENSIONS, Dimension, Traits, band_of
 from service.reports.periods import Period, compared
 
 MEASURES = ("entered", "left", "standing")
 # The group that is no part of a table: all leads.
 ALL = ("", "")
+_NOBODY: frozenset[str | None] = frozenset()
 Group = tuple[str, str]
 # (dimension, key), stage, measure → [leads, fen]
 Figures = defaultdict[tuple[Group, str, str], list[int]]
 
 
 class Told:
-    """What the book says of one period, as known at a position."""
+    """What the book says of some periods, as known at a position."""
 
-    def __init__(self, district: str | None, position: int, connection: sa.Connection) -> None:
+    def __init__(
+        self,
+        connection: sa.Connection,
+        district: str | None,
+        position: int,
+        periods: Iterable[Period],
+    ) -> None:
         self._connection = connection
         self._chosen = Selection(district=district)
         self._position = position
         self._sectors = sectors_at(connection, position)
+        self._units = units_at(connection, {f"{period.end}" for period in periods}, position)
 
     def of(self, period: Period) -> "Counted":
         """The figures of a period."""
         window = Window(f"{period.start}", f"{period.end}", self._position)
-        units = units_at(self._connection, window.end, self._position)
-        counted = Counted()
-        groups: dict[int, list[Group]] = {}
+        units, sectors = self._units[window.end], self._sectors
+        traits: dict[int, Traits] = {}
+        alike: defaultdict[tuple[Traits, str], list[int]] = defaultdict(lambda: [0, 0])
         for lead, stage, fen in standing(self._connection, self._chosen, window):
-            traits = Traits(fen, units.get(lead), self._sectors.get(lead, ()))
-            groups[lead] = counted.groups_of(traits)
-            counted.add(groups[lead], stage, "standing", 1, fen)
+            these = Traits(band_of(fen), units.get(lead), sectors.get(lead, _NOBODY))
+            traits[lead] = these
+            total = alike[these, stage]
+            total[0] += 1
+            total[1] += fen
+        counted = Counted()
+        for (these, stage), (leads, fen) in alike.items():
+            counted.standing(these, stage, leads, fen)
         for lead, source, target, leads, fen in moves(self._connection, window):
-            if lead in groups:
-                counted.moved(groups[lead], source, target, leads, fen)
+            if lead in traits:
+                counted.moved(traits[lead], source, target, leads, fen)
         return counted
 
 
@@ -62,14 +75,12 @@ class Counted:
         self.tips = 0
         self.repeated: dict[str, int] = defaultdict(int)
 
-    def groups_of(self, traits: Traits) -> list[Group]:
-        """Where a lead is counted."""
-        groups = [ALL]
-        for name, dimension in DIMENSIONS.items():
-            keys = [(name, key) for key in dimension.keys(traits)]
-            self.repeated[name] += len(keys) > 1
-            groups += keys
-        return groups
+    def standing(self, traits: Traits, stage: str, leads: int, fen: int) -> None:
+        """Count so many leads and fen that stand there."""
+        groups = groups_of(traits)
+        for name, times in Counter(name for name, _ in groups).items():
+            self.repeated[name] += leads if times > 1 else 0
+        self.add(groups, stage, "standing", leads, fen)
 
     def add(self, groups: list[Group], stage: str, measure: str, leads: int, fen: int) -> None:
         """Count so many leads and fen in each group."""
@@ -78,8 +89,9 @@ class Counted:
             total[0] += leads
             total[1] += fen
 
-    def moved(self, groups: list[Group], source: str, target: str, leads: int, fen: int) -> None:
+    def moved(self, traits: Traits, source: str, target: str, leads: int, fen: int) -> None:
         """Count a move from account to account."""
+        groups = groups_of(traits)
         if source == OUTSIDE:
             self.tips += leads
         else:
@@ -91,6 +103,12 @@ class Counted:
         return {key for (name, key), _, _ in self.figures if name == dimension}
 
 
+def groups_of(traits: Traits) -> list[Group]:
+    """Where leads of these traits are counted."""
+    found = [(name, key) for name, of in DIMENSIONS.items() for key in of.keys(traits)]
+    return [ALL, *found]
+
+
 def periodic(
     reads: Reads, period: Period, district: str | None, known_at: int | None = None
 ) -> dict[str, Any]:
@@ -99,8 +117,8 @@ def periodic(
     with reads.store.snapshot() as connection:
         position = mark_within(connection).position
         known = position if known_at is None else min(known_at, position)
-        told = Told(district, known, connection)
         periods = compared(period)
+        told = Told(connection, district, known, periods.values())
         counted = {name: told.of(one) for name, one in periods.items()}
     return {
         "kind": period.kind,

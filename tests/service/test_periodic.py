@@ -97,7 +97,7 @@ def test_the_unit_on_a_day_as_known_then_is_what_the_lead_says(tmp_path: Path, s
             day = office.day(DAYS)
             position = chance.randrange(5, last + 1)
             with ledger.reads.store.snapshot() as connection:
-                found = units_at(connection, day, position)
+                found = units_at(connection, [day], position)[day]
             numbers = {f"{lead}": number for lead, number in numbers_of(ledger).items()}
             for lead in office.leads:
                 told = unit_of(ledger, lead, day, position)

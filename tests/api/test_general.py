@@ -1,5 +1,6 @@
 """What holds for every path: versions, idempotency, positions, cursors, problem documents."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -422,6 +423,31 @@ def test_a_body_over_one_mebibyte_is_too_large(office: Office, size: int) -> Non
     answer = office.officer.call("POST", "/v1/leads", data, sent)
     problem_of(answer, 413, "too-large")
     assert office.position == before
+
+
+def in_chunks(office: Office, data: bytes) -> Any:
+    """The answer to a tip whose length nobody names, as gunicorn hands it on."""
+    return office.officer.app.test_client().post(
+        "/v1/leads",
+        input_stream=BytesIO(data),
+        headers={
+            "Authorization": f"Bearer {office.officer.token}",
+            "Transfer-Encoding": "chunked",
+        },
+        content_type="application/json",
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+
+
+@pytest.mark.parametrize("more", [b" ", b"garbage" * 200_000])
+def test_a_body_in_chunks_is_too_large_and_never_cut(
+    office: Office, member_id: str, more: bytes
+) -> None:
+    before = office.position
+    whole = orjson.dumps(a_tip(member_id)).ljust(2**20)
+    problem_of(in_chunks(office, whole + more), 413, "too-large")
+    assert office.position == before
+    assert in_chunks(office, whole).status_code == 201
 
 
 def test_a_body_that_ends_before_its_length_is_not_taken_for_whole(

@@ -116,7 +116,7 @@ class _Batch:
         try:
             if row.fault:
                 raise BadRow({"row": row.fault})
-            self._add(row, cells, read_row(cells))
+            self._add(row, cells, _readable(row, cells))
         except BadRow as why:
             self.bad += [row.bad(column, reason) for column, reason in why.cells.items()]
 
@@ -191,6 +191,17 @@ class _Batch:
             self.done.events += 1
 
 
+def _readable(row: Row, cells: Mapping[str, str]) -> Paper:
+    """What the row says; BadRow names every cell that cannot be read."""
+    try:
+        paper = read_row(cells)
+    except BadRow as why:
+        raise BadRow({**why.cells, **row.faults}) from None
+    if row.faults:
+        raise BadRow(row.faults)
+    return paper
+
+
 def _carry_out(
     paper: Paper, lead_id: UUID, members: list[Member], source: Mapping[str, str]
 ) -> Lead:
@@ -238,7 +249,9 @@ def _where(sheet: str | None, line: int) -> str:
 
 
 def _in_order(bad: BadCell) -> tuple[Any, ...]:
-    return (bad.sheet or "", bad.line, bad.column, bad.reason)
+    """By row, and from left to right: Z stands before AA."""
+    letters = bad.letters or ""
+    return (bad.sheet or "", bad.line, len(letters), letters, bad.column, bad.reason)
 
 
 def _digest(cells: Mapping[str, str]) -> str:

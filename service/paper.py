@@ -57,6 +57,7 @@ _TIP_COLUMNS = {
     "investment": "计划投资",
     "note": "备注",
 }
+_NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _SEPARATORS = re.compile("[;；,，、]")
 EVIDENCE_WORDS = {
     "许可": "permit",
@@ -259,6 +260,12 @@ def _money(cells: Mapping[str, str], amount: str, unit: str) -> dict[str, str] |
 def _money_faults(cells: Mapping[str, str], amount: str, unit: str) -> dict[str, str]:
     if not cells[amount]:
         return {unit: f"It is given without {amount}."} if cells[unit] else {}
+    if not _NUMBER.fullmatch(cells[amount]):
+        _, within = written.amount(cells[amount], "")
+        if within and cells[unit]:
+            return {amount: f"'{cells[amount][:40]}' says {within}, and {unit} {cells[unit]}."}
+        like = "30, 3,000,000,000 or 30亿元"
+        return {amount: f"'{cells[amount][:40]}' is no amount of 0 or more, like {like}."}
     if not cells[unit]:
         return {unit: f"It is empty; one of {'、'.join(UNITS)} belongs to {amount}."}
     try:

@@ -1,18 +1,23 @@
 """Files of a paper ledger as rows: CSV in UTF-8 or GB18030, and Excel workbooks."""
 
 import csv
+import re
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from openpyxl import load_workbook
+from openpyxl.cell.read_only import EMPTY_CELL
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
 from service import written
-from service.columns import CALLED, HEADINGS, REQUIRED
+from service.columns import CALLED, COLUMNS, DAY, HEADINGS, REQUIRED
 
 # How far down the headings may stand, below titles.
 _MOST_TITLES = 30
@@ -20,6 +25,18 @@ _MOST_TITLES = 30
 _FEWEST = 3
 # What a workbook may unpack to, in bytes; a ledger of 100,000 rows has a tenth of it.
 MOST_UNPACKED = 1 << 30
+_DAYS = frozenset(column.heading for column in COLUMNS if column.kind == DAY)
+# Whatever openpyxl and what it stands on say of a file that is not whole: parsers' errors are
+# all of them SyntaxErrors.
+_DAMAGE = (
+    *(InvalidFileException, zipfile.BadZipFile, zlib.error, EOFError),
+    *(SyntaxError, KeyError, ValueError, IndexError, AttributeError),
+)
+# What stands for a control character, and for a _ before what would be taken for one. (Of others
+# openpyxl leaves nothing.)
+_ESCAPED = re.compile("_x(005F|00[01][0-9A-F])_", re.IGNORECASE)
+# What workbooks that were begun on an old Mac count days from, at its beginning.
+_MAC = 1904
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = b"PK\x03\x04"
 
@@ -61,8 +78,9 @@ class Row(NamedTuple):
     line: int
     cells: dict[str, str]
     letters: dict[str, str]
-    # Why the row cannot be read at all.
+    # Why the row cannot be read at all; and which of its cells cannot, by heading.
     fault: str | None = None
+    faults: Mapping[str, str] = {}
 
     def bad(self, column: str, reason: str) -> BadCell:
         """One of its cells that cannot be taken."""
@@ -76,8 +94,21 @@ class Head(NamedTuple):
     width: int
 
 
+class Unsaved:
+    """The value of a formula that was not saved with it."""
+
+    def __init__(self, formula: str) -> None:
+        self.formula = formula
+
+    def __str__(self) -> str:
+        return self.formula
+
+
 class Source(Protocol):
-    """A file that is read row by row, as often as it is asked."""
+    """A file that is read row by row, as often as it is asked; ``days_from`` is what its plain
+    numbers count days from."""
+
+    days_from: date
 
     def tables(self) -> Iterator[tuple[str | None, Iterator[tuple[int, Sequence[Any]]]]]:
         """Each sheet's name (None in CSV) and its (line, values) rows, the empty ones too."""
@@ -106,6 +137,7 @@ def rows_of(source: Source, extra: set[str]) -> Iterator[Row]:
     found = False
     for sheet, rows in source.tables():
         head: Head | None = None
+        late = (source.days_from - written.EPOCH).days
         for line, values in rows:
             texts = [written.plain(value) for value in values]
             if head is None:
@@ -114,7 +146,7 @@ def rows_of(source: Source, extra: set[str]) -> Iterator[Row]:
                 if head is None and line > _MOST_TITLES:
                     break
             elif any(texts):
-                yield _row(sheet, line, head, texts)
+                yield _row(sheet, line, head, _in_days(head, values, texts, late), values)
     if not found:
         missing = ", ".join(REQUIRED)
         raise BadSheet(_about(f"No row has the headings of a ledger, among them {missing}."))
@@ -136,14 +168,29 @@ def _head(sheet: str | None, line: int, texts: list[str], extra: set[str]) -> He
     return Head(headings, max(at for at, text in enumerate(texts, 1) if text))
 
 
-def _row(sheet: str | None, line: int, head: Head, texts: list[str]) -> Row:
+def _in_days(head: Head, values: Sequence[Any], texts: list[str], late: int) -> list[str]:
+    """The texts, with plain numbers of days as if counted from `written.EPOCH`."""
+    if late:
+        for at, name in head.headings.items():
+            if name in _DAYS and at < len(texts) and isinstance(values[at], int | float):
+                texts[at] = f"{int(values[at]) + late}"
+    return texts
+
+
+def _row(sheet: str | None, line: int, head: Head, texts: list[str], values: Sequence[Any]) -> Row:
     cells = dict.fromkeys(HEADINGS, "")
-    cells |= {name: texts[at] for at, name in head.headings.items() if at < len(texts)}
+    there = {at: name for at, name in head.headings.items() if at < len(texts)}
+    cells |= {name: texts[at] for at, name in there.items()}
+    faults = {
+        name: f"The formula {values[at]} has no value: open and save it in Excel."
+        for at, name in there.items()
+        if isinstance(values[at], Unsaved)
+    }
     letters = {name: get_column_letter(at + 1) for at, name in head.headings.items()}
     fault = None
     if sheet is None and any(texts[head.width :]):
         fault = f"The row has {len(texts)} cells under {head.width} headings."
-    return Row(sheet, line, cells, letters, fault)
+    return Row(sheet, line, cells, letters, fault, faults)
 
 
 def _about(reason: str) -> BadCell:
@@ -152,6 +199,8 @@ def _about(reason: str) -> BadCell:
 
 class Csv:
     """Comma-separated values in UTF-8, with or without BOM, or GB18030."""
+
+    days_from = written.EPOCH
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -192,21 +241,22 @@ class Workbook:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        try:
-            with zipfile.ZipFile(path) as archive:
-                parts = archive.infolist()
-                names = {part.filename for part in parts}
-                if sum(part.file_size for part in parts) > MOST_UNPACKED:
-                    raise BadSheet(_about(f"It unpacks to more than {MOST_UNPACKED >> 20} MiB."))
-                self._has_formulas = any(
-                    _mentions(archive, name, b"<f")
-                    for name in names
-                    if name.startswith("xl/worksheets/sheet")
-                )
-        except zipfile.BadZipFile:
-            raise BadSheet(_about("It is a damaged workbook: save it anew.")) from None
+        self.days_from = written.EPOCH
+        with _damaged(), zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+            names = {part.filename for part in parts}
+            if sum(part.file_size for part in parts) > MOST_UNPACKED:
+                raise BadSheet(_about(f"It unpacks to more than {MOST_UNPACKED >> 20} MiB."))
+            self._has_formulas = any(
+                _mentions(archive, name, b"<f")
+                for name in names
+                if name.startswith("xl/worksheets/sheet")
+            )
         if "xl/workbook.xml" not in names:
             raise BadSheet(_about("It is an archive, but no Excel workbook (.xlsx)."))
+        with ExitStack() as opened:
+            if self._opened(opened, data_only=True).epoch.year == _MAC:
+                self.days_from = date(_MAC, 1, 1)
 
     def tables(self) -> Iterator[tuple[str | None, Iterator[tuple[int, Sequence[Any]]]]]:
         """Each visible sheet."""
@@ -221,10 +271,17 @@ class Workbook:
     def _opened(self, until: ExitStack, *, data_only: bool) -> Any:
         # By its content: what a file is called says nothing.
         file = until.enter_context(self._path.open("rb"))
-        try:
+        with _damaged():
             return load_workbook(file, read_only=True, data_only=data_only, keep_links=False)
-        except (InvalidFileException, KeyError, ValueError, zipfile.BadZipFile) as why:
-            raise BadSheet(_about(f"It is a damaged workbook: {why}.")) from None
+
+
+@contextmanager
+def _damaged() -> Iterator[None]:
+    """Whatever cannot be read within is a damaged workbook: BadSheet."""
+    try:
+        yield
+    except _DAMAGE as why:
+        raise BadSheet(_about(f"It is a damaged workbook, save it anew ({why}).")) from None
 
 
 def _mentions(archive: zipfile.ZipFile, name: str, words: bytes) -> bool:
@@ -238,18 +295,35 @@ def _mentions(archive: zipfile.ZipFile, name: str, words: bytes) -> bool:
 
 
 def _valued(sheet: Any, told: Any) -> Iterator[tuple[int, Sequence[Any]]]:
-    """The rows; BadSheet where a formula's value was not saved with it."""
+    """The rows; BadSheet where the file is not whole."""
     # What a workbook says of its size may be wrong.
     sheet.reset_dimensions()
-    if told is None:
-        yield from enumerate(sheet.iter_rows(values_only=True), 1)
-        return
-    told.reset_dimensions()
-    pairs = zip(sheet.iter_rows(values_only=True), told.rows, strict=True)
-    for line, (found, formulas) in enumerate(pairs, 1):
-        for at, (value, formula) in enumerate(zip(found, formulas, strict=False)):
-            if value is None and formula.data_type == "f":
-                reason = f"The formula {formula.value} has no value: open and save it in Excel."
-                where = BadCell(sheet.title, line, get_column_letter(at + 1), "formula", reason)
-                raise BadSheet(where)
-        yield line, found
+    rows = enumerate(sheet.iter_rows(values_only=True), 1)
+    if told is not None:
+        told.reset_dimensions()
+        rows = enumerate(map(_saved, sheet.rows, told.rows), 1)
+    while True:
+        with _damaged():
+            found = next(rows, None)
+        if found is None:
+            return
+        line, values = found
+        yield line, [_unescaped(value) for value in values]
+
+
+def _unescaped(value: Any) -> Any:
+    """A text with the characters that XML has not, which a workbook has as _x000D_ and the like."""
+    if type(value) is not str or "_x" not in value:
+        return value
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value)
+
+
+def _saved(found: Sequence[Any], formulas: Sequence[Any]) -> list[Any]:
+    """A row's values; `Unsaved` for formulas without. (One whose value is the empty text has a
+    type of its own.)"""
+    return [
+        Unsaved(f"{formula.value}")
+        if cell.value is None and formula.data_type == "f" and cell.data_type != "str"
+        else cell.value
+        for cell, formula in zip_longest(found, formulas, fillvalue=EMPTY_CELL)
+    ]

@@ -9,5 +9,6 @@ def uscc_fault(code: str) -> str | None:
     try:
         exact = uscc.validate(code) == code
     except ValidationError as why:
-        return f"'{code[:40]}' is no unified social credit code: {why}."
+        said = str(why).rstrip(".")
+        return f"'{code[:40]}' is no unified social credit code: {said}."
     return None if exact else f"'{code[:40]}' is to be written in capitals, without separators."

@@ -11,10 +11,12 @@ from decimal import Decimal
 from typing import Any
 
 # What spreadsheets count days from; their 60 is a 29 February 1900 that never was.
-_EPOCH = date(1899, 12, 30)
+EPOCH = date(1899, 12, 30)
 _SERIALS = range(61, 2_958_466)
 _DAY = re.compile(
-    r"(\d{4})(?:[-/.](\d{1,2})[-/.](\d{1,2})|年(\d{1,2})月(\d{1,2})[日号])(?:[T ]0{1,2}:00(:00)?)?",
+    r"(\d{4})(?:[-/.](\d{1,2})[-/.](\d{1,2})|年(\d{1,2})月(\d{1,2})[日号])"
+    # What time it was is none of the ledger's.
+    r"(?:[T ]\d{1,2}:\d\d(:\d\d)?)?",
     re.ASCII,
 )
 _ISO = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -26,9 +28,11 @@ _UNITS = {
     "亿": ("亿元", 1),
     "亿元": ("亿元", 1),
     "亿人民币": ("亿元", 1),
+    "亿元人民币": ("亿元", 1),
     "万": ("万元", 1),
     "万元": ("万元", 1),
     "万人民币": ("万元", 1),
+    "万元人民币": ("万元", 1),
     "元": ("元", 1),
     "元人民币": ("元", 1),
     "亿美元": ("亿美元", 1),
@@ -86,14 +90,15 @@ def day(text: str) -> str:
         return f"{year}-{int(month):02d}-{int(of_month):02d}"
     number = said.removesuffix(".0")
     if number.isascii() and number.isdigit() and int(number) in _SERIALS and len(number) == 5:
-        return f"{_EPOCH + timedelta(int(number))}"
+        return f"{EPOCH + timedelta(int(number))}"
     if number.isascii() and number.isdigit() and len(number) == 8:
         return f"{number[:4]}-{number[4:6]}-{number[6:]}"
     return text
 
 
 def amount(text: str, unit: str) -> tuple[str, str]:
-    """An amount and its unit, from "30亿", "3,000,000", "1200万美元", and the unit's own cell."""
+    """An amount and its unit, from "30亿", "3,000,000" (元 if no cell says otherwise),
+    "1200万美元", and the unit's own cell; what is no amount, or of another unit, as it was."""
     said = _unit(folded(unit))
     found = _AMOUNT.fullmatch(folded(text).removeprefix("¥").removeprefix("人民币"))
     if not found:
@@ -107,7 +112,7 @@ def amount(text: str, unit: str) -> tuple[str, str]:
         # As it was stated.
         return found["number"], said
     number = Decimal(found["number"].replace(",", "")) / divisor
-    return _shortest(number), within or said
+    return _shortest(number), within or said or "元"
 
 
 def _unit(text: str) -> str:

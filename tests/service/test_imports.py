@@ -253,7 +253,7 @@ def test_a_dozen_different_faults_are_all_named_at_once(tmp_path: Path, ledger: 
         row(18),
     ]
     units = "元、万元、亿元、万美元、亿美元"
-    checksum = "is no unified social credit code: The number's checksum or check digit is invalid.."
+    checksum = "is no unified social credit code: The number's checksum or check digit is invalid."
     stands = "this lead is tip (信息) since 2025-03-18."
     shape = "a letter A to T and up to four digits, like C397."
     today = somebody().today
@@ -263,7 +263,7 @@ def test_a_dozen_different_faults_are_all_named_at_once(tmp_path: Path, ledger: 
         "line 5, 提供日期: '2025-02-30' is no day of the calendar, like 2025-03-18.",
         f"line 6, 统一社会信用代码: '91320812MA1MABCD1X' {checksum}",
         f"line 7, 单位: '两' is none of {units}.",
-        "line 8, 计划投资: '-3' is no decimal number of 0 or more, like 1.6.",
+        "line 8, 计划投资: '-3' is no amount of 0 or more, like 30, 3,000,000,000 or 30亿元.",
         "line 9, 签约日期: It is given without 协议类型.",
         "line 10, 开工日期: It is given without 签约日期.",
         "line 11, 编号: 1 of 2025 stands in line 2 already.",
@@ -273,9 +273,9 @@ def test_a_dozen_different_faults_are_all_named_at_once(tmp_path: Path, ledger: 
         "line 15, 提供委员: One member is named twice.",
         f"line 16, 终止日期: 'rescinded' (解约) closes a lead that is signed; {stands}",
         "line 17, 拟签约日期: 2025-03-31 is before the plan of 2025-04-01 itself.",
+        "line 18, 编号: It is empty, and every row needs it.",
         f"line 18, 产业代码: 'Z' is no GB/T 4754 code: {shape}",
         "line 18, 备注: Character 2 (U+0007) is one that no text keeps.",
-        "line 18, 编号: It is empty, and every row needs it.",
     ]
 
 

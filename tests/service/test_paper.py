@@ -193,12 +193,12 @@ NO_DAY = "is no day of the calendar, like 2025-03-18."
         (
             {"计划投资": "-1", "单位": "亿元"},
             "计划投资",
-            "'-1' is no decimal number of 0 or more, like 1.6.",
+            "'-1' is no amount of 0 or more, like 30, 3,000,000,000 or 30亿元.",
         ),
         (
             {"计划投资": "NaN", "单位": "亿元"},
             "计划投资",
-            "'NaN' is no decimal number of 0 or more, like 1.6.",
+            "'NaN' is no amount of 0 or more, like 30, 3,000,000,000 or 30亿元.",
         ),
         (
             {"计划投资": "1", "单位": "亿"},

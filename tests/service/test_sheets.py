@@ -2,13 +2,17 @@
 
 import os
 import zipfile
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import openpyxl
 import pytest
 import xlsxwriter
+from openpyxl.utils import get_column_letter
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from domain.actor import acting
 from service.application import Ledger
@@ -20,6 +24,8 @@ from tests.service.helpers import ledger_in, somebody
 from tests.service.sheets import FULL, row, sheet, take_in
 from tests.service.test_imports import happened, refused, shown
 from tests.service.workbooks import values, workbook
+
+LETTERS = {name: get_column_letter(at) for at, name in enumerate(HEADINGS, 1)}
 
 
 def story(ledger: Ledger) -> list[Any]:
@@ -96,10 +102,10 @@ def test_each_bad_cell_is_named_by_sheet_and_cell_all_at_once(
     book = workbook(tmp_path / "a.xlsx", rows, titles=["标题"], sheet="二〇二五")
     assert refused(ledger, book) == [
         "二〇二五!F3 (提供日期): '2025-02-30' is no day of the calendar, like 2025-03-18.",
-        "二〇二五!J4 (计划投资): '30亿元' is no decimal number of 0 or more, like 1.6.",
+        "二〇二五!J4 (计划投资): '30亿元' says 亿元, and 单位 万元.",
         "二〇二五!E5 (区划代码): The cell shows the error #N/A.",
-        "二〇二五!E6 (区划代码): 320800 names a whole province or city, not a district.",
         "二〇二五!B6 (项目名称): It is empty, and every row needs it.",
+        "二〇二五!E6 (区划代码): 320800 names a whole province or city, not a district.",
     ]
 
 
@@ -117,8 +123,109 @@ def test_a_formula_counts_with_the_value_it_had_and_not_without_one(
     page.append([*values(row(2))[:1], '="光"&"伏"', *values(row(2))[2:]])
     book.save(tmp_path / "b.xlsx")
     assert refused(ledger, tmp_path / "b.xlsx") == [
-        '台账!B2 (formula): The formula ="光"&"伏" has no value: open and save it in Excel.'
+        '台账!B2 (项目名称): The formula ="光"&"伏" has no value: open and save it in Excel.'
     ]
+
+
+def test_a_formula_whose_value_is_the_empty_text_is_an_empty_cell(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    """As Excel and LibreOffice save =IF(A2="","x","")."""
+    cells = values(row(1))
+    at = HEADINGS.index("责任人")
+    cells[at] = ('=IF(A2="","x","")', "")
+    book = workbook(tmp_path / "a.xlsx", [cells])
+    cell = f'<c r="{LETTERS["责任人"]}2"'.encode()
+    text = cell + b' t="str"'
+    rewritten(book, "xl/worksheets/sheet1.xml", lambda data: data.replace(cell, text))
+    take_in(ledger, book)
+    assert shown(ledger)[0]["title"] == row(1)["项目名称"]
+
+
+def test_formulas_without_values_are_named_with_all_other_faults_and_only_where_they_count(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    book = openpyxl.Workbook()
+    page = book.active
+    page.title = "台账"
+    page.append([*HEADINGS, "进展"])
+    page.append([*values(row(1)), "=1+1"])
+    page.append([*values({**row(2), "项目名称": "=A2", "区划代码": "1"}), "=1+1"])
+    page.append([*values({**row(3), "备注": "=A3"}), "=1+1"])
+    book.save(tmp_path / "a.xlsx")
+    assert refused(ledger, tmp_path / "a.xlsx") == [
+        "台账!B3 (项目名称): The formula =A2 has no value: open and save it in Excel.",
+        "台账!E3 (区划代码): '1' is no GB/T 2260 district code of six digits, like 320812.",
+        f"台账!{LETTERS['备注']}4 (备注): The formula =A3 has no value: open and save it in Excel.",
+    ]
+
+
+def test_a_workbook_that_counts_days_from_1904_is_read_by_them(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    book = openpyxl.Workbook()
+    book.epoch = CALENDAR_MAC_1904
+    page = book.active
+    page.append(HEADINGS)
+    for number, day in ((1, 44200), (2, date(2025, 1, 5))):
+        cells = values(row(number))
+        cells[HEADINGS.index("提供日期")] = day
+        page.append(cells)
+    book.save(tmp_path / "a.xlsx")
+    take_in(ledger, tmp_path / "a.xlsx")
+    assert {lead["dates"]["tip"] for lead in shown(ledger)} == {"2025-01-05"}
+
+
+def test_what_excel_writes_for_characters_that_xml_has_not_is_read_as_meant(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    cells = values({**row(1), "项目名称": "带回车_x000D_", "备注": "A_x005F_x0041_B"})
+    take_in(ledger, workbook(tmp_path / "a.xlsx", [cells]))
+    assert shown(ledger)[0]["title"] == "带回车"
+    tip: Any = next(iter(ledger.events.get(UUID(shown(ledger)[0]["id"]))))
+    assert tip.note == "A_x0041_B"
+
+
+def rewritten(book: Path, part: str, change: Callable[[bytes], bytes]) -> None:
+    """Change one part of a workbook."""
+    with zipfile.ZipFile(book) as source:
+        parts = {name: source.read(name) for name in source.namelist()}
+    parts[part] = change(before := parts[part])
+    assert parts[part] != before
+    with zipfile.ZipFile(book, "w") as target:
+        for name, data in parts.items():
+            target.writestr(name, data)
+
+
+PARTS: dict[str, Callable[[bytes], bytes]] = {
+    "xl/worksheets/sheet1.xml": lambda data: data[: len(data) // 2],
+    "xl/styles.xml": lambda data: data[:40],
+    "xl/workbook.xml": lambda data: data[:0],
+    "xl/sharedStrings.xml": lambda data: data[: len(data) // 2],
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_workbook_with_a_damaged_part_is_refused_as_damaged(
+    tmp_path: Path, ledger: Ledger, part: str
+) -> None:
+    book = workbook(tmp_path / "a.xlsx", [values(row(1)), values(row(2))])
+    rewritten(book, part, PARTS[part])
+    (fault,) = refused(ledger, tmp_path / "a.xlsx")
+    assert "It is a damaged workbook, save it anew" in fault
+
+
+def test_a_workbook_with_flipped_bytes_is_refused_as_damaged(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    path = workbook(tmp_path / "a.xlsx", [values(row(n)) for n in range(200)])
+    with zipfile.ZipFile(path) as archive:
+        at = archive.getinfo("xl/worksheets/sheet1.xml").header_offset + 400
+    data = bytearray(path.read_bytes())
+    data[at : at + 100] = bytes(100)
+    path.write_bytes(data)
+    (fault,) = refused(ledger, path)
+    assert "It is a damaged workbook, save it anew" in fault
 
 
 def test_hidden_sheets_and_sheets_without_headings_are_left_alone(

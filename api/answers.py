@@ -200,9 +200,34 @@ class WorklistOut(Schema):
     warning = fields.String(**MAYBE)
 
 
+class SimilarToRowOut(SimilarOut):
+    """The same for a row of an import; ``row`` where it is a row of the same file itself."""
+
+    row = fields.String()
+
+
+class SimilarRowOut(Schema):
+    """A new lead of an import, the row it came from, and what it may be the same as."""
+
+    id = fields.UUID(**ALWAYS)
+    row = fields.String(**ALWAYS)
+    title = fields.String(**ALWAYS)
+    stage = fields.String(required=True, validate=validate.OneOf(STAGES))
+    possible_duplicates = fields.List(fields.Nested(SimilarToRowOut), **ALWAYS)
+
+
+class SimilarRowsOut(Schema):
+    """How many new leads were compared with the ledger and the rows above, how many of them may be
+    the same as another, and the likeliest of these."""
+
+    compared = fields.Integer(**ALWAYS)
+    alike = fields.Integer(**ALWAYS)
+    leads = fields.List(fields.Nested(SimilarRowOut), **ALWAYS)
+
+
 class ImportedOut(Schema):
     """What an import did, or would do; ``changed``: rows whose leads it changed; ``extra``: columns
-    that were left out."""
+    that were left out; ``similar``: new leads that may be the same as another."""
 
     leads = fields.Integer(**ALWAYS)
     changed = fields.Integer(**ALWAYS)
@@ -210,6 +235,7 @@ class ImportedOut(Schema):
     unchanged = fields.Integer(**ALWAYS)
     events = fields.Integer(**ALWAYS)
     extra = fields.List(fields.String(), **ALWAYS)
+    similar = fields.Nested(SimilarRowsOut, **ALWAYS)
     dry_run = fields.Boolean(**ALWAYS)
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import click
@@ -9,6 +10,7 @@ import orjson
 
 from domain.actor import Actor, acting, now
 from domain.errors import LedgerError
+from service.alike import Alike
 from service.application import Ledger
 from service.cli_shared import open_ledger, progress_bar
 from service.imports import BadImport, Imported, import_paper
@@ -64,6 +66,21 @@ def _say(done: Imported, *, dry_run: bool) -> None:
         click.echo(f"{done.changed} rows {'would change' if dry_run else 'changed'} their leads.")
     if done.extra:
         click.echo(f"Columns left out: {', '.join(sorted(done.extra))}.", err=True)
+    _say_similar(done.similar)
+
+
+def _say_similar(found: Alike) -> None:
+    if found.alike:
+        likely = f"{found.alike} of the {found.compared} new leads that were compared"
+        click.echo(f"{likely} may be the same as another. The likeliest of them:")
+    for lead in found.leads:
+        others = "; ".join(_other(other) for other in lead["possible_duplicates"])
+        click.echo(f"{lead['row']} {lead['title']}: {others}")
+
+
+def _other(other: dict[str, Any]) -> str:
+    where = other.get("row", other["id"])
+    return f"{other['score']:.2f} {other['title']} ({', '.join(other['reasons'])}; {where})"
 
 
 def take_in(

@@ -23,6 +23,7 @@ from domain.aggregate import Recorded
 from domain.errors import Invalid, Refused
 from domain.lead import Lead
 from domain.member import Member
+from service.alike import Alike, Newcomers
 from service.application import Ledger
 from service.changed import carry_over, go_along, last_row
 from service.columns import EXAMPLE, HEADINGS, LATER
@@ -53,7 +54,8 @@ class BadImport(Invalid):
 @dataclass
 class Imported:
     """What an import did, or would do: new leads, new members, rows that say nothing new, events,
-    rows that changed their leads; and the headings that are none of a ledger's, left out."""
+    rows that changed their leads; the headings that are none of a ledger's, left out; and which of
+    the new leads may be the same as another."""
 
     leads: int = 0
     members: int = 0
@@ -61,6 +63,8 @@ class Imported:
     events: int = 0
     changed: int = 0
     extra: set[str] = field(default_factory=set)
+    # No part of what was done, so two imports that did the same are equal without it.
+    similar: Alike = field(default_factory=Alike, compare=False)
 
 
 def import_paper(
@@ -85,6 +89,9 @@ def import_paper(
             batch.bad += why.cells
         if batch.bad:
             raise BadImport(sorted(batch.bad, key=_in_order))
+        if batch.done.leads:
+            ledger.reads.position()
+            batch.done.similar = batch.new.alike(ledger.similar)
         if batch.done.events and not dry_run:
             try:
                 ledger.record_all(_spooled(spool, current_actor().moment))
@@ -105,6 +112,7 @@ class _Batch:
         # Where each row stands that was read so far.
         self._places: dict[UUID, tuple[str | None, int]] = {}
         self._members: dict[UUID, Member] = {}
+        self.new = Newcomers()
         self.bad: list[BadCell] = []
         self.done = Imported()
 
@@ -142,6 +150,7 @@ class _Batch:
             source = {"year": year, "number": paper.number, "row": digests[0]}
             lead = _carry_out(paper, lead_id, members, source)
             self.done.leads += 1
+            self.new.add(lead, _where(row.sheet, row.line))
         for aggregate in (*new, lead):
             self._keep(aggregate)
 

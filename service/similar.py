@@ -99,15 +99,15 @@ class Similar:
         """
         with self._reads.store.snapshot() as connection:
             found = sorted(self._likely(connection, lead, then, number), key=lambda one: one[:2])
-            shown: list[dict[str, Any]] = []
+            likely: list[dict[str, Any]] = []
             for doubt, other_number, was in found:
                 other = was or orjson.loads(_BODY.one(connection, other_number)[0])
                 # What was ruled a duplicate is looked for as what it is a duplicate of.
                 if other["outcome"] != "duplicate":
-                    shown.append(_shown(other, lead, -doubt))
-                if len(shown) == MOST_SHOWN:
+                    likely.append(shown(other, lead, -doubt))
+                if len(likely) == MOST_SHOWN:
                     break
-            return shown
+            return likely
 
     def lead(self, lead_id: UUID, position: int) -> Found:
         """A lead as it stands, with what it may be the same as; NotFound. ``position``: what
@@ -231,6 +231,7 @@ def _by_words(words: str) -> Lead:
     return {"title": title, "investor": {"name": name, "uscc": None} if name else None}
 
 
-def _shown(other: Lead, lead: Lead, likely: float) -> dict[str, Any]:
+def shown(other: Lead, lead: Lead, likely: float) -> dict[str, Any]:
+    """What is told of a lead that another may be the same as."""
     told = {name: other[name] for name in ("id", "title", "stage")}
     return {**told, "score": likely, "reasons": list(reasons(lead, other))}

@@ -26,10 +26,11 @@ def test_a_workbook_is_taken_in_and_a_second_time_changes_nothing(
 ) -> None:
     first = send(officer, book)
     done = {"leads": 2, "members": 1, "unchanged": 0, "changed": 0, "events": 7, "extra": []}
-    done |= {"dry_run": False}
+    done |= {"dry_run": False, "similar": {"compared": 2, "alike": 0, "leads": []}}
     assert (first.status_code, first.json) == (200, done)
     assert len(officer.ok("/v1/leads")["items"]) == 2
     again = send(officer, book)
+    done["similar"] = {"compared": 0, "alike": 0, "leads": []}
     assert again.json == {**done, "leads": 0, "members": 0, "unchanged": 2, "events": 0}
 
 
@@ -45,6 +46,26 @@ def test_a_dry_run_records_nothing(officer: Caller, book: bytes) -> None:
     done = send(officer, book, dry_run="true").json
     assert done is not None and (done["leads"], done["dry_run"]) == (2, True)
     assert officer.ok("/v1/leads")["items"] == []
+
+
+@pytest.mark.parametrize("dry_run", ["true", "false"])
+def test_new_leads_that_may_be_the_same_as_another_are_named_with_why(
+    officer: Caller, tmp_path: Path, dry_run: str
+) -> None:
+    send(officer, workbook(tmp_path / "a.xlsx", [values(FULL)]).read_bytes())
+    (known,) = officer.ok("/v1/leads")["items"]
+    rows = [row(7, 投资方="示例投资方一有限公司", 项目名称="晶圆厂"), row(8, 项目名称="晶圆厂二期")]
+    rows.append(row(9, 项目名称="晶圆厂二期项目"))
+    path = workbook(tmp_path / "b.xlsx", [values(cells) for cells in rows])
+    answer = send(officer, path.read_bytes(), dry_run=dry_run)
+    similar: Any = answer.json and answer.json["similar"]
+    assert (similar["compared"], similar["alike"]) == (3, 2)
+    first, second = similar["leads"]
+    assert (first["row"], first["stage"]) == ("台账!2", "tip")
+    (other,) = first["possible_duplicates"]
+    assert (other["id"], other["reasons"]) == (known["id"], ["investor"])
+    (other,) = second["possible_duplicates"]
+    assert (second["row"], other["row"], other["reasons"]) == ("台账!4", "台账!3", ["title"])
 
 
 def test_bad_cells_are_named_and_the_marked_copy_is_for_who_sent_the_file(

@@ -86,6 +86,9 @@ def _tell(done: "Exported") -> None:
     if not done.made:
         faults = Shelf(folder.parent).faults(day)
         if faults:
-            raise Refused(f"The export of {day} is there, but not whole: {'; '.join(faults)}.")
+            raise Refused(
+                f"The export of {day} is there, but not whole: {'; '.join(faults)}. Move the "
+                "folder away, and this command makes it anew."
+            )
     how = "made" if done.made else "there already, and whole"
     click.echo(f"{folder}: the export of {day} at position {done.cut.position}, {how}.")

@@ -6,11 +6,12 @@ export that is overdue tells by not being there.
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import orjson
 
+from domain.errors import LedgerError
 from service.durable import write_durably
 from service.exports.cut import cut_off, last_over
 from service.exports.shelf import Shelf
@@ -60,7 +61,16 @@ def what_is_wrong(settings: Settings, reads: Reads, moment: datetime) -> str | N
     if failure:
         return f"The nightly export failed at {failure.at}: {failure.why}"
     day = last_over(moment - PATIENCE, settings.export_at)
-    due, newest = cut_off(day, settings.export_at), Shelf(settings.exports).newest()
+    shelf = Shelf(settings.exports)
+    due, newest = cut_off(day, settings.export_at), shelf.newest()
     if (newest is None or newest < day) and reads.position_known_at(due):
         return f"The export of {day}, due at {due.isoformat(timespec='seconds')}, is not there."
-    return None
+    return _damage(shelf, newest) if newest else None
+
+
+def _damage(shelf: Shelf, day: date) -> str | None:
+    try:
+        faults = shelf.faults(day, sizes_only=True)
+    except LedgerError as why:
+        return f"{why}"
+    return f"The export of {day} is not whole: {'; '.join(faults)}." if faults else None

@@ -136,7 +136,10 @@ class Exporter:
             )
         found = self._position_at(day)
         if not found:
-            raise Refused(f"Nothing was recorded by {self._cut_off(day)}, the cut-off of {day}.")
+            raise Refused(
+                f"Nothing was recorded by {self._cut_off(day)}, the cut-off of {day}. For what is "
+                "known so far, name a position and another folder (--position, --out)."
+            )
         return found
 
     def _position_at(self, day: date) -> int:

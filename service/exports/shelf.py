@@ -20,7 +20,7 @@ from uuid import uuid4
 
 import orjson
 
-from domain.errors import NotFound, Refused
+from domain.errors import NotFound, NotReady, Refused
 from service.durable import sync
 from service.exports.cut import Cut
 
@@ -52,27 +52,40 @@ class Shelf:
         return found
 
     def file(self, day: date, name: str) -> tuple[Path, str]:
-        """A file of an export and its SHA-256; NotFound for any name that its manifest has not."""
+        """A file of an export and its SHA-256; NotFound for any name that its manifest has not,
+        NotReady for one that is not as it was written."""
         text = self._manifest(day)
         if name == MANIFEST:
             return self.folder / f"{day}" / MANIFEST, sha256(text).hexdigest()
         for one in orjson.loads(text)["files"]:
             if one["name"] == name:
-                return self.folder / f"{day}" / one["name"], one["sha256"]
+                path = self.folder / f"{day}" / one["name"]
+                if fault := _misfit(path, one):
+                    raise NotReady(f"The export of {day} is not whole: {name} {fault}.")
+                return path, one["sha256"]
         raise NotFound(f"The export of {day} has no file of that name.")
 
-    def faults(self, day: date) -> list[str]:
-        """What is otherwise than the manifest says: nothing, unless somebody touched the files."""
+    def faults(self, day: date, *, sizes_only: bool = False) -> list[str]:
+        """What is otherwise than the manifest says: nothing, unless somebody touched the files.
+
+        ``sizes_only`` reads none of them.
+        """
+        find = _misfit if sizes_only else _fault
         return [
             f"{one['name']} {fault}"
             for one in self.manifest(day)["files"]
-            if (fault := _fault(self.folder / f"{day}" / one["name"], one))
+            if (fault := find(self.folder / f"{day}" / one["name"], one))
         ]
 
     def _manifest(self, day: date) -> bytes:
         try:
             return (self.folder / f"{day}" / MANIFEST).read_bytes()
         except FileNotFoundError:
+            if (self.folder / f"{day}").exists():
+                raise NotFound(
+                    f"The folder {day} has no {MANIFEST}, so it is no export: move it away, and "
+                    f"'leadledger export --date {day}' makes one."
+                ) from None
             raise NotFound(f"There is no export of {day}.") from None
 
     @contextmanager
@@ -136,13 +149,17 @@ def _day(name: str) -> date | None:
     return day if f"{day}" == name else None
 
 
-def _fault(path: Path, told: Mapping[str, Any]) -> str | None:
+def _misfit(path: Path, told: Mapping[str, Any]) -> str | None:
     try:
         size = path.stat().st_size
     except FileNotFoundError:
         return "is missing"
-    if size != told["bytes"]:
-        return f"has {size} bytes, not {told['bytes']}"
+    return None if size == told["bytes"] else f"has {size} bytes, not {told['bytes']}"
+
+
+def _fault(path: Path, told: Mapping[str, Any]) -> str | None:
+    if fault := _misfit(path, told):
+        return fault
     with path.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
     return None if digest == told["sha256"] else "has other bytes than were written"

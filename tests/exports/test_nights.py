@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from domain.actor import acting, now, today_in_china
+from domain.errors import NotFound, NotReady
 from service.exports.failing import last_failure, what_is_wrong
 from service.exports.nightly import Exporter
 from service.exports.schedule import Nights
@@ -178,6 +179,28 @@ def test_an_export_that_is_overdue_is_told_of(tmp_path: Path) -> None:
         assert f"{today_in_china() - DAY}" in (what_is_wrong(settings, reads, later) or "")
         exported(ledger, today_in_china() - DAY)
         assert what_is_wrong(settings, reads, later) is None
+
+
+def test_an_export_that_somebody_touched_is_told_of_and_its_file_is_not_served(
+    tmp_path: Path,
+) -> None:
+    settings, yesterday = settings_in(tmp_path), today_in_china() - DAY
+    with ledger_in(tmp_path) as ledger:
+        recorded_on(ledger, night_after(yesterday - 3 * DAY))
+        folder = exported(ledger, yesterday).folder
+        assert what_is_wrong(settings, ledger.reads, now()) is None
+        with (folder / "leads.csv").open("a") as file:
+            file.write("x")
+        fault = f"The export of {yesterday} is not whole: leads.csv has"
+        assert (what_is_wrong(settings, ledger.reads, now()) or "").startswith(fault)
+        with pytest.raises(NotReady, match=fault):
+            Shelf(settings.exports).file(yesterday, "leads.csv")
+        assert Shelf(settings.exports).file(yesterday, "leads.xlsx")
+        (folder / "manifest.json").unlink()
+        fault = f"The folder {yesterday} has no manifest.json, so it is no export"
+        assert (what_is_wrong(settings, ledger.reads, now()) or "").startswith(fault)
+        with pytest.raises(NotFound, match=fault):
+            exported(ledger, yesterday)
 
 
 def test_a_process_that_was_killed_is_noted_by_the_keeper(tmp_path: Path) -> None:

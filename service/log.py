@@ -39,6 +39,10 @@ class UnreadableEvent(Exception):
     """A stored event that this version does not know; nothing is guessed about it."""
 
 
+# SQLite's primary result codes for a damaged file.
+_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
 def has_tables(path: Path, names: Iterable[str]) -> bool:
     """Whether the SQLite file has these tables, found out without a lock or a change to it."""
     try:
@@ -53,6 +57,11 @@ def has_tables(path: Path, names: Iterable[str]) -> bool:
     finally:
         connection.close()
     return set(names) <= made
+
+
+def is_damage(why: BaseException | None) -> bool:
+    """Whether SQLite says that the file is no database, or has parts that are none."""
+    return getattr(why, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
 
 
 # A command writes the moment it was given several times.
@@ -221,7 +230,7 @@ class LedgerRecorder(SQLiteApplicationRecorder):
                 if self._connection is not None and self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 if isinstance(why, sqlite3.Error):
-                    raise _as_library_error(why) from why
+                    raise _as_library_error(self.path, why) from why
                 raise
             self.commits += 1
 
@@ -358,7 +367,7 @@ class LedgerRecorder(SQLiteApplicationRecorder):
         try:
             version = connection.execute("PRAGMA data_version").fetchone()[0]
         except sqlite3.Error as why:
-            raise _as_library_error(why) from why
+            raise _as_library_error(self.path, why) from why
         return version
 
     def try_write(self) -> None:
@@ -392,7 +401,7 @@ class LedgerRecorder(SQLiteApplicationRecorder):
             finally:
                 self._turn.release()
         except sqlite3.Error as why:
-            raise _as_library_error(why) from why
+            raise _as_library_error(self.path, why) from why
 
     def _rows_beside(self, statement: str, parameters: tuple[Any, ...]) -> list[Any]:
         with self._turn_beside:
@@ -436,8 +445,10 @@ def _notifications(rows: list[Any]) -> list[Notification]:
     return found
 
 
-def _as_library_error(why: sqlite3.Error) -> DatabaseError:
+def _as_library_error(path: Path, why: sqlite3.Error) -> DatabaseError:
     """The library's name for an error of sqlite3: those names the service knows."""
+    if is_damage(why):
+        return DatabaseError(f"The file {path} is damaged: {why}")
     if isinstance(why, sqlite3.IntegrityError):
         return IntegrityError(why)
     return (

@@ -29,6 +29,7 @@ from service.projections.leads import Leads, joined_members, lead_members, leads
 from service.projections.likenesses import Likenesses
 from service.projections.members import FIELDS as MEMBER_FIELDS
 from service.projections.members import Members, members, people_of
+from service.projections.mending import make_projections_anew
 from service.projections.past_days import PastDays
 from service.projections.pipeline import (
     MOST_STEPS,
@@ -109,7 +110,13 @@ class Reads:
     def __init__(self, recorder: LedgerRecorder, mapper: Mapper[Any], settings: Settings) -> None:
         self._recorder = recorder
         self._mapper = mapper
-        self.store = Store(settings.projections, settings.lock_timeout, metadata, durable=False)
+        self.store = Store(
+            settings.projections,
+            settings.lock_timeout,
+            metadata,
+            durable=False,
+            mend=make_projections_anew,
+        )
         self.catch_up = CatchUp(recorder, mapper, self.store, projections())
         self._seen = Lock()
         # What the log's file was when somebody last looked, and when its position was last read.

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from domain.errors import NotReady
 from service.locks import FileLock
-from service.log import has_tables
+from service.log import has_tables, is_damage
 
 metadata = sa.MetaData()
 
@@ -46,6 +46,14 @@ Identity = tuple[int, int] | None
 
 # A position, or a day, that none reaches: until then holds what has not ended.
 FOREVER, LAST_DAY = 2**62, "9999-12-31"
+
+
+class Damaged(NotReady):
+    """A file is no database, or has parts that are none. ``told``: its name is in the text."""
+
+    def __init__(self, detail: str, *, told: bool = False) -> None:
+        super().__init__(detail, retry_after=1)
+        self.told = told
 
 
 class Happened(NamedTuple):
@@ -91,10 +99,19 @@ class Store:
     ``durable``: a commit waits for the disk. Projections need not: what a crash takes away
     the log gives again, for the bookmark goes with the rows. Another file may be put in the
     place of this one (see `shadow.py`): ``follow()`` notices.
+
+    ``mend`` (see `mending.py`) puts an empty file in the place of one that is damaged, if that is
+    still the one of an identity, and gives a sentence on it.
     """
 
     def __init__(
-        self, path: Path, lock_timeout: float, tables: sa.MetaData, *, durable: bool
+        self,
+        path: Path,
+        lock_timeout: float,
+        tables: sa.MetaData,
+        *,
+        durable: bool,
+        mend: "Callable[[Store, Identity], str] | None" = None,
     ) -> None:
         self.path = path
         self.tables = tables
@@ -103,8 +120,11 @@ class Store:
         # Another number whenever another file is read: what was kept of the last one is void.
         self.generation = 0
         self._durable = durable
+        self._mend = mend
         self._synchronous = "FULL" if durable else "NORMAL"
         self._opened: Opened | None = None
+        # The file that was opened last, or was to be.
+        self._tried: Identity = None
         self._opening = Lock()
 
     def create_tables(self) -> None:
@@ -112,10 +132,17 @@ class Store:
         another version made them, anew: bookmarks and all, so that the log fills them again.
         Durable tables keep their rows and get the columns that came later, null there."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._create_tables()
+        except Damaged:
+            # Once more: unless it could not be mended.
+            self._create_tables()
+
+    def _create_tables(self) -> None:
         if has_tables(self.path, self.tables.tables) and not self._outgrown():
             # Nothing is locked: a worker starts while another one writes.
             return
-        with self.lock.held(), unavailable():
+        with self._usable(), self.lock.held():
             if not self.path.exists():
                 os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
             with self._transaction() as connection:
@@ -134,41 +161,44 @@ class Store:
         generation. Asked once before each answer, it costs a stat."""
         opened = self._opened
         if opened is None or opened.identity != identity_of(self.path):
-            self._open()
+            with self._usable():
+                self._open()
         return self.generation
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """One transaction of the only writer: all of it is kept, or none."""
-        with self.lock.held(), unavailable(), self._transaction() as connection:
+        with self._usable(), self.lock.held(), self._transaction() as connection:
             yield connection
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
         """The caller holds the lock, so nobody puts another file in this one's place."""
-        self.follow()
-        with self._current().engine.connect() as connection, transaction(connection):
+        with self._open().engine.connect() as connection, transaction(connection):
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection for one statement; it sees what is committed by then."""
-        with unavailable():
+        with self._usable():
             opened = self._current()
             yield opened.single
 
     def first(self, prepared: "Prepared", *values: Any) -> Any:
         """The first row that ``prepared`` gives for ``values``, or None."""
+        if self._opened is None:
+            self.follow()
         opened = self._current()
         try:
             return prepared.one(opened.single, *values)
         except sqlite3.DatabaseError as why:
-            raise NotReady(f"The database cannot be used just now: {why}.") from why
+            with self._usable():
+                raise refusal(why) from why
 
     @contextmanager
     def snapshot(self) -> Iterator[sa.Connection]:
         """A connection for several statements that all see the same moment."""
-        with unavailable():
+        with self._usable():
             opened = self._current()
             with opened.turn:
                 driver: Any = opened.shared.connection.dbapi_connection
@@ -188,8 +218,34 @@ class Store:
     def _current(self) -> "Opened":
         return self._opened or self._open()
 
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """Whatever the database refuses within is NotReady; a damaged file is mended, if it can
+        be, and named. Entered before any lock is taken."""
+        before = self._tried
+        try:
+            with unavailable():
+                yield
+        except Damaged as why:
+            if why.told:
+                raise
+            told = f"The file {self.path} is damaged: {why} {self._mended(before or self._tried)}"
+            raise Damaged(told.rstrip(), told=True) from why
+
+    def _mended(self, damaged: Identity) -> str:
+        """A sentence on what was done of a damaged file, or should be."""
+        if self._mend is None:
+            return ""
+        try:
+            told = self._mend(self, damaged)
+            # Not before the next writer, as it would be, but for the next reader.
+            self._open()
+        except (NotReady, OSError) as why:
+            return f"It is made from the log and could not be made anew just now: {why}"
+        return told
+
     def _open(self) -> "Opened":
-        with self._opening, unavailable():
+        with unavailable(), self._opening:
             opened = self._opened
             if opened is None or opened.identity != identity_of(self.path):
                 # Whoever still reads the last one keeps it open until then.
@@ -199,7 +255,7 @@ class Store:
 
     def _found(self) -> "Opened":
         while True:
-            identity = identity_of(self.path)
+            identity = self._tried = identity_of(self.path)
             try:
                 return Opened(self.path, identity, self.lock_timeout, self._synchronous)
             except DatabaseError:
@@ -303,9 +359,16 @@ def unavailable() -> Iterator[None]:
     except IntegrityError:
         raise
     except DatabaseError as why:
-        raise NotReady(f"The database cannot be used just now: {why.orig}.") from why
+        raise refusal(why.orig) from why
     except sqlite3.DatabaseError as why:
-        raise NotReady(f"The database cannot be used just now: {why}.") from why
+        raise refusal(why) from why
+
+
+def refusal(why: BaseException | None) -> NotReady:
+    """What to say when SQLite's driver raised ``why``."""
+    if is_damage(why):
+        return Damaged(f"{why}.")
+    return NotReady(f"The database cannot be used just now: {why}.")
 
 
 def inserting(table: sa.Table) -> "Prepared":

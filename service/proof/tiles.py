@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from domain.errors import NotReady
 from service.log import LedgerRecorder
+from service.projections.mending import make_anew
 from service.projections.store import Prepared, Store, inserting, upserting
 from service.proof import tree
 from service.settings import Settings
@@ -143,7 +144,8 @@ class Tree:
 
     def __init__(self, recorder: LedgerRecorder, settings: Settings) -> None:
         self._recorder = recorder
-        self._store = Store(settings.tree, settings.lock_timeout, metadata, durable=False)
+        timeout = settings.lock_timeout
+        self._store = Store(settings.tree, timeout, metadata, durable=False, mend=make_anew)
         self._made = False
 
     @contextmanager

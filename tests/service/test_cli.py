@@ -204,13 +204,20 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite").write_bytes(b"\x00garbage" * 1000)
-    assert "not a database" in one_line(command(tmp_path, "demo"))
+    said = one_line(command(tmp_path, "demo"))
+    assert "not a database" in said
 
 
-def test_projections_that_are_no_database_are_refused_in_one_line(tmp_path: Path) -> None:
+def test_projections_that_are_no_database_are_made_anew_and_the_log_says_so(
+    tmp_path: Path,
+) -> None:
     command(tmp_path, "demo")
-    (tmp_path / "ledger.sqlite.projections").write_bytes(b"\x00garbage" * 1000)
-    assert "not a database" in one_line(command(tmp_path, "projections", "status"))
+    damaged = tmp_path / "ledger.sqlite.projections"
+    damaged.write_bytes(b"\x00garbage" * 1000)
+    done = command(tmp_path, "worklist")
+    assert done.exit_code == 0, done.stderr
+    again = command(tmp_path, "worklist")
+    assert (again.stdout, again.stderr) == (done.stdout, "")
 
 
 def test_a_ledger_that_another_writer_holds_is_refused_in_one_line(tmp_path: Path) -> None:

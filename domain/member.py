@@ -62,6 +62,7 @@ class Member(Recorded):
         def apply(self, aggregate: Any) -> None:
             """Take over the facts."""
             aggregate._begin(self.number, self.name, self.district, self.occurred_on)
+            aggregate.sector = self.sector
 
     def retire(self, *, occurred_on: str, note: str | None = None) -> None:
         """The member's term ended on ``occurred_on``; tips given before stay theirs."""
@@ -80,6 +81,8 @@ class Member(Recorded):
         def apply(self, aggregate: Any) -> None:
             """Remember since when."""
             aggregate.retired_on = self.occurred_on
+
+    sector: str | None = None
 
     def _begin(self, number: str, name: str, district: str, registered_on: str) -> None:
         self.number = number

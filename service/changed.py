@@ -29,9 +29,9 @@ from service.told import amount_from, from_paper, life_of, mark_of
 
 
 def last_row(events: Sequence[Any]) -> str:
-    """The digest of the row that was imported last for the lead of these events."""
+    """The digest of the row that was imported last for the lead of these events; '' for none."""
     found = [mark[1] for event in events[1:] if (mark := mark_of(event))]
-    first: str = events[0].source["row"]
+    first: str = (events[0].source or {}).get("row", "")
     return found[-1] if found else first
 
 

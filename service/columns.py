@@ -80,6 +80,9 @@ COLUMNS = (
 LATER = frozenset({"历程"})
 HEADINGS = tuple(column.heading for column in COLUMNS)
 REQUIRED = tuple(column.heading for column in COLUMNS if column.required)
+# What an export has besides, that an import knows its leads by: the id in the API. No template
+# asks for it.
+IDENTITY = "项目标识"
 # Amount's heading → its unit's.
 UNIT_OF = {"计划投资": "单位", "协议投资": "协议单位"}
 # Whatever a column may be called → its heading.
@@ -87,6 +90,6 @@ CALLED: Mapping[str, str] = {
     name.lower(): column.heading
     for column in COLUMNS
     for name in (column.heading, column.name, *column.also)
-}
+} | {IDENTITY: IDENTITY, "id": IDENTITY}
 # A row of this number is the template's example and is left out.
 EXAMPLE = "示例"

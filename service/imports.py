@@ -1,12 +1,13 @@
 """Import of a paper ledger: its rows become the events that happened on their dates.
 
 A file is taken whole or not at all, and every bad cell is named at once. A row is known by its
-district, year and 编号, from which the lead's id follows: the same file twice changes nothing, and
-a row that changed becomes the events that explain the difference (`changed.py`).
+district, year and 编号, from which the lead's id follows, or by the id itself where an export wrote
+it: the same file twice changes nothing, and a row that changed becomes the events that explain the
+difference (`changed.py`).
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -26,12 +27,14 @@ from domain.member import Member
 from service.alike import Alike, Newcomers
 from service.application import Ledger
 from service.changed import carry_over, go_along, last_row
-from service.columns import EXAMPLE, HEADINGS, LATER
+from service.columns import EXAMPLE, HEADINGS, IDENTITY, LATER
 from service.log import moment_text
 from service.paper import as_meant, member_of, read_row
 from service.rows import BadRow, Command, Paper
 from service.sheets import BadCell, BadSheet, Row, rows_of, source_of
 
+# An event on its way into the log: id and version of its lead or member, topic, state.
+Line = tuple[str, int, str, str]
 _ROWS = UUID("7d4f0a52-2f0e-5c5b-8f3f-3f6f0d2b9a10")
 
 
@@ -94,7 +97,7 @@ def import_paper(
             batch.done.similar = batch.new.alike(ledger.similar)
         if batch.done.events and not dry_run:
             try:
-                ledger.record_all(_spooled(spool, current_actor().moment))
+                ledger.record_all(batch.stored(current_actor().moment))
             except IntegrityError as why:
                 raise Refused(
                     "Some of these rows were recorded by somebody else at the same moment; "
@@ -112,6 +115,8 @@ class _Batch:
         # Where each row stands that was read so far.
         self._places: dict[UUID, tuple[str | None, int]] = {}
         self._members: dict[UUID, Member] = {}
+        # Facts of the members that only the paper knows: a later row may say more of them.
+        self._joining: dict[UUID, dict[str, Any]] = {}
         self.new = Newcomers()
         self.bad: list[BadCell] = []
         self.done = Imported()
@@ -129,34 +134,46 @@ class _Batch:
             self.bad += [row.bad(column, reason) for column, reason in why.cells.items()]
 
     def _add(self, row: Row, cells: Mapping[str, str], paper: Paper) -> None:
-        year = paper.tip.facts["occurred_on"][:4]
-        lead_id = uuid5(_ROWS, f"{paper.district}/{year}/{paper.number}")
-        if lead_id in self._places:
-            where = _where(*self._places[lead_id])
-            raise BadRow({"编号": f"{paper.number} of {year} stands in {where} already."})
-        self._places[lead_id] = row.sheet, row.line
+        lead_id, identity = self._placed(row, paper)
         digests = [_digest(cells), _digest(row.cells)]
         known: list[Any] = list(self._ledger.events.get(lead_id))
+        if known and identity:
+            _check_is(known[0], paper)
         if known and last_row(known) in digests:
             self.done.unchanged += 1
             return
-        members, new = self._members_of(paper)
+        members = self._members_of(paper)
+        self._check_sector(members[0], paper)
         if known:
             lead = _changed(known, members, paper, digests[0], _where(row.sheet, row.line))
             changed = bool(lead.pending_events)
             self.done.changed += changed
             self.done.unchanged += not changed
         else:
+            year = paper.tip.facts["occurred_on"][:4]
             source = {"year": year, "number": paper.number, "row": digests[0]}
             lead = _carry_out(paper, lead_id, members, source)
             self.done.leads += 1
             self.new.add(lead, _where(row.sheet, row.line))
-        for aggregate in (*new, lead):
-            self._keep(aggregate)
+        self._keep(lead)
 
-    def _members_of(self, paper: Paper) -> tuple[list[Member], list[Member]]:
-        """The row's members, and those of them that the ledger did not know."""
-        found, new = [], []
+    def _placed(self, row: Row, paper: Paper) -> tuple[UUID, str]:
+        """The id of the row's lead, and what the row itself says of it; BadRow for a lead that has
+        a row already."""
+        identity, year = row.cells.get(IDENTITY, ""), paper.tip.facts["occurred_on"][:4]
+        if identity:
+            lead_id, column, named = _lead_named(identity), IDENTITY, identity
+        else:
+            lead_id = uuid5(_ROWS, f"{paper.district}/{year}/{paper.number}")
+            column, named = "编号", f"{paper.number} of {year}"
+        if lead_id in self._places:
+            raise BadRow({column: f"{named} stands in {_where(*self._places[lead_id])} already."})
+        self._places[lead_id] = row.sheet, row.line
+        return lead_id, identity
+
+    def _members_of(self, paper: Paper) -> list[Member]:
+        """The row's members, in the order of first report."""
+        found = []
         for named in paper.members:
             number, district = member_of(named, paper.district)
             member_id = Member.create_id(district, number)
@@ -167,37 +184,91 @@ class _Batch:
                     member: Member = known
                 else:
                     member = self._register(paper, number, district)
-                    new.append(member)
                 self._members[member_id] = member
             found.append(self._members[member_id])
-        return found, new
+        return found
 
     def _register(self, paper: Paper, number: str, district: str) -> Member:
         """A member that only the paper knows: its number is its name until somebody says more."""
+        facts = {
+            "number": number,
+            "name": number,
+            "sector": None,
+            "district": district,
+            "occurred_on": paper.tip.facts["occurred_on"],
+        }
         try:
-            member = Member.register(
-                number=number,
-                name=number,
-                sector=paper.sector,
-                district=district,
-                occurred_on=paper.tip.facts["occurred_on"],
-            )
+            member = Member.register(**facts)
         except Invalid as why:
             raise BadRow(_cells(why, paper.tip)) from None
+        self._joining[member.id] = facts
         self.done.members += 1
+        self.done.events += 1
         return member
 
-    def _keep(self, aggregate: Recorded) -> None:
+    def _check_sector(self, first: Member, paper: Paper) -> None:
+        """The sector (界别) of a row is its first member's. BadRow where another was said of it: no
+        paper changes what is known of a member."""
+        facts = self._joining.get(first.id)
+        known = facts["sector"] if facts else first.sector
+        if facts and known is None:
+            facts["sector"] = paper.sector
+        elif paper.sector not in (None, known):
+            has = f"is {known}" if known else "is not known, and no paper tells it now"
+            where = "above" if facts else "in the ledger"
+            raise BadRow({"委员界别": f"That of {first.number} {has} {where}."})
+
+    def stored(self, imported_at: datetime) -> Iterator[StoredEvent]:
+        """The events, members' first, recorded at one moment: that of the first being asked for.
+
+        That is when the log is held for writing, so that no number asked for while the file was
+        still being read changes when it is asked for again as known at that moment.
+        """
+        stamped = moment_text(now())
+        for joined in self._joined():
+            yield _stamped(joined, imported_at, stamped)
+        self._spool.seek(0)
+        for line in self._spool:
+            yield _stamped(orjson.loads(line), imported_at, stamped)
+
+    def _joined(self) -> Iterator[Line]:
+        for facts in self._joining.values():
+            yield from self._lines(Member.register(**facts))
+
+    def _keep(self, lead: Lead) -> None:
+        for line in self._lines(lead):
+            self._spool.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+            self.done.events += 1
+
+    def _lines(self, aggregate: Recorded) -> Iterator[Line]:
         for event in aggregate.collect_events():
             stored = self._ledger.mapper.to_stored_event(event)
-            line = [
+            yield (
                 str(stored.originator_id),
                 stored.originator_version,
                 stored.topic,
                 stored.state.decode(),
-            ]
-            self._spool.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-            self.done.events += 1
+            )
+
+
+def _lead_named(identity: str) -> UUID:
+    """The id of the lead that a row of an export names."""
+    try:
+        return UUID(identity)
+    except ValueError:
+        raise BadRow({IDENTITY: f"'{identity[:40]}' is no id of a lead."}) from None
+
+
+def _check_is(tip: Any, paper: Paper) -> None:
+    """BadRow if the lead that a row names is not the one it tells of."""
+    if tip.TOPIC != "lead.tipped":
+        raise BadRow({IDENTITY: "It names no lead."})
+    if tip.district != paper.district:
+        raise BadRow({IDENTITY: f"It names a lead of {tip.district}, and the row is of another."})
+    source = tip.source
+    if source and source["number"] != paper.number:
+        was = f"{source['number']} of {source['year']}"
+        raise BadRow({"编号": f"{IDENTITY} names the lead that the paper has as {was}."})
 
 
 def _readable(row: Row, cells: Mapping[str, str]) -> Paper:
@@ -277,15 +348,7 @@ def _cells(why: Invalid, command: Command) -> dict[str, str]:
     }
 
 
-def _spooled(spool: IO[bytes], imported_at: datetime) -> Iterator[StoredEvent]:
-    """The events, recorded at one moment: that of the first one being asked for.
-
-    That is when the log is held for writing, so that no number asked for while the file was
-    still being read changes when it is asked for again as known at that moment.
-    """
-    stamped = moment_text(now())
-    spool.seek(0)
-    for line in spool:
-        originator_id, version, topic, state = orjson.loads(line)
-        state = state.replace(moment_text(imported_at), stamped, 1)
-        yield StoredEvent(UUID(originator_id), version, topic, state.encode())
+def _stamped(line: Sequence[Any], imported_at: datetime, stamped: str) -> StoredEvent:
+    originator_id, version, topic, state = line
+    state = state.replace(moment_text(imported_at), stamped, 1)
+    return StoredEvent(UUID(originator_id), version, topic, state.encode())

@@ -39,7 +39,10 @@ def mark_of(event: Any) -> re.Match[str] | None:
 
 
 def from_paper(past: Sequence[Any]) -> list[Any]:
-    """Those of a lead's events that its rows were taken in with."""
+    """Those of a lead's events that its rows were taken in with; all, if it came from no paper:
+    then its first row is one that an export wrote of it."""
+    if past[0].source is None:
+        return list(past)
     first = past[0].request
     return [event for event in past if event.request == first or mark_of(event)]
 

@@ -5,9 +5,18 @@ from random import Random
 
 import pytest
 
+from domain.actor import acting
+from service.imports import Imported, import_paper
 from tests.exports.shelf import exported
-from tests.service.helpers import check_projections, journeys, ledger_in
-from tests.service.sheets import take_in
+from tests.service.helpers import (
+    call,
+    check_projections,
+    journeys,
+    ledger_in,
+    somebody,
+    whole_log,
+)
+from tests.service.sheets import row, sheet, take_in
 from tests.service.test_course import answers, leads_in, standing
 from tests.service.test_time_travel import Office
 
@@ -30,3 +39,30 @@ def test_any_ledgers_export_imported_into_an_empty_one_gives_the_same_pipeline(
         assert answers(other) == answers(ledger)
         assert standing(other) == standing(ledger)
         check_projections(other)
+        for one in (ledger, other):
+            # Each knows its leads by the ids in the file.
+            before = whole_log(one)
+            with acting(somebody(may_waive=True)):
+                again = import_paper(one, exported(ledger).folder / file)
+            assert again == Imported(unchanged=done.leads, extra=done.extra)
+            assert whole_log(one) == before
+
+
+def test_tips_that_moved_to_another_year_come_back_as_the_leads_they_are(tmp_path: Path) -> None:
+    """Two that moved to where their number stands already, and one that left its year alone."""
+    rows = [
+        row(1, 项目名称="甲", 提供日期="2024-12-20"),
+        row(1, 项目名称="乙", 提供日期="2025-01-05"),
+        row(2, 项目名称="丙", 提供日期="2024-12-21"),
+    ]
+    with ledger_in(tmp_path / "one") as ledger, ledger_in(tmp_path / "other") as other:
+        take_in(ledger, sheet(tmp_path / "a.csv", rows))
+        with acting(somebody()):
+            for lead, day in zip(leads_in(ledger)[::2], ("2025-01-02", "2025-01-03"), strict=True):
+                right = {"version": 1, "facts": {"occurred_on": day}, "reason": "跨年"}
+                ledger.correct(lead, call(), {**right, "occurred_on": "2025-01-05"})
+        file = exported(ledger).folder / "leads.csv"
+        assert take_in(other, file).leads == 3
+        assert answers(other) == answers(ledger)
+        for one in (ledger, other):
+            assert take_in(one, file).unchanged == 3

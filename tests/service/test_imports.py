@@ -294,6 +294,49 @@ def test_a_row_with_too_many_cells_does_not_hide_the_faults_of_the_others(
     ]
 
 
+def test_a_members_sector_is_whichever_row_tells_it_and_no_two(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    rows = [row(1, 委员界别=""), row(2, 委员界别="科技"), row(3, 委员界别="科技"), row(4)]
+    rows[3]["委员界别"] = ""
+    take_in(ledger, sheet(tmp_path / "a.csv", rows))
+    (member,), _ = ledger.reads.members(0, 9, None, None)
+    assert member["sector"] == "科技"
+    again = [row(5, 委员界别="农业"), row(6, 提供委员="QJP-9", 委员界别="工会")]
+    again.append(row(7, 提供委员="QJP-9", 委员界别="妇联"))
+    assert refused(ledger, sheet(tmp_path / "b.csv", again)) == [
+        f"line 2, 委员界别: That of {rows[0]['提供委员']} is 科技 in the ledger.",
+        "line 4, 委员界别: That of QJP-9 is 工会 above.",
+    ]
+
+
+def test_a_row_that_names_its_lead_is_that_lead_and_no_other(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    member = register(ledger)
+    lead = tip(ledger, member.subject).subject
+    take_in(ledger, sheet(tmp_path / "a.csv", [row(1)]))
+    first = shown(ledger)[0]
+    names = {str(lead): "a lead", str(member.subject): "a member", "x": "nothing"}
+    of_paper = str(events_by_title(ledger, row(1)["项目名称"]))
+    rows = [row(n, 区划代码=first["district"]) for n in range(11, 17)]
+    given = [*names, of_paper, of_paper, ""]
+    path = tmp_path / "b.csv"
+    lines = text(rows).rstrip().split("\n")
+    path.write_text("\n".join(f"{a},{b}" for a, b in zip(lines, ["项目标识", *given], strict=True)))
+    found = refused(ledger, path)
+    assert "line 3, 项目标识: It names no lead." in found
+    assert "line 4, 项目标识: 'x' is no id of a lead." in found
+    assert "line 5, 编号: 项目标识 names the lead that the paper has as 1 of 2025." in found
+    assert f"line 6, 项目标识: {of_paper} stands in line 5 already." in found
+    assert not any(fault.startswith("line 7") for fault in found)
+
+
+def events_by_title(ledger: Ledger, title: str) -> UUID:
+    """The id of the lead of that title."""
+    return next(UUID(lead["id"]) for lead in shown(ledger) if lead["title"] == title)
+
+
 def test_columns_of_the_offices_own_stand_anywhere_and_are_told(
     tmp_path: Path, ledger: Ledger
 ) -> None:

@@ -15,6 +15,7 @@ from domain.actor import now
 from domain.errors import NotReady
 from service.exports.failing import what_is_wrong
 from service.metrics import CONTENT_TYPE, exposition
+from service.proof.rounds import what_is_late
 
 blueprint = Blueprint("system", __name__, description="Health and description; no token needed.")
 
@@ -26,7 +27,8 @@ def healthz() -> Reply:
 
 def readyz() -> Reply:
     """The ledger can be written, its projections follow, its book balances, and no alarm
-    stands; else 503. ``detail`` tells of an export that failed or is overdue.
+    stands; else 503. ``detail`` tells of an export that failed or is overdue, and of a keeper
+    that has finished no round for long.
     """
     found = ledger()
     found.log_recorder.try_write()
@@ -34,8 +36,10 @@ def readyz() -> Reply:
     found.published.check_quiet(found.reads.data_version())
     if not found.reads.whole_book_balances():
         raise NotReady("The trial balance is not zero: the book must not be trusted.", 60)
-    wrong = what_is_wrong(found.settings, found.reads, now())
-    return _json({"status": "ready", **({"detail": wrong} if wrong else {})})
+    moment = now()
+    wrong = what_is_wrong(found.settings, found.reads, moment)
+    detail = " ".join(filter(None, (wrong, what_is_late(found.settings, moment))))
+    return _json({"status": "ready", **({"detail": detail} if detail else {})})
 
 
 def openapi() -> Reply:

@@ -14,6 +14,7 @@ from service.audit_cli import audit
 from service.cli_shared import open_ledger as _ledger
 from service.cli_shared import progress_bar as _progress
 from service.export_cli import export
+from service.folders import check_folders
 from service.import_cli import import_, take_in
 from service.proof.keeper import Keeper, Stop
 from service.proof.signer import Signer
@@ -77,6 +78,7 @@ def serve(with_demo: bool) -> None:
     """Serve the API with gunicorn until it is told to stop."""
     with _ledger() as ledger:
         settings = ledger.settings
+        check_folders(settings, of_another=True)
         _check_address(settings)
         if with_demo and ledger.recorder.max_notification_id() is None:
             done = take_in(ledger, DEMO)
@@ -96,6 +98,7 @@ def keeper() -> None:
         signal.signal(number, stop.set)
     end_with_starter()
     with _ledger() as ledger:
+        check_folders(ledger.settings, of_another=False)
         Keeper(ledger, stop).run(lambda text: click.echo(text, err=True))
 
 

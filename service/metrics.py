@@ -9,6 +9,7 @@ from service.application import Ledger
 from service.exports.cut import cut_off
 from service.exports.failing import what_is_wrong
 from service.exports.shelf import Shelf
+from service.proof.rounds import last_round
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -35,6 +36,11 @@ def gauges(ledger: Ledger, moment: datetime) -> Iterator[Gauge]:
     yield Gauge("leadledger_export_newest_cut_off_seconds", told, until)
     wrong = what_is_wrong(settings, reads, moment) is not None
     yield Gauge("leadledger_export_failing", "1 when an export failed or is overdue.", int(wrong))
+    told = "Seconds since the keeper last finished a round, or first began; none before that."
+    last = last_round(settings)
+    if last:
+        age = last.age(moment).total_seconds()
+        yield Gauge("leadledger_keeper_round_age_seconds", told, age)
 
 
 def exposition(ledger: Ledger, moment: datetime) -> str:

@@ -21,6 +21,7 @@ from domain.errors import NotReady
 from service.application import Ledger
 from service.exports.schedule import Nights
 from service.log import UnreadableEvent
+from service.proof.rounds import note_begin, note_finished, note_unfinished
 from service.proof.sending import Sender
 from service.proof.signer import Signer
 
@@ -69,6 +70,7 @@ class Keeper:
         with self._alone(say) as alone:
             if not alone:
                 return
+            note_begin(self._settings, now())
             sending = Thread(target=self._sender.run, daemon=True)
             sending.start()
             try:
@@ -111,7 +113,9 @@ class Keeper:
                 self._sender.wake()
         except (NotReady, PersistenceError, OSError) as why:
             log.warning("the keeper tries again in %s s: %s", _AGAIN, why)
+            note_unfinished(self._settings, f"{why}")
             return _AGAIN
+        note_finished(self._settings, moment)
         return float(self._settings.checkpoint_every)
 
     def _is_night_due(self, moment: datetime) -> bool:

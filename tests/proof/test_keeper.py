@@ -15,6 +15,7 @@ import pytest
 from service.proof.keeper import night_of
 from service.proof.notes import read_note
 from service.proof.published import Published
+from service.proof.rounds import last_round
 from tests.faults.serving import COMMAND, PATIENCE, children_of, environment, serving, until
 from tests.proof.attacks import edit
 from tests.service.helpers import a_lead, ledger_in, settings_in
@@ -58,6 +59,8 @@ def test_the_night_begins_at_two_in_china(moment: str, night: str) -> None:
 def test_a_keeper_signs_when_the_log_grew_and_ends_when_told_to(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger, keeper_of(tmp_path) as keeper:
         until(lambda: sizes(tmp_path) == [0], "the first checkpoint")
+        began = until(lambda: last_round(ledger.settings), "the first round")
+        until(lambda: last_round(ledger.settings) != began, "the next round")
         a_lead(ledger)
         until(lambda: sizes(tmp_path)[-1] == 2, "the next checkpoint")
         keeper.terminate()

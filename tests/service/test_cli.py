@@ -197,6 +197,17 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["LEDGER_KEEPER_DIR", "LEDGER_EXPORT_DIR"])
+@pytest.mark.parametrize("word", ["serve", "keeper"])
+def test_a_folder_that_cannot_be_used_stops_the_start_with_one_line_that_names_its_setting(
+    tmp_path: Path, word: str, name: str
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    said = one_line(command(tmp_path, word, **{name: f"{tmp_path / 'file' / 'folder'}"}))
+    assert said.startswith(f"{name}: ")
+    assert said.endswith("Not a directory.")
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     assert str(tmp_path / "file") in one_line(command(tmp_path / "file" / "ledger", "demo"))

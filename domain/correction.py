@@ -54,8 +54,8 @@ CORRECTABLE: Mapping[str, Correctable] = {
 
 
 class Happens(NamedTuple):
-    """The stages an event happens in; what its day may not come before; whether a lead on hold
-    has it (None: it makes no difference)."""
+    """The stages an event happens in; what its day may not come before; whether it is of a lead
+    that is on hold, or (False) of a day on which it was not (None: it makes no difference)."""
 
     stages: tuple[str, ...]
     since: tuple[str, ...]
@@ -76,7 +76,7 @@ HAPPENS: Mapping[str, Happens] = {
     "lead.signed": Happens((NEGOTIATING,), _IN_STAGE, on_hold=False),
     "lead.groundbroken": Happens((SIGNED,), _IN_STAGE, on_hold=False),
     "lead.recognised": Happens(OPEN, _EVER),
-    "lead.suspended": Happens(OPEN, ("tipped_on", "flagged_on")),
+    "lead.suspended": Happens(OPEN, ("tipped_on", "flagged_on", "moved_on")),
     "lead.resumed": Happens(OPEN, ("tipped_on", "flagged_on"), on_hold=True),
     "lead.closed": Happens(OPEN, _IN_STAGE),
     "lead.reopened": Happens((CLOSED,), _IN_STAGE),

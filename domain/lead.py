@@ -29,6 +29,7 @@ from domain.correction import (
     voided_by,
 )
 from domain.errors import Forbidden, Invalid, Refused
+from domain.hold import Hold, begun, ended, hold_on
 from domain.money import parse_money
 from domain.stage import (
     CLOSED,
@@ -271,6 +272,7 @@ class Lead(Recorded):
         def apply(self, aggregate: Any) -> None:
             """Move on."""
             aggregate.screened = "pursue"
+            aggregate._move_on(self.occurred_on)
             aggregate._enter(NEGOTIATING, self.occurred_on)
 
     def follow_up(
@@ -330,7 +332,7 @@ class Lead(Recorded):
         self, *, expected_on: str | None, occurred_on: str, note: str | None = None
     ) -> None:
         """Terms are agreed and a day is expected (即将签约); None withdraws the plan."""
-        self._check_moving("signing plan", NEGOTIATING)
+        self._check_moving("signing plan", NEGOTIATING, occurred_on)
         self._check_after_entry(occurred_on)
         if expected_on == self.expected_on:
             return
@@ -365,7 +367,7 @@ class Lead(Recorded):
         note: str | None = None,
     ) -> None:
         """A framework agreement (框架协议): recorded, and the lead stays in negotiation."""
-        self._check_moving("framework agreement", NEGOTIATING)
+        self._check_moving("framework agreement", NEGOTIATING, occurred_on)
         self._check_after_entry(occurred_on)
         _checked({"investment": investment})
         self.trigger_event(
@@ -420,6 +422,7 @@ class Lead(Recorded):
 
         def apply(self, aggregate: Any) -> None:
             """Move on, at the agreed amount."""
+            aggregate._move_on(self.occurred_on)
             aggregate._enter(SIGNED, self.occurred_on)
             if self.investment:
                 aggregate._learn("investment", self.investment, self.occurred_on)
@@ -459,6 +462,7 @@ class Lead(Recorded):
 
         def apply(self, aggregate: Any) -> None:
             """Move on."""
+            aggregate._move_on(self.occurred_on)
             aggregate._enter(GROUNDBROKEN, self.occurred_on)
 
     def recognise(
@@ -504,6 +508,8 @@ class Lead(Recorded):
         if self.suspension == (reason, review_on):
             return
         self._check_flag_day(occurred_on)
+        since = "its last step, which no suspended lead takes,"
+        check_day(occurred_on, not_before=self.moved_on, since=since)
         if parse_day("review_on", review_on).isoformat() < occurred_on:
             raise Invalid({"review_on": [f"{review_on} is before the suspension, {occurred_on}."]})
         check_text("reason", reason, NOTE, lines=True)
@@ -521,6 +527,7 @@ class Lead(Recorded):
         def apply(self, aggregate: Any) -> None:
             """Raise the flag."""
             aggregate.suspension = (self.reason, self.review_on)
+            aggregate.holds = begun(aggregate.holds, self.occurred_on)
             aggregate.flagged_on = self.occurred_on
 
     def resume(
@@ -542,6 +549,7 @@ class Lead(Recorded):
         def apply(self, aggregate: Any) -> None:
             """Lower the flag."""
             aggregate.suspension = None
+            aggregate.holds = ended(aggregate.holds, self.occurred_on)
             aggregate.flagged_on = self.occurred_on
 
     def close(
@@ -754,6 +762,9 @@ class Lead(Recorded):
         # (reason, review date) while on hold; the day of the last suspension or resumption.
         self.suspension: tuple[str, str] | None = None
         self.flagged_on: str | None = None
+        # When it was on hold; and the day of its last step, which is not to fall into a hold.
+        self.holds: tuple[Hold, ...] = ()
+        self.moved_on: str | None = None
         # Revisable fact → its value, and the business date it is from.
         self.facts = facts
         self.dated = dict.fromkeys(REVISABLE, occurred_on)
@@ -767,6 +778,10 @@ class Lead(Recorded):
         self.expected_on = self.planned_on = None
         if stage == CLOSED:
             self.suspension = None
+            self.holds = ended(self.holds, occurred_on)
+
+    def _move_on(self, occurred_on: str) -> None:
+        self.moved_on = max(self.moved_on or occurred_on, occurred_on)
 
     def _learn(self, name: str, value: Any, occurred_on: str) -> None:
         if occurred_on >= self.dated[name]:
@@ -780,8 +795,10 @@ class Lead(Recorded):
             stages = OUTCOMES[event.outcome][1]
         if self.stage not in stages:
             return f"the lead would be {self.stage}"
-        if on_hold is not None and on_hold != bool(self.suspension):
-            return "the lead would be suspended" if self.suspension else "nothing to resume"
+        if on_hold and not self.suspension:
+            return "nothing to resume"
+        if on_hold is False and hold_on(self.holds, event.occurred_on):
+            return "the lead would be suspended"
         first = max(filter(None, (getattr(self, name) for name in since)))
         if event.TOPIC == "lead.recognised":
             first = self.entered.get(event.stage, "9999-12-31")
@@ -793,11 +810,17 @@ class Lead(Recorded):
         if self.stage == CLOSED:
             raise Refused(f"The lead is {self._standing}; reopen it first.")
 
-    def _check_moving(self, what: str, stage: str) -> None:
-        """Refused unless the lead stands in ``stage`` and is not on hold."""
+    def _check_moving(self, what: str, stage: str, occurred_on: str) -> None:
+        """Refused unless the lead stands in ``stage`` and was not on hold on that day."""
         if self.stage != stage:
             raise Refused(f"A {what} needs a lead that is {stage}; this one is {self._standing}.")
-        if self.suspension:
+        hold = hold_on(self.holds, occurred_on)
+        if hold and hold.until:
+            raise Refused(
+                f"The lead was suspended from {hold.since} until {hold.until}; no {what} is of "
+                f"{occurred_on}."
+            )
+        if hold and self.suspension:
             raise Refused(f"The lead is suspended ({self.suspension[0]}); resume it first.")
 
     def _check_after_entry(self, occurred_on: str) -> None:
@@ -814,7 +837,7 @@ class Lead(Recorded):
     ) -> list[dict[str, str]]:
         """Check one step of the stage table; the waivers it needs, each with who and why."""
         step = STEPS[command]
-        self._check_moving(command, step.source)
+        self._check_moving(command, step.source, occurred_on)
         self._check_after_entry(occurred_on)
         return _check_given(step.facts, given, waivers, f"To become {step.target} ({step.label})")
 

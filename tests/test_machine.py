@@ -29,6 +29,7 @@ from service.application import Answer, Ledger
 from service.projections.choosing import Selection
 from service.projections.lead_list import Question
 from service.requests import Call
+from tests.holds import moved_on_hold
 from tests.machine_model import Fact, Model, ModelLead, fen, plain
 from tests.service.helpers import (
     call,
@@ -94,6 +95,8 @@ def check_no_stage_is_skipped(history: list[dict[str, Any]]) -> None:
         else:
             anywhere = ("revised", "members_joined", "members_left")
             assert stage != "closed" or name in anywhere, f"{name} of a closed lead"
+    # No command of this office corrects, so what is recorded is what happened.
+    assert moved_on_hold((event["event"], event["occurred_on"]) for event in history) == []
 
 
 class Office(RuleBasedStateMachine):

@@ -156,6 +156,28 @@ def test_a_lead_is_suspended_and_resumed(officer: Caller, member_id: str) -> Non
     assert (lead["suspended"], lead["review_on"]) == (False, None)
 
 
+def test_a_lead_does_not_move_on_a_day_on_which_it_was_suspended(
+    officer: Caller, member_id: str
+) -> None:
+    """Whatever was typed first: its resumption, or the step that is dated before that."""
+    lead = officer.tip(member_id)
+    hold = {"reason": "等待用地", "review_on": "2025-12-01", "occurred_on": "2025-04-01"}
+    officer.command(lead, "suspension", **hold)
+    path = f"/v1/leads/{lead['id']}"
+    talks = {**BODIES["negotiation"], "occurred_on": "2025-05-01"}
+    during = officer.post(f"{path}/negotiation", talks)
+    assert "resume it first" in problem_of(during, 409, "refused")["detail"]
+    officer.command(lead, "resumption", occurred_on="2025-08-01")
+    after = officer.post(f"{path}/negotiation", talks)
+    assert problem_of(after, 409, "refused")["detail"] == (
+        "The lead was suspended from 2025-04-01 until 2025-08-01; no negotiation is of 2025-05-01."
+    )
+    lead = officer.command(lead, "negotiation", occurred_on="2025-08-01")
+    assert lead["stage"] == "negotiating"
+    then = officer.ok(f"{path}?as_of=2025-06-15")
+    assert (then["stage"], then["suspended"]) == ("tip", True)
+
+
 @pytest.mark.parametrize(
     ("stage", "outcome"),
     [

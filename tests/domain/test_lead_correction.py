@@ -379,6 +379,30 @@ def test_a_resumption_cannot_be_voided_from_under_a_signing() -> None:
         correct(lead, 4, void=True)
 
 
+@pytest.mark.parametrize("version", [3, 4])
+def test_a_hold_is_not_put_right_to_be_of_a_day_on_which_the_lead_moved(version: int) -> None:
+    """Signed on 2025-06-10, on hold before or after; corrected, it would have been across it."""
+    before = (suspended("2025-05-01"), resumed("2025-05-10"), signed())
+    after = (signed(), suspended("2025-07-01"))
+    lead = lead_after(tipped(), negotiating(), *(before if version == 4 else after))
+    day, why = {
+        3: ("2025-07-02", "version 4 (suspended on 2025-07-01: its day, 2025-07-01, would be too"),
+        4: ("2025-06-11", "version 5 (signed on 2025-06-10: the lead would be suspended)"),
+    }[version]
+    with refusal(Refused, why, of=lead):
+        correct(lead, version, facts={"occurred_on": day})
+
+
+def test_a_step_is_not_put_right_to_be_of_a_day_on_hold() -> None:
+    lead = lead_after(
+        tipped(), negotiating(), suspended("2025-05-01"), resumed("2025-05-10"), signed()
+    )
+    with refusal(Refused, "The lead was suspended from 2025-05-01 until 2025-05-10", of=lead):
+        correct(lead, 5, facts={"occurred_on": "2025-05-09"})
+    correct(lead, 5, facts={"occurred_on": "2025-05-10"})
+    assert lead.entered_on == "2025-05-10"
+
+
 def test_a_suspension_cannot_be_voided_from_under_its_resumption() -> None:
     lead = lead_after(tipped(), suspended("2025-05-01"), resumed("2025-05-10"))
     with refusal(Refused, "version 3 (resumed on 2025-05-10: nothing to resume)", of=lead):
@@ -505,7 +529,7 @@ def test_what_may_be_put_right_are_facts_of_the_event_and_of_its_command(topic: 
 def test_the_stages_of_the_table_are_stages(topic: str) -> None:
     stages, since, _ = HAPPENS[topic]
     assert set(stages) <= {*OPEN, CLOSED} == set(STAGES)
-    assert set(since) <= {"entered_on", "planned_on", "tipped_on", "flagged_on"}
+    assert set(since) <= {"entered_on", "planned_on", "tipped_on", "flagged_on", "moved_on"}
 
 
 def test_a_copy_put_right_leaves_the_event_as_it_was_recorded() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from domain.errors import Invalid, Refused
 from domain.lead import Lead
+from domain.stage import STEPS
 from tests.domain.given import (
     TODAY,
     TOMORROW,
@@ -25,6 +26,7 @@ from tests.domain.given import (
     tipped,
 )
 
+THIRTY = {"amount": "30", "unit": "亿元"}
 OPEN: list[tuple[Happened, ...]] = [
     (tipped(),),
     (tipped(), negotiating()),
@@ -321,10 +323,100 @@ def test_a_flag_of_an_impossible_day_is_refused(
 
 
 def test_a_first_suspension_may_be_as_old_as_the_tip() -> None:
-    lead = lead_after(tipped("2025-03-18"), negotiating("2025-04-02"))
+    lead = lead_after(tipped("2025-03-18"), followed_up("2025-04-02", "call", result="x"))
     with office():
         lead.suspend(reason="等待环评", review_on="2026-03-01", occurred_on="2025-03-18")
     assert recorded(lead) == [suspended("2025-03-18")]
     lead = lead_after(tipped("2025-03-18"), negotiating("2025-04-02"))
     with refusal(Invalid, "2025-03-17 is before the lead was tipped", of=lead):
         lead.suspend(reason="等待环评", review_on="2026-03-01", occurred_on="2025-03-17")
+
+
+# What a hold forbids, whatever was typed first
+
+MOVES: list[tuple[str, dict[str, Any], tuple[Happened, ...], str]] = [
+    ("open_negotiation", {"responsible_unit": "区商务局"}, (), "negotiation"),
+    ("plan_signing", {"expected_on": "2026-01-15"}, (negotiating("2025-04-02"),), "signing plan"),
+    ("agree_framework", {}, (negotiating("2025-04-02"),), "framework agreement"),
+    ("sign", {"investment": THIRTY}, (negotiating("2025-04-02"),), "signing"),
+    (
+        "break_ground",
+        {"start": "opening", "evidence": [{"kind": "permit", "reference": "施-1"}]},
+        (negotiating("2025-04-02"), signed("2025-04-20")),
+        "groundbreaking",
+    ),
+]
+HELD = (suspended("2025-05-01"), resumed("2025-08-01"))
+
+
+@pytest.mark.parametrize(("command", "facts", "history", "what"), MOVES)
+@pytest.mark.parametrize("day", ["2025-05-01", "2025-05-02", "2025-07-31"])
+def test_nothing_moves_a_lead_on_a_day_on_which_it_was_on_hold(
+    command: str, facts: dict[str, Any], history: tuple[Happened, ...], what: str, day: str
+) -> None:
+    lead = lead_after(tipped(), *history, *HELD)
+    with refusal(Refused, of=lead) as caught:
+        getattr(lead, command)(occurred_on=day, **facts)
+    assert str(caught.value) == (
+        f"The lead was suspended from 2025-05-01 until 2025-08-01; no {what} is of {day}."
+    )
+
+
+@pytest.mark.parametrize(("command", "facts", "history", "what"), MOVES)
+@pytest.mark.parametrize(
+    ("held", "day"),
+    [(HELD, "2025-04-30"), (HELD, "2025-08-01"), (HELD[:1], "2025-04-30")],
+)
+def test_a_lead_moves_before_a_hold_and_from_the_day_it_is_taken_up_again(
+    command: str,
+    facts: dict[str, Any],
+    history: tuple[Happened, ...],
+    what: str,
+    held: tuple[Happened, ...],
+    day: str,
+) -> None:
+    lead = lead_after(tipped(), *history, *held)
+    with office():
+        getattr(lead, command)(occurred_on=day, **facts)
+    assert [event.facts["occurred_on"] for event in recorded(lead)] == [day], what
+
+
+@pytest.mark.parametrize(
+    ("command", "facts", "history", "what"), [move for move in MOVES if move[3] in STEPS]
+)
+def test_a_lead_is_not_put_on_hold_from_a_day_before_it_moved(
+    command: str, facts: dict[str, Any], history: tuple[Happened, ...], what: str
+) -> None:
+    lead = lead_after(tipped(), *history)
+    hold = {"reason": "等待环评", "review_on": "2026-03-01"}
+    with office():
+        getattr(lead, command)(occurred_on="2025-05-02", **facts)
+    assert len(recorded(lead)) == 1, what
+    with refusal(Invalid, of=lead) as caught:
+        lead.suspend(occurred_on="2025-05-01", **hold)
+    assert caught.value.errors == {
+        "occurred_on": [
+            "2025-05-01 is before its last step, which no suspended lead takes, on 2025-05-02."
+        ]
+    }
+    with office():
+        lead.suspend(occurred_on="2025-05-02", **hold)
+
+
+def test_a_hold_moved_to_another_review_is_one_hold_since_its_first_day() -> None:
+    again = suspended("2025-06-01", "等待用地")
+    lead = lead_after(tipped(), HELD[0], again, HELD[1])
+    with refusal(Refused, "suspended from 2025-05-01 until 2025-08-01", of=lead):
+        lead.open_negotiation(responsible_unit="区商务局", occurred_on="2025-05-15")
+
+
+def test_a_closure_ends_a_hold() -> None:
+    lead = lead_after(tipped(), HELD[0], closed("2025-06-01", "declined"), reopened("2025-06-01"))
+    with office():
+        lead.open_negotiation(responsible_unit="区商务局", occurred_on="2025-06-01")
+    assert lead.stage == "negotiating"
+
+
+def test_an_old_move_on_a_day_on_hold_loads() -> None:
+    lead = lead_after(tipped(), *HELD, negotiating("2025-05-15"), suspended("2025-04-01"))
+    assert (lead.stage, lead.suspension) == ("negotiating", ("等待环评", "2026-03-01"))

@@ -22,6 +22,7 @@ from domain.errors import LedgerError, NotFound
 from service.application import Ledger
 from service.projections.choosing import Selection
 from service.projections.lead_list import SORTS, Question
+from tests.holds import moved_on_hold
 from tests.service.helpers import call, check_projections, ledger_in, somebody
 
 FIRST, DAYS = date(2025, 1, 1), 60
@@ -393,6 +394,19 @@ def check_book(ledger: Ledger, past: dict[UUID, Past], position: int, chance: Ra
         assert found == figures(leads, point["on"], by)
 
 
+def check_holds(past: dict[UUID, Past]) -> None:
+    """As known then, no lead moved on a day on which it was on hold."""
+    for lead in past.values():
+        assert moved_on_hold((e.name, e.day) for e in ended_by_verdict(lead.events)) == []
+
+
+def ended_by_verdict(events: Iterable[Told]) -> Iterable[Told]:
+    """A tip that is declined or ruled a duplicate is closed by it."""
+    for event in events:
+        closes = event.name == "screened" and event.facts["verdict"] != "pursue"
+        yield event._replace(name="closed") if closes else event
+
+
 def check_moves(ledger: Ledger, past: dict[UUID, Past], position: int, chance: Random) -> None:
     """What entered each stage, counted on the days it changed, one by one."""
     end = FIRST + timedelta(chance.randrange(DAYS))
@@ -510,6 +524,7 @@ def travel(folder: Path, seed: int, commands: int, questions: int) -> int:
         for question in range(questions):
             position = chance.choice((last, chance.randrange(5, last + 1)))
             past = known_at(ledger, office.leads, position)
+            check_holds(past)
             check_book(ledger, past, position, chance)
             check_lists(ledger, past, position, chance)
             check_moves(ledger, past, position, chance)

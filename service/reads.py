@@ -13,7 +13,7 @@ import orjson
 import sqlalchemy as sa
 from eventsourcing.persistence import Mapper
 
-from domain.actor import today_in_china
+from domain.actor import now, today_in_china
 from domain.correction import CORRECTED
 from domain.errors import Invalid, NotFound
 from domain.posting import OCCURRED
@@ -77,6 +77,8 @@ Asked = tuple[str, Selection, date, date, int | None, str]
 # What the book says to it, as a dictionary or as the JSON of one.
 Said = Mapping[str, Any] | bytes
 _NOW = FOREVER - 1
+# A moment to come by no more than this is one by a clock that is ahead: it is now.
+_CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 def projections() -> list[Projection]:
@@ -379,9 +381,12 @@ class Reads:
 
     def position_named(self, text: str) -> int:
         """The log position that ``text`` names: as such, or as the last one recorded up to a
-        moment (RFC 3339 with its zone); Invalid names ``known_at``."""
+        moment (RFC 3339 with its zone); Invalid names ``known_at``.
+
+        What is yet to be recorded cannot be asked for: the answer would be another one later.
+        """
         if text.isascii() and text.isdigit() and len(text) <= 18:
-            return int(text)
+            return self._recorded(int(text))
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
@@ -389,7 +394,17 @@ class Reads:
         if moment is None or moment.tzinfo is None:
             reason = "is neither a log position nor a moment like 2025-12-29T16:00:00Z."
             raise Invalid({"known_at": [f"'{text[:40]}' {reason}"]})
+        if moment > now() + _CLOCKS_DIFFER:
+            reason = f"is to come; it is {now():%Y-%m-%dT%H:%M:%SZ}."
+            raise Invalid({"known_at": [f"'{text[:40]}' {reason}"]})
         return self.position_known_at(moment)
+
+    def _recorded(self, position: int) -> int:
+        last = self._recorder.max_notification_id() or 0
+        if position > last:
+            reason = f"{position} is past the last log position, {last}."
+            raise Invalid({"known_at": [reason]})
+        return position
 
     def position_known_at(self, moment: datetime) -> int:
         """The last position recorded up to ``moment`` (positions are in the order of recording)."""

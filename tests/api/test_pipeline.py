@@ -1,13 +1,13 @@
 """The pipeline over HTTP: the year 2025, its movements, series and times, as of and as known."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from domain.actor import Actor, acting
+from domain.actor import Actor, acting, now
 from service.cli import DEMO
 from service.imports import import_paper
 from tests.api.office import Caller, Office, open_office, problem_of, settings_in
@@ -166,15 +166,46 @@ def test_the_pipeline_is_told_as_it_was_known(office: Office) -> None:
     assert (empty["known_at"], empty["tips"]) == (0, 0)
 
 
-def test_what_was_known_can_be_asked_for_at_any_moment_there_is(officer: Caller) -> None:
+def test_what_was_known_can_be_asked_for_at_any_moment_there_was(officer: Caller) -> None:
     for moment in (
         "0001-01-01T00:00:00Z",
         "0001-01-01T00:00:00%2B14:00",
-        "9999-12-31T23:59:59Z",
-        "9999-12-31T23:59:59-14:00",
         "2025-12-29T16:00:00.123456789Z",
     ):
         officer.ok(f"/v1/pipeline?{YEAR}&known_at={moment}")
+
+
+KNOWING = (
+    *(f"/v1/pipeline{view}" for view in VIEWS),
+    *("/v1/leads", "/v1/leads/{lead}", "/v1/leads/{lead}/history"),
+    *("/v1/reports/annual/2025", "/v1/reports/weekly/2025-W52", "/v1/reports/monthly/2025-12"),
+)
+
+
+@pytest.mark.parametrize("path", KNOWING)
+def test_what_is_yet_to_be_recorded_cannot_be_asked_for(office: Office, path: str) -> None:
+    """It would be answered otherwise once something is recorded."""
+    officer = office.officer
+    lead = officer.tip(officer.register()["id"])
+    path, last = path.format(lead=lead["id"]), office.position
+    officer.ok(f"{path}?known_at={last}")
+    problem = problem_of(officer.get(f"{path}?known_at={last + 1}"), 422, "invalid")
+    assert problem["errors"] == {"known_at": [f"{last + 1} is past the last log position, {last}."]}
+    for moment in ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00", in_seconds(90)):
+        problem = problem_of(officer.get(f"{path}?known_at={moment}"), 422, "invalid")
+        assert f"'{moment}' is to come; it is 20" in problem["errors"]["known_at"][0]
+
+
+def test_a_clock_that_is_a_little_ahead_asks_for_what_is_known_now(office: Office) -> None:
+    officer = office.officer
+    officer.tip(officer.register()["id"])
+    answer = officer.ok(f"/v1/pipeline?{YEAR}&known_at={in_seconds(30)}")
+    assert (answer["known_at"], answer["tips"]) == (office.position, 1)
+
+
+def in_seconds(seconds: int) -> str:
+    """The moment so many seconds from now."""
+    return f"{now() + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def test_an_answer_reflects_a_command_answered_before_it(office: Office) -> None:

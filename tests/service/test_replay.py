@@ -106,3 +106,11 @@ def test_a_moment_that_is_none_is_refused_naming_it(tmp_path: Path, lead: UUID) 
     done = replay(tmp_path, lead, "--known-at", "yesterday")
     assert done.exit_code == 1
     assert "known_at: 'yesterday'" in done.output
+
+
+def test_a_position_past_the_last_is_refused_naming_the_last(tmp_path: Path, lead: UUID) -> None:
+    with ledger_in(tmp_path) as ledger:
+        last = ledger.reads.position()
+    done = replay(tmp_path, lead, "--known-at", last + 1)
+    assert done.exit_code == 1
+    assert f"{last + 1} is past the last log position, {last}." in done.output

@@ -81,6 +81,11 @@ _NOW = FOREVER - 1
 _CLOCKS_DIFFER = timedelta(minutes=1)
 
 
+def _unknown(lead_id: UUID, position: int | None) -> NotFound:
+    """What is said of a lead that was recorded after ``position`` only."""
+    return NotFound(f"Lead {lead_id} was not known at position {position}.")
+
+
 def projections() -> list[Projection]:
     """Everything that is made from the log to be read, in the order in which it is made."""
     found: list[Projection] = [Members(), Leads(), History(), Entries(), Variants(), Units()]
@@ -181,7 +186,7 @@ class Reads:
             with self.store.reading() as connection:
                 known = version_known_at(connection, str(lead_id), known_at)
             if known is None:
-                raise NotFound(f"Lead {lead_id} was not known at position {known_at}.")
+                raise _unknown(lead_id, known_at)
             version = known if version is None else min(version, known)
         version = found.version if version is None else version
         if not 1 <= version <= found.version:
@@ -236,9 +241,11 @@ class Reads:
             known = version_known_at(
                 connection, str(lead_id), _NOW if known_at is None else known_at
             )
-            if known is None:
-                raise NotFound(f"There is no lead {lead_id}.")
             at = positions(connection, str(lead_id))
+            if known is None:
+                raise (
+                    _unknown(lead_id, known_at) if at else NotFound(f"There is no lead {lead_id}.")
+                )
             events = self.events_of(lead_id, known)
             members = {member for event in events for member in _members_in(event)}
             people = people_of(connection, sorted(members))

@@ -108,6 +108,18 @@ def test_a_moment_that_is_none_is_refused_naming_it(tmp_path: Path, lead: UUID) 
     assert "known_at: 'yesterday'" in done.output
 
 
+def test_before_it_was_known_the_lead_was_not_known_and_that_is_said(
+    tmp_path: Path, lead: UUID
+) -> None:
+    done = replay(tmp_path, lead, "--known-at", "1")
+    assert (done.exit_code, done.output) == (
+        1,
+        f"Error: Lead {lead} was not known at position 1.\n",
+    )
+    never = "00000000-0000-4000-8000-000000000000"
+    assert f"There is no lead {never}" in replay(tmp_path, never, "--known-at", "1").output
+
+
 def test_a_position_past_the_last_is_refused_naming_the_last(tmp_path: Path, lead: UUID) -> None:
     with ledger_in(tmp_path) as ledger:
         last = ledger.reads.position()

@@ -16,7 +16,7 @@ _settings = Settings.from_environment()
 
 bind = f"{_settings.bind}:{_settings.port}"
 workers = _settings.workers
-worker_class = "gevent"
+worker_class = "service.worker.Worker"
 preload_app = False
 timeout = 60
 graceful_timeout = 20

@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import xlsxwriter
+from xlsxwriter.utility import xl_col_to_name
 
 from domain.money import UNITS
 from service.columns import COLUMNS
@@ -14,6 +16,7 @@ from service.paper import AGREEMENTS, OUTCOME_WORDS
 from service.sheets import BadCell, BadSheet, Source
 from service.written import plain
 
+_A3 = 8
 _SHEET, _ABOUT, _REASONS = "台账", "说明", "问题"
 # Rows of the template that have drop-downs and formats.
 _ROWS = 2000
@@ -26,6 +29,10 @@ _CHOICES = {
     "终止结果": list(OUTCOME_WORDS),
 }
 _MOST_ROWS = 1_048_576
+# In characters: of a copy's columns, and of the one with the reasons.
+_WIDTH, _REASON_WIDTH = 12, 60
+# Of one row; they are kept in memory.
+_MOST_NOTES = 3
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -40,12 +47,18 @@ def template(path: Path) -> None:
         sheet = book.add_worksheet(_SHEET)
         sheet.freeze_panes(1, 2)
         for at, column in enumerate(COLUMNS):
-            sheet.set_column(at, at, max(10, 2 * len(column.heading) + 2), text)
+            # A Chinese character is as wide as two others.
+            widest = max(len(column.heading), len(column.example))
+            sheet.set_column(at, at, max(10, 2 * widest + 2), text)
             sheet.write_string(0, at, column.heading, needed if column.required else head)
             sheet.write_string(1, at, column.example, text)
             if column.heading in _CHOICES:
                 choices = {"validate": "list", "source": _CHOICES[column.heading]}
                 sheet.data_validation(1, at, _ROWS, at, choices)
+        sheet.set_landscape()
+        sheet.set_paper(_A3)
+        sheet.fit_to_pages(1, 0)
+        sheet.repeat_rows(0)
         _explain(book.add_worksheet(_ABOUT), head)
 
 
@@ -63,36 +76,63 @@ def _explain(sheet: Any, head: Any) -> None:
 
 
 def mark(source: Source, bad: Iterable[BadCell], path: Path) -> None:
-    """A copy of ``source``'s values with the reasons in a column before each row, and the cells
-    that they are about in red. Nothing in it is a formula."""
+    """A copy of ``source``'s values, each in its place, with the reasons in a column after them,
+    and the cells that they are about in red, with a note. Nothing in it is a formula."""
     reasons: dict[tuple[str | None, int], list[BadCell]] = defaultdict(list)
     for cell in bad:
         reasons[cell.sheet, cell.line].append(cell)
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(str(path), options) as book:
-        red = book.add_format({"bg_color": "#FFC7CE", "font_color": "#9C0006"})
+        red = book.add_format(
+            {"bg_color": "#FFC7CE", "font_color": "#9C0006", "text_wrap": True, "valign": "top"}
+        )
+        widths = _widths(source)
         for name, rows in source.tables():
             sheet = book.add_worksheet(name or _SHEET)
-            sheet.set_column(0, 0, 60)
-            sheet.write_string(0, 0, _REASONS, red)
+            after = widths.get(name, 0)
+            sheet.set_column(0, max(after - 1, 0), _WIDTH)
+            sheet.set_column(after, after, _REASON_WIDTH)
             try:
                 for line, values in rows:
                     if line <= _MOST_ROWS:
-                        _copy(sheet, line, values, reasons.get((name, line), []), red)
+                        _copy(sheet, line, values, reasons.get((name, line), []), (after, red))
             except BadSheet as why:
-                sheet.write_string(0, 0, f"{_REASONS}: {why}", red)
+                book.add_worksheet(_REASONS).write_string(0, 0, f"{why}", red)
+                return
 
 
-def _copy(sheet: Any, line: int, values: Iterable[Any], bad: list[BadCell], red: Any) -> None:
+def _widths(source: Source) -> dict[str | None, int]:
+    """How many columns each sheet has, as far as it can be read."""
+    widths: dict[str | None, int] = {}
+    with suppress(BadSheet):
+        for name, rows in source.tables():
+            for _, values in rows:
+                widths[name] = max(widths.get(name, 0), len(values))
+    return widths
+
+
+def _copy(
+    sheet: Any, line: int, values: Iterable[Any], bad: list[BadCell], after: tuple[int, Any]
+) -> None:
+    """One row, and what is wrong with it in the column and the format ``after`` it."""
+    column, red = after
     letters = {cell.letters for cell in bad}
     if bad:
-        why = "\n".join(f"{cell.column}: {cell.reason}" for cell in bad)
-        sheet.write_string(line - 1, 0, why, red)
+        # So high that all reasons are seen, whoever opens it.
+        told = [f"{cell.column}: {cell.reason}" for cell in bad]
+        lines = sum(1 + len(reason) // _REASON_WIDTH for reason in told)
+        sheet.set_row(line - 1, min(15 * lines, 400))
+        sheet.write_string(line - 1, column, "\n".join(told), red)
+        for cell in bad[:_MOST_NOTES]:
+            if cell.letters:
+                sheet.write_comment(f"{cell.letters}{line}", cell.reason)
     for at, value in enumerate(values):
         text = plain(value)
         if text:
-            style = red if xlsxwriter.utility.xl_col_to_name(at) in letters else None
-            sheet.write_string(line - 1, at + 1, _harmless(text), style)
+            style = red if xl_col_to_name(at) in letters else None
+            sheet.write_string(line - 1, at, _harmless(text), style)
+        elif xl_col_to_name(at) in letters:
+            sheet.write_blank(line - 1, at, None, red)
 
 
 def _harmless(text: str) -> str:

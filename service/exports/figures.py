@@ -47,10 +47,17 @@ def _pipeline_rows(found: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     yield ("本年提供信息", None, None, found["tips"], *nothing[1:], "tips")
 
 
+# Why its money is not that of the summary's leads that entered and left.
+_REVALUED = (
+    "转入、转出金额含该阶段内项目金额的调整（如签约时确定的投资额），期初＋转入－转出＝期末；"
+    "汇总表的进入、离开金额只计进出的项目。"
+)
+
+
 def movements_table(reads: Reads, cut: Cut) -> Table:
     """Opening, in, out and closing of each stage: on the day, in its month, in its year."""
     title = f"{TITLE}：阶段变动"
-    return Table("变动", title, MOVEMENTS, list(_movement_rows(reads, cut)))
+    return Table("变动", title, MOVEMENTS, list(_movement_rows(reads, cut)), notes=(_REVALUED,))
 
 
 def _movement_rows(reads: Reads, cut: Cut) -> Iterator[tuple[Any, ...]]:

@@ -40,7 +40,7 @@ _TYPES = (
 )
 _CELL = 9.0
 # How wide columns are beside one another, unless they say it.
-_WEIGHTS: Mapping[Kind, float] = {Kind.COUNT: 7, Kind.YUAN: 10, Kind.DAY: 11}
+_WEIGHTS: Mapping[Kind, float] = {Kind.COUNT: 7, Kind.YUAN: 10, Kind.DAY: 14}
 _WEIGHT = 12.0
 
 

@@ -80,7 +80,8 @@ def test_bad_cells_are_named_and_the_marked_copy_is_for_who_sent_the_file(
     copy = officer.get(problem["marked"])
     assert copy.status_code == 200 and copy.content_type == XLSX
     page = openpyxl.load_workbook(io.BytesIO(copy.data))["台账"]
-    assert "区划代码" in page.cell(3, 1).value and "提供日期" in page.cell(4, 1).value
+    after = len(HEADINGS) + 1
+    assert "区划代码" in page.cell(3, after).value and "提供日期" in page.cell(4, after).value
     assert office.one("admin").get(problem["marked"]).status_code == 404
     assert officer.get(f"/v1/imports/{NOBODY}/marked.xlsx").status_code == 404
 

@@ -324,11 +324,13 @@ def test_the_marked_copy_has_the_reasons_beside_the_rows(tmp_path: Path, ledger:
         import_paper(ledger, book)
     mark(source_of(book), why.value.cells, tmp_path / "marked.xlsx")
     page = openpyxl.load_workbook(tmp_path / "marked.xlsx")["台账"]
-    assert page.cell(3, 1).value is None and "区划代码" in page.cell(4, 1).value
-    assert page.cell(2, 2).value == "编号" and page.cell(3, 2).value == "1"
+    after = len(HEADINGS) + 1
+    assert page.cell(3, after).value is None and "区划代码" in page.cell(4, after).value
+    assert page.cell(2, 1).value == "编号" and page.cell(3, 1).value == "1"
     colours = {cell.column: cell.fill.fgColor.rgb for cell in page[4] if cell.fill.fill_type}
-    assert colours.keys() == {1, 6} and set(colours.values()) == {"FFFFC7CE"}
-    assert page.cell(4, 3).value == "'=HYPERLINK(1)" and page.cell(4, 3).data_type == "s"
+    assert colours.keys() == {5, after} and set(colours.values()) == {"FFFFC7CE"}
+    assert "is no GB/T 2260 district code" in page.cell(4, 5).comment.text
+    assert page.cell(4, 2).value == "'=HYPERLINK(1)" and page.cell(4, 2).data_type == "s"
 
 
 def test_a_csv_is_marked_as_a_workbook(tmp_path: Path, ledger: Ledger) -> None:
@@ -337,7 +339,7 @@ def test_a_csv_is_marked_as_a_workbook(tmp_path: Path, ledger: Ledger) -> None:
         import_paper(ledger, path)
     mark(source_of(path), why.value.cells, tmp_path / "marked.xlsx")
     page = openpyxl.load_workbook(tmp_path / "marked.xlsx").active
-    assert "区划代码" in page.cell(3, 1).value and page.cell(3, 6).value == "1"
+    assert "区划代码" in page.cell(3, len(HEADINGS) + 1).value and page.cell(3, 5).value == "1"
 
 
 def test_a_workbook_is_read_row_by_row(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 
 from eventsourcing.domain import Aggregate
 
+from domain.actor import china_day
 from domain.aggregate import Recorded, check_day
 from domain.errors import Invalid, Refused
 from domain.values import check_text, district_fault
@@ -64,13 +65,22 @@ class Member(Recorded):
             aggregate._begin(self.number, self.name, self.district, self.occurred_on)
             aggregate.sector = self.sector
 
-    def retire(self, *, occurred_on: str, note: str | None = None) -> None:
-        """The member's term ended on ``occurred_on``; tips given before stay theirs."""
+    def retire(
+        self, *, occurred_on: str, note: str | None = None, last_tip_on: str | None = None
+    ) -> None:
+        """The member's term ended on ``occurred_on``; tips given until then stay theirs.
+
+        ``last_tip_on`` is the day of the last of those recorded, if there is one.
+        """
         if self.retired_on == occurred_on:
             return
         if self.retired_on:
             raise Refused(f"{self.name} ({self.number}) retired on {self.retired_on} already.")
-        check_day(occurred_on, not_before=self.registered_on, since=f"{self.name} was registered")
+        check_day(occurred_on, not_before=last_tip_on, since=f"the last tip of {self.name}")
+        # Recorded on its own day it says when it was typed, which may be long after the term ended.
+        if self.registered_on != f"{china_day(self.created_on)}":
+            since = f"{self.name} was registered"
+            check_day(occurred_on, not_before=self.registered_on, since=since)
         self.trigger_event(self.Retired, occurred_on=occurred_on, note=note)
 
     class Retired(Recorded.Event):

@@ -23,7 +23,12 @@ SIGNIFICANT_DIGITS = 16
 # country's leads, in fen, inside the 64-bit integers of the book.
 LARGEST = Decimal(10) ** 12
 
-_AMOUNT = re.compile(r"(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,16})?", re.ASCII)
+# What is said of a text that is no amount, or one in another form.
+NO_AMOUNT = (
+    "is no decimal number of 0 or more, like 30 or 1.6: without a sign, and with a 0 in front of "
+    "a point only."
+)
+_DECIMAL = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,9 @@ def parse_money(field: str, amount: str, unit: str) -> Money:
     if unit not in UNITS:
         raise Invalid({f"{field}.unit": [f"'{unit[:20]}' is none of {'、'.join(UNITS)}."]})
     where = f"{field}.amount"
-    if not _AMOUNT.fullmatch(amount):
-        raise Invalid({where: [f"'{amount[:40]}' is no decimal number of 0 or more, like 1.6."]})
-    digits = amount.replace(".", "").lstrip("0")
-    if len(digits) > SIGNIFICANT_DIGITS:
-        raise Invalid({where: [f"{amount} has more than {SIGNIFICANT_DIGITS} significant digits."]})
+    fault = _fault_of(amount)
+    if fault:
+        raise Invalid({where: [f"'{amount[:40]}' {fault}"]})
     value = Decimal(amount)
     factor = UNITS[unit]
     if factor is not None and (value * factor) % 1:
@@ -69,6 +72,16 @@ def parse_money(field: str, amount: str, unit: str) -> Money:
     if value * (FOREIGN_UNITS.get(unit) or Decimal(factor or 0) / 100) > LARGEST:
         raise Invalid({where: [f"{amount} {unit} is more than any project: over {LARGEST:,}."]})
     return Money(amount, unit)
+
+
+def _fault_of(amount: str) -> str | None:
+    """Why a text is no amount; None if it is one."""
+    if not _DECIMAL.fullmatch(amount):
+        return NO_AMOUNT
+    whole, _, fraction = amount.partition(".")
+    if max(map(len, (whole, fraction, (whole + fraction).lstrip("0")))) > SIGNIFICANT_DIGITS:
+        return f"has more than {SIGNIFICANT_DIGITS} digits."
+    return None
 
 
 def yuan(fen: int) -> str:

@@ -160,7 +160,11 @@ class Ledger(Application[UUID]):
 
     def retire_member(self, member_id: UUID, call: Call, facts: Facts) -> Answer:
         """The member's term ended."""
-        return self._change(Member, member_id, call, lambda member: member.retire(**facts))
+
+        def decide(member: Any) -> None:
+            member.retire(**facts, last_tip_on=self.reads.last_tip_of(member_id))
+
+        return self._change(Member, member_id, call, decide)
 
     # Leads
 

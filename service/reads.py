@@ -284,6 +284,18 @@ class Reads:
                 raise NotFound(f"There is no member {member_id}.")
             return _with_results(connection, [row])[0]
 
+    def last_tip_of(self, member_id: UUID) -> str | None:
+        """The day of the last tip that the member reported; None without any."""
+        self.position()
+        last = (
+            sa.select(sa.func.max(leads.c.tip_on))
+            .join(lead_members, leads.c.number == lead_members.c.lead)
+            .where(lead_members.c.member_id == str(member_id), lead_members.c.until == FOREVER)
+        )
+        with self.store.reading() as connection:
+            day: str | None = connection.execute(last).scalar_one()
+        return day
+
     def members(
         self, after: int, limit: int, district: str | None, sector: str | None
     ) -> tuple[list[dict[str, Any]], int | None]:

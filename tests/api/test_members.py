@@ -115,6 +115,23 @@ def test_a_retired_member_tips_no_more_but_its_tips_of_before_are_taken(officer:
     officer.tip(member, occurred_on="2025-06-01")
 
 
+def test_a_member_typed_in_late_retires_on_the_real_day_but_not_before_its_last_tip(
+    officer: Caller,
+) -> None:
+    facts = {"number": "L1", "name": "王委员", "sector": "经济", "district": DISTRICT}
+    member = officer.ok("/v1/members", facts)["id"]
+    lead = officer.tip(member, occurred_on="2025-03-18")
+    officer.tip(member, occurred_on="2025-02-01")
+    path = f"/v1/members/{member}/retirement"
+    problem = problem_of(officer.post(path, {"occurred_on": "2025-03-17"}), 422, "invalid")
+    assert problem["errors"] == {
+        "occurred_on": ["2025-03-17 is before the last tip of 王委员 on 2025-03-18."]
+    }
+    right = {"version": 1, "reason": "日期", "facts": {"occurred_on": "2025-03-16"}}
+    officer.ok(f"/v1/leads/{lead['id']}/corrections", {**right, "occurred_on": "2025-12-01"})
+    assert officer.ok(path, {"occurred_on": "2025-03-17"})["retired_on"] == "2025-03-17"
+
+
 @pytest.mark.parametrize("path", [f"/v1/members/{NOBODY}", "/v1/members/x", "/v1/members/%00"])
 def test_an_unknown_member_is_not_found(officer: Caller, path: str) -> None:
     problem_of(officer.get(path), 404, "not-found")

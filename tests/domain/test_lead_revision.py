@@ -7,6 +7,7 @@ import pytest
 from domain.correction import REVISABLE
 from domain.errors import Invalid
 from domain.lead import Lead
+from domain.money import NO_AMOUNT
 from tests.domain.given import (
     TODAY,
     TOMORROW,
@@ -203,7 +204,7 @@ def test_another_amount_needs_a_reason(
         ({"title": "a\u202e"}, {"title": ["Character 2 (U+202E) is one that no text keeps."]}),
         (
             {"investment": {"amount": "1e9", "unit": "元"}},
-            {"investment.amount": ["'1e9' is no decimal number of 0 or more, like 1.6."]},
+            {"investment.amount": [f"'1e9' {NO_AMOUNT}"]},
         ),
         (
             {"title": "好", "investment": {"amount": "1", "unit": "两"}},

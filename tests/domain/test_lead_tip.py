@@ -8,6 +8,7 @@ import pytest
 from domain.correction import REVISABLE
 from domain.errors import Invalid
 from domain.lead import MOST_MEMBERS, TITLE_LENGTH, Lead
+from domain.money import NO_AMOUNT
 from tests.domain.given import (
     OTHER_ID,
     TODAY,
@@ -155,8 +156,8 @@ def test_a_title_loses_the_spaces_around_it() -> None:
 @pytest.mark.parametrize(
     ("amount", "unit", "field", "reason"),
     [
-        ("-1", "亿元", "investment.amount", "'-1' is no decimal number of 0 or more, like 1.6."),
-        ("NaN", "亿元", "investment.amount", "'NaN' is no decimal number of 0 or more, like 1.6."),
+        ("-1", "亿元", "investment.amount", f"'-1' {NO_AMOUNT}"),
+        ("NaN", "亿元", "investment.amount", f"'NaN' {NO_AMOUNT}"),
         ("30", "亿", "investment.unit", "'亿' is none of 元、万元、亿元、万美元、亿美元."),
     ],
 )

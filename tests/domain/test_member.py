@@ -176,6 +176,22 @@ def test_old_members_load_although_todays_rules_would_refuse_them() -> None:
     assert (member.version, member.retired_on) == (3, "someday")
 
 
+def test_a_member_registered_late_retires_on_the_day_it_was() -> None:
+    """Registered on the day it is recorded: that is when it was typed, not since when it sits."""
+    with office():
+        member = register(occurred_on=TODAY)
+        member.retire(occurred_on="2025-06-30", last_tip_on="2025-06-30")
+    assert member.retired_on == "2025-06-30"
+
+
+def test_nobody_retires_before_the_last_tip() -> None:
+    with office():
+        member = register(occurred_on=TODAY)
+        with pytest.raises(Invalid, match="before the last tip of 张伟 on 2025-06-30"):
+            member.retire(occurred_on="2025-06-29", last_tip_on="2025-06-30")
+    assert member.retired_on is None
+
+
 def test_nobody_retires_before_being_registered() -> None:
     with office():
         member = register(occurred_on="2025-06-01")

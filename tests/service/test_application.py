@@ -362,7 +362,7 @@ def test_who_has_retired_tips_no_more_but_an_earlier_tip_may_still_be_entered(
 def test_a_retirement_recorded_by_another_worker_is_known_to_the_next_tip(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger, ledger_in(tmp_path) as other:
         member = register(other).subject
-        assert tip(ledger, member, occurred_on="2025-07-01").version == 1
+        assert tip(ledger, member, occurred_on="2025-06-29").version == 1
         retire(other, member, on="2025-06-30")
         with pytest.raises(Invalid, match="retired on 2025-06-30"):
             tip(ledger, member, occurred_on="2025-07-01")

@@ -33,6 +33,7 @@ _KEY_LENGTH = 128
 _JSON = "application/json"
 _JSON_ALONE: Mapping[str, Any] = {}
 _VERSION = re.compile(r"[0-9]{1,18}", re.ASCII)
+_TAG = re.compile(r'(W/)?"[^"\s]*"')
 # A query in which no character stands for another one: it is read without the decoding.
 _PLAIN_QUERY = re.compile(r"[a-z_]+=[\w.:-]*(&[a-z_]+=[\w.:-]*)*", re.ASCII)
 _HALVES = methodcaller("partition", "=")
@@ -128,11 +129,17 @@ def _visible(text: str) -> bool:
 
 
 def _known_versions(header: str | None) -> frozenset[int] | None:
+    """The versions that If-Match names, None for any; Invalid when it is not of its form. A tag
+    that a proxy made weak, by compressing what we sent, is the one we sent."""
     if header is None or header.strip() == "*":
         return None
-    tags = (tag.strip() for tag in header.split(","))
-    quoted = (tag[1:-1] for tag in tags if len(tag) > 2 and tag[0] == tag[-1] == '"')
-    return frozenset(int(tag) for tag in quoted if _VERSION.fullmatch(tag))
+    tags = [tag for tag in map(str.strip, header.split(",")) if tag]
+    if not tags or not all(map(_TAG.fullmatch, tags)):
+        raise Invalid(
+            {"If-Match": [f"'{header[:40]}' is not of the form \"4\", as in ETag, or *."]}
+        )
+    known = (tag.removeprefix("W/")[1:-1] for tag in tags)
+    return frozenset(int(tag) for tag in known if _VERSION.fullmatch(tag))
 
 
 def answered(answer: Answer, place: str | None = None) -> Reply:

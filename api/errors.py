@@ -52,6 +52,12 @@ WEB_CODES = {
     416: ("range-not-satisfiable", "The file has no such range"),
     500: ("internal", "A fault in the ledger"),
 }
+_DETAILS = {
+    400: "The request cannot be read, or ended before its body did.",
+    404: "There is no such path; /docs/ shows those that there are.",
+    405: "The path does not take this method; Allow names those that it takes.",
+    413: "The body is over 1 MiB, or an import's over 32 MiB.",
+}
 
 
 def problem(
@@ -106,7 +112,11 @@ def _web_error(error: HTTPException) -> Response:
     kept = [
         (k, v) for k, v in error.get_headers() if k in ("Allow", "Content-Range", "Retry-After")
     ]
-    return problem(status, code, title, error.description or error.name, kept)
+    detail = error.description or error.name
+    if detail == type(error).description:
+        # Words of the library's own, which speaks to those who sit before a browser.
+        detail = _DETAILS.get(status, detail)
+    return problem(status, code, title, detail, kept)
 
 
 def _fault(error: Exception) -> Response:

@@ -34,7 +34,7 @@ _COMMAND_HEADERS = [
 _IF_MATCH = {
     "in": "header",
     "name": "If-Match",
-    "description": "The version the client knows, as in ETag, or *.",
+    "description": 'The version the client knows, quoted as in ETag ("4"), or *.',
     "schema": {"type": "string"},
 }
 _IF_NONE_MATCH = {

@@ -444,8 +444,9 @@ class Ledger(Application[UUID]):
             return
         known = max((v for v in call.if_match if v < version), default=0)
         since = self.reads.history(subject, after=known) if known and cls is Lead else []
-        wanted = ", ".join(map(str, sorted(call.if_match))) or "none"
-        raise Stale(f"You know version {wanted}; the present one is {version}.", since)
+        wanted = ", ".join(map(str, sorted(call.if_match)))
+        told = f"You know version {wanted}" if wanted else "If-Match names no version"
+        raise Stale(f"{told}; the present one is {version}.", since)
 
     def _check_members(self, ids: Iterable[str], occurred_on: str) -> None:
         """Invalid, naming each, when a member is unknown or had retired before that day."""

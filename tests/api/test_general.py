@@ -61,7 +61,8 @@ def test_the_etag_is_the_version(officer: Caller, member_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "known", ['"1"', "*", ' "1" ', '"7", "1"', '"1","2"', 'W/"7", "1"', '"x", "1"']
+    "known",
+    ['"1"', "*", ' "1" ', '"7", "1"', '"1","2"', 'W/"7", "1"', '"x", "1"', 'W/"1"', '"1",'],
 )
 def test_a_command_is_taken_when_its_version_is_the_present_one(
     officer: Caller, member_id: str, known: str
@@ -72,7 +73,7 @@ def test_a_command_is_taken_when_its_version_is_the_present_one(
 
 @pytest.mark.parametrize(
     "known",
-    ['"2"', '"0"', "1", 'W/"1"', '"', '""', "nonsense", '"1', '"-1"', '"１"', f'"{"9" * 5000}"'],
+    ['"2"', '"0"', 'W/"2"', '""', '"nonsense"', '"-1"', '"１"', f'"{"9" * 5000}"'],
 )
 def test_a_command_for_any_other_version_is_stale(office: Office, known: str) -> None:
     officer = office.officer
@@ -82,6 +83,22 @@ def test_a_command_for_any_other_version_is_stale(office: Office, known: str) ->
     body = orjson.dumps(BODIES["screening"])
     answer = officer.call("POST", f"/v1/leads/{lead['id']}/screening", body, sent)
     assert "1" in problem_of(answer, 412, "stale")["detail"]
+    assert office.position == before
+
+
+@pytest.mark.parametrize(
+    "known", ["", " ", ",", "1", "nonsense", '"', '"1', '"1", 1', 'w/"1"', '"1", *', "'1'"]
+)
+def test_an_if_match_of_another_form_is_refused_and_told_the_form(
+    office: Office, known: str
+) -> None:
+    officer = office.officer
+    lead = officer.tip(officer.register()["id"])
+    before = office.position
+    path = f"/v1/leads/{lead['id']}/screening"
+    answer = officer.post(path, BODIES["screening"], If_Match=known)
+    (reason,) = problem_of(answer, 422, "invalid")["errors"]["If-Match"]
+    assert '"4"' in reason
     assert office.position == before
 
 
@@ -483,6 +500,12 @@ def test_head_answers_as_get_does_without_a_body(officer: Caller, member_id: str
 def test_every_request_has_a_name_of_its_own(officer: Caller) -> None:
     names = {officer.get("/v1/leads").headers["X-Request-Id"] for _ in range(3)}
     assert len(names) == 3
+
+
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/lead", "/v2/leads", "/v1/leads/1/2/3"])
+def test_a_path_that_is_none_is_answered_in_our_own_words(office: Office, path: str) -> None:
+    problem = problem_of(office.holding(None).get(path), 404, "not-found")
+    assert problem["detail"] == "There is no such path; /docs/ shows those that there are."
 
 
 # The document

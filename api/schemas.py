@@ -110,10 +110,13 @@ def _uuid_fault(text: str) -> str | None:
 
 
 class Day(Coded):
-    """A business date."""
+    """A business date; ``about`` describes it."""
 
-    def __init__(self, **more: Any) -> None:
-        super().__init__(_day_fault, {"format": "date", "example": "2025-03-18"}, **more)
+    def __init__(self, about: str | None = None, **more: Any) -> None:
+        described = {"format": "date", "example": "2025-03-18"}
+        if about:
+            described["description"] = about
+        super().__init__(_day_fault, described, **more)
 
 
 class Id(Coded):
@@ -416,10 +419,12 @@ class Whole(fields.Integer):
 
     def __init__(self, lowest: int, highest: int, **more: Any) -> None:
         super().__init__(validate=validate.Range(lowest, highest), **more)
+        self._lowest = lowest
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **more: Any) -> Any:
         if not _DIGITS.fullmatch(str(value)):
-            raise ValidationError(f"'{str(value)[:40]}' is no whole number.")
+            wanted = f"no whole number of {self._lowest} or more"
+            raise ValidationError(f"'{str(value)[:40]}' is {wanted}.")
         return super()._deserialize(value, attr, data, **more)
 
 
@@ -517,6 +522,7 @@ class WindowQuery(Selected):
 class PipelineQuery(WindowQuery, Moment):
     """The window, as known at a moment, by the days that count."""
 
+    as_of = Day("Nothing later counts: a window that ends after it ends there.")
     by = fields.String(load_default=OCCURRED, validate=validate.OneOf((OCCURRED, RECOGNISED)))
 
 

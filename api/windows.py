@@ -43,6 +43,9 @@ def window(query: Mapping[str, Any]) -> tuple[date, date]:
     end = end or today_in_china()
     end = min(end, last or end)
     start = date.fromisoformat(query["start"]) if "start" in query else end.replace(month=1, day=1)
+    if start > end and end == last:
+        late = f"{start} is after {last}, which as_of names: nothing later counts."
+        raise Invalid({"from": [late], "as_of": [f"{last} is before {start}, which from names."]})
     if start > end:
         raise Invalid({"from": [f"{start} is after {end}, where the window ends."]})
     return start, end

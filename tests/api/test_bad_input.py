@@ -537,3 +537,19 @@ def test_a_command_takes_no_query(ground: Ground) -> None:
     path = f"/v1/leads/{ground.tip}/screening?dry_run=true"
     status, problem = refused(ground, path, orjson.dumps(BODIES["screening"]))
     assert (status, list(problem["errors"])) == (422, ["dry_run"])
+
+
+@pytest.mark.parametrize(
+    ("path", "least"),
+    [
+        ("/v1/leads/{lead}?version=-1", 1),
+        ("/v1/audit/events?after=-1", 0),
+        ("/v1/leads?limit=x", 1),
+    ],
+)
+def test_a_number_that_is_none_is_told_what_is_allowed(
+    ground: Ground, path: str, least: int
+) -> None:
+    answer = ground.office.one("auditor").get(path.format(lead=ground.tip))
+    ((reason,),) = (answer.json or {})["errors"].values()
+    assert reason.endswith(f"is no whole number of {least} or more.")

@@ -67,6 +67,24 @@ def test_the_pipeline_travels_in_both_dates(officer: Caller, lead: Lead, office:
     assert now["balanced"] and then["balanced"] and in_july["balanced"]
 
 
+def test_a_window_ends_at_as_of_and_cannot_begin_after_it(officer: Caller) -> None:
+    for path in ("/v1/pipeline", "/v1/pipeline/movements"):
+        shown = officer.ok(f"{path}?{WINDOW}&as_of=2025-07-01")
+        assert (shown["from"], shown["to"]) == ("2025-01-01", "2025-07-01")
+        for window in ("from=2025-07-02", "from=2025-07-02&to=2025-12-29"):
+            problem = problem_of(officer.get(f"{path}?{window}&as_of=2025-07-01"), 422, "invalid")
+            assert set(problem["errors"]) == {"from", "as_of"}
+    for window in ("from=2025-07-02&to=2025-07-01", "from=2025-07-02&to=2025-06-30"):
+        problem = problem_of(officer.get(f"/v1/pipeline?{window}&as_of=2025-07-02"), 422, "invalid")
+        assert set(problem["errors"]) == {"from"}
+    (asked,) = (
+        parameter
+        for parameter in officer.ok("/openapi.json")["paths"]["/v1/pipeline"]["get"]["parameters"]
+        if parameter["name"] == "as_of"
+    )
+    assert "ends there" in asked["description"]
+
+
 def test_a_lead_as_of_a_day_shows_what_had_happened_by_then(officer: Caller, lead: Lead) -> None:
     path = f"/v1/leads/{lead['id']}"
     july = officer.ok(f"{path}?as_of=2025-07-01")

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from domain.actor import now
+from domain.errors import Refused
 from service.application import Ledger
 from service.audit_cli import audit
 from service.cli_shared import open_ledger as _ledger
@@ -70,6 +71,22 @@ def rebuild() -> None:
         with _progress(last, "projections") as bar:
             position = ledger.reads.catch_up.rebuild(bar.update)
     click.echo(f"Rebuilt up to position {position}.")
+
+
+@projections.command("check")
+def check() -> None:
+    """Make every projection anew beside the live one and compare them, row by row."""
+    with _ledger() as ledger:
+        position = ledger.reads.position()
+        with _progress(position, "projections") as bar:
+            found = ledger.reads.catch_up.differences(bar.update)
+        if found:
+            click.echo("\n".join(map(str, found)))
+            raise Refused(
+                f"{len(found)} tables are otherwise than the log makes them: somebody changed "
+                "them. 'leadledger projections rebuild' makes them anew."
+            )
+    click.echo(f"Every row is what the log makes it, up to position {position} or later.")
 
 
 @main.command()

@@ -6,8 +6,9 @@ from typing import Any
 from eventsourcing.persistence import Mapper
 
 from service.log import LedgerRecorder
+from service.projections.comparing import Difference
 from service.projections.feed import Feed, ProjectionStopped, identity_of_event
-from service.projections.rebuild import rebuild
+from service.projections.rebuild import differences, rebuild
 from service.projections.store import Projection, Store
 
 
@@ -54,6 +55,17 @@ class CatchUp:
         worth, unless the caller says so.
         """
         return rebuild(self._feed, self._recorder, self._store, progress, processes)
+
+    def differences(
+        self, progress: Callable[[int], object] = lambda _events: None
+    ) -> list[Difference]:
+        """In which tables the live rows are otherwise than the log makes them: nowhere, unless
+        somebody touched them."""
+
+        def catch_up() -> None:
+            self.to(self._recorder.max_notification_id() or 0)
+
+        return differences(self._feed, self._recorder, self._store, progress, catch_up)
 
     def status(self) -> dict[str, int]:
         """The bookmark of each projection; 0 for one that has seen nothing."""

@@ -1,18 +1,25 @@
-"""Every projection made anew from the log, in a file that then takes the live one's place."""
+"""Every projection made anew from the log, in a file that then takes the live one's place, or that
+the live one is compared with."""
 
 import os
 import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import sqlalchemy as sa
 
+from domain.errors import NotReady
 from service.log import LedgerRecorder
+from service.projections.comparing import Difference, compare, snapshot_of
 from service.projections.feed import Feed
-from service.projections.shadow import shadow_of
+from service.projections.shadow import Shadow, shadow_of
 from service.projections.shares import Progress, take_in_shares
 from service.projections.store import Gathers, Store, builds
 
 # Each process has a memory of its own, some 80 MB.
 MOST_PROCESSES = 2
+# How often a live file that others write is caught up with, to compare it.
+MOST_TRIES = 50
 # While another process starts, one takes in so many events.
 WORTH_A_PROCESS = 50_000
 
@@ -22,6 +29,48 @@ def rebuild(
 ) -> int:
     """Fill the store anew; the position reached. Until the new file takes the place of the old
     one, readers see the old rows."""
+    making = _made_anew(feed, recorder, store, progress, processes)
+    with making as (shadow, rest), store.lock.held():
+        with shadow.transaction() as connection:
+            reached = rest.rest(connection, progress)
+        shadow.put_in_place()
+    return reached
+
+
+def differences(
+    feed: Feed,
+    recorder: LedgerRecorder,
+    store: Store,
+    progress: Progress,
+    catch_up: Callable[[], object],
+) -> list[Difference]:
+    """In which tables the store is otherwise than the log makes it; nothing of it is changed.
+
+    ``catch_up`` brings it to the log's end. NotReady while others write without a pause.
+    """
+    making = _made_anew(feed, recorder, store, progress, None)
+    with making as (shadow, rest), ExitStack() as until:
+        for _ in range(MOST_TRIES):
+            catch_up()
+            with store.lock.held():
+                with shadow.transaction() as connection:
+                    reached = rest.rest(connection, progress)
+                with store.reading() as live:
+                    same = {position for position, _ in feed.bookmarks(live).values()} == {reached}
+                if same:
+                    # From here on others may write again.
+                    both = until.enter_context(snapshot_of(store.path, shadow.let_go()))
+                    break
+        else:
+            raise NotReady("Others write without a pause; compare when they do not.")
+        return compare(both, store.tables)
+
+
+@contextmanager
+def _made_anew(
+    feed: Feed, recorder: LedgerRecorder, store: Store, progress: Progress, processes: int | None
+) -> Iterator[tuple[Shadow, Feed]]:
+    """A shadow with everything up to some moment of its making, and the feed for the rest."""
     anew = [p.gathering() if isinstance(p, Gathers) else p for p in feed.projections]
     feed = Feed(recorder, feed.mapper, anew)
     with shadow_of(store) as shadow:
@@ -32,11 +81,7 @@ def rebuild(
             take_in_shares(feed, recorder, shadow, progress, of)
             feed.rest(connection, progress)
         shadow.finish()
-        with store.lock.held():
-            with shadow.transaction() as connection:
-                reached = feed.rest(connection, progress)
-            shadow.put_in_place()
-    return reached
+        yield shadow, feed
 
 
 def worth(events: int) -> int:

@@ -99,6 +99,11 @@ class Shadow(NewFile):
                 self.connection.execute(CreateIndex(index))
         sync(self._place.path)
 
+    def let_go(self) -> Path:
+        """Close it, for others to read it where it is until it is removed; its path."""
+        self.close()
+        return self._place.path
+
     def put_in_place(self) -> None:
         """Have readers find this file from now on, whole and on disk."""
         self.connection.exec_driver_sql("PRAGMA main.locking_mode = NORMAL")

@@ -339,6 +339,19 @@ def test_projections_of_an_empty_ledger_are_rebuilt_too(tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout) == (0, "Rebuilt up to position 0.\n")
 
 
+def test_projections_check_tells_of_rows_that_somebody_changed(tmp_path: Path) -> None:
+    command(tmp_path, "demo")
+    good = command(tmp_path, "projections", "check")
+    assert good.exit_code == 0 and "Every row is what the log makes it" in good.stdout
+    with ledger_in(tmp_path) as ledger, ledger.reads.store.writing() as connection:
+        connection.exec_driver_sql("UPDATE entries SET fen = fen * 10 WHERE position = 30")
+    bad = command(tmp_path, "projections", "check")
+    assert bad.exit_code == 1 and "entries: 1 rows too many, 1 missing" in bad.stdout
+    assert "1 tables are otherwise than the log makes them" in bad.stderr
+    assert command(tmp_path, "projections", "rebuild").exit_code == 0
+    assert command(tmp_path, "projections", "check").exit_code == 0
+
+
 def test_a_log_that_cannot_be_read_stops_a_rebuild_with_one_line_that_names_the_event(
     tmp_path: Path,
 ) -> None:

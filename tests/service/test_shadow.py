@@ -327,3 +327,26 @@ def test_a_file_made_empty_beside_a_reader_is_filled_before_it_answers(tmp_path:
         with ledger_in(tmp_path):
             assert ledger.reads.lead(lead).version == 1
             check_projections(ledger)
+
+
+def test_rows_that_somebody_touched_are_told_and_mended_by_a_rebuild(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger:
+        journeys(ledger)
+        ledger.reads.position()
+        assert ledger.reads.catch_up.differences() == []
+        with ledger.reads.store.writing() as connection:
+            connection.exec_driver_sql("UPDATE totals SET leads = leads + 1 WHERE length = 4")
+            connection.exec_driver_sql("DELETE FROM entries WHERE position = 1 OR line = 2")
+        before = contents(ledger)
+        found = {one.table: one for one in ledger.reads.catch_up.differences()}
+        assert contents(ledger) == before
+        assert found.keys() == {"totals", "entries"}
+        assert found["totals"].extra == found["totals"].missing > 0
+        assert found["entries"].extra == 0 and found["entries"].missing > 0
+        assert f"{found['entries']}".startswith("entries: 0 rows too many, ")
+        assert "only by the log: position=" in f"{found['entries']}"
+        ledger.reads.catch_up.rebuild()
+        assert ledger.reads.catch_up.differences() == []
+    assert [path.name for path in tmp_path.glob("*.projections.*") if "lock" not in path.name] == [
+        "ledger.sqlite.projections.1"
+    ]

@@ -1,6 +1,6 @@
 """What is asked of reports: the annual one as it is now, those that were sealed, their drift."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,13 +15,14 @@ from domain.report import ANNUAL, digest_of
 from domain.values import district_prefix_fault
 from service.projections.choosing import Selection
 from service.projections.fates import Retold, Window, fates, ids_of
+from service.projections.history import positions
 from service.projections.kept_days import mark_within
 from service.projections.pipeline import RULE
 from service.projections.sealed import follower, last_number, reports
 from service.reads import Reads
-from service.reports.annual import Claim, claims_of, sentence
+from service.reports.annual import Claim, claims_of, named, sentence
 from service.reports.behind import leads_behind
-from service.reports.drift import causes, changed, counted
+from service.reports.drift import Cause, causes, changed, counted
 from service.reports.periodic import periodic
 from service.reports.periods import EARLIEST, KINDS, Period
 from service.reports.printed import Printed, printed_annual, printed_periodic
@@ -136,7 +137,7 @@ class Reports:
     def drift(self, report_id: UUID) -> dict[str, Any]:
         """Of each claim what was published, what it would be now, and the events that made the
         difference: each is one by which a lead came to be counted, or not, or with another
-        amount. NotFound."""
+        amount, or the largest to be named otherwise. NotFound."""
         self._reads.position()
         with self._reads.store.snapshot() as connection:
             report = _sealed(connection, report_id)
@@ -152,6 +153,7 @@ class Reports:
                 (a, b, list(causes(a.rule, numbers, told, asked.district, then, position)))
                 for a, b, numbers in pairs
             ]
+            found[-1][2].extend(self._renamed(connection, before[-1], after[-1], then))
             leads = {cause.number for _, _, these in found for cause in these}
             ids = ids_of(connection, sorted(leads))
         events = self._events({(ids[c.number], c.position) for _, _, these in found for c in these})
@@ -162,7 +164,7 @@ class Reports:
             "claims": [
                 {
                     **_figures(a, b),
-                    "events": [events[c.position] for c in sorted(these)],
+                    "events": [events[c.position] for c in sorted(set(these))],
                 }
                 for a, b, these in found
             ],
@@ -173,16 +175,45 @@ class Reports:
         numbers = sorted({fate.number for claim in claims for fate in claim.fates})
         ids = ids_of(connection, numbers)
         largest = claims[-1].largest
-        lead = None
-        if largest is not None:
-            body = self._reads.body_then(
-                connection, UUID(ids[largest.number]), known_at, f"{asked.end}"
-            )
-            lead = orjson.loads(body)
+        window = _window(asked, known_at)
+        lead = self._lead(connection, ids[largest.number], window) if largest else None
         return {
             "text": sentence(claims, asked.end, lead),
             "claims": [_shown(claim, ids) for claim in claims],
         }
+
+    def _lead(self, connection: sa.Connection, lead_id: str, then: Window) -> dict[str, Any]:
+        """A lead at the cut-off, as known then."""
+        body = self._reads.body_then(connection, UUID(lead_id), then.known_at, then.end)
+        lead: dict[str, Any] = orjson.loads(body)
+        return lead
+
+    def _renamed(
+        self, connection: sa.Connection, before: Claim, after: Claim, then: Window
+    ) -> Iterator[Cause]:
+        """The events by which the sentence names the lead that is the largest, then and now, in
+        other words."""
+        if before.largest is None or after.largest is None:
+            return
+        number = before.largest.number
+        if number != after.largest.number:
+            return
+        (lead_id,) = ids_of(connection, [number]).values()
+        words = self._named(connection, lead_id, then)
+        for position in sorted(positions(connection, lead_id).values()):
+            if position > then.known_at:
+                known = then._replace(known_at=position)
+                now = self._named(connection, lead_id, known)
+                if now != words:
+                    yield Cause(position, number)
+                words = now
+
+    def _named(self, connection: sa.Connection, lead_id: str, then: Window) -> str:
+        try:
+            return named(self._lead(connection, lead_id, then))
+        except NotFound:
+            # It was no tip by then, as known for a while.
+            return ""
 
     def _claims(self, connection: sa.Connection, asked: Asked, known_at: int) -> list[Claim]:
         chosen = Selection(district=asked.district)

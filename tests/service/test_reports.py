@@ -1,12 +1,13 @@
 """Reports: the claims are those of the slow model, and drift names the events that made it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
 
+import orjson
 import pytest
 
 from domain.actor import acting
@@ -147,8 +148,38 @@ def test_drift_names_each_event_that_made_a_difference_and_no_other(
                 for at in range(window.known_at + 1, last + 1)
                 if any(steps[at][place].get(n) != steps[at - 1][place].get(n) for n in changed)
             }
+            if claim["name"] == "about_to_sign":
+                flips |= renamed(ledger, office.leads, before[place], now, window)
             assert [event["position"] for event in claim["events"]] == sorted(flips)
         assert ledger.reports.sealed(UUID(report["id"]))["verified"] is True
+
+
+def renamed(
+    ledger: Ledger,
+    leads: Sequence[UUID],
+    before: dict[int, int],
+    now: dict[int, int],
+    window: Window,
+) -> set[int]:
+    """Where the largest lead, which is the same as then, came to be named otherwise."""
+    largest = [max(each, key=lambda n: (each[n], -n), default=None) for each in (before, now)]
+    if largest[0] is None or largest[0] != largest[1]:
+        return set()
+    last = ledger.reads.position()
+    past = known_at(ledger, leads, last)
+    (lead,) = (id for id, told in past.items() if told.number == largest[0])
+    words = [words_of(ledger, lead, at, window.end) for at in range(window.known_at, last + 1)]
+    return {window.known_at + at for at in range(1, len(words)) if words[at] != words[at - 1]}
+
+
+def words_of(ledger: Ledger, lead: UUID, at: int, day: str) -> Any:
+    """What the sentence says of a lead, as known at a position; None before its tip."""
+    try:
+        found = ledger.reads.lead_at(lead, known_at=at, as_of=date.fromisoformat(day))
+    except NotFound:
+        return None
+    told = orjson.loads(found.body)
+    return told["title"], told["investment"]
 
 
 def story(ledger: Ledger) -> tuple[UUID, UUID]:
@@ -232,6 +263,20 @@ def test_an_amount_put_right_drifts_the_money_and_not_the_number(tmp_path: Path)
         assert drift_of(ledger, report) == {"signed": (1, 1, [(f"{signed}", "corrected")])}
         (claim,) = (c for c in ledger.reports.drift(report)["claims"] if c["events"])
         assert (claim["published_cny"], claim["now_cny"]) == ("200000000", "300000000")
+
+
+def test_another_title_of_the_lead_that_the_sentence_names_drifts_it(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger:
+        _, talks = story(ledger)
+        with acting(somebody()):
+            plan = {"expected_on": "2026-02-01", "occurred_on": "2025-05-01"}
+            ledger.plan_signing(talks, call(), plan)
+        report = sealed(ledger)
+        with acting(somebody()):
+            why = {"reason": "录错了", "occurred_on": "2026-01-05"}
+            ledger.correct(talks, call(), {"version": 1, "facts": {"summary": "一期"}, **why})
+            ledger.correct(talks, call(), {"version": 1, "facts": {"title": "丙"}, **why})
+        assert drift_of(ledger, report) == {"about_to_sign": (1, 1, [(f"{talks}", "corrected")])}
 
 
 def test_what_happened_after_the_cut_off_drifts_nothing(tmp_path: Path) -> None:

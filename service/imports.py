@@ -99,11 +99,15 @@ def import_paper(
             try:
                 ledger.record_all(batch.stored(current_actor().moment))
             except IntegrityError as why:
-                raise Refused(
+                raise Overtaken(
                     "Some of these rows were recorded by somebody else at the same moment; "
                     "this import recorded nothing. Import the file again."
                 ) from why
         return batch.done
+
+
+class Overtaken(Refused):
+    """Another recorded some of the same rows first; the file can be imported again."""
 
 
 class _Batch:

@@ -57,6 +57,8 @@ _TIP_COLUMNS = {
     "investment": "计划投资",
     "note": "备注",
 }
+# The days of a life in their order; a plan expects one after the talks began.
+_IN_ORDER = ("提供日期", "洽谈日期", "拟签约日期", "签约日期", "开工日期", "终止日期")
 _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _SEPARATORS = re.compile("[;；,，、]")
 EVIDENCE_WORDS = {
@@ -125,7 +127,7 @@ def read_row(cells: Mapping[str, str]) -> Paper:
         if fault:
             bad["提供委员"] = f"{member[:40]}: {fault}"
     course, faults = read_course(cells)
-    bad.update(_order_faults(cells) if course is None else faults)
+    bad.update({**_days_out_of_order(cells), **_order_faults(cells)} if course is None else faults)
     bad |= {
         name: f"The cell shows the error {fault}."
         for name, text in cells.items()
@@ -251,6 +253,24 @@ def _order_faults(cells: Mapping[str, str]) -> dict[str, str]:
         for name, other in needs
         if cells[name] and not cells[other]
     }
+
+
+def _days_out_of_order(cells: Mapping[str, str]) -> dict[str, str]:
+    """Of the days that can be read, each that is before the one it follows: what the commands
+    would refuse, one after the other, said of all of them and by the paper's headings."""
+    days = {name: cells[name] for name in _IN_ORDER if cells[name] and not _day_fault(cells[name])}
+    faults, since = {}, ""
+    for name, day in days.items():
+        first = "洽谈日期" if name == "拟签约日期" else since
+        if day < days.get(first, ""):
+            faults[name] = f"{day} is before {first}, {days[first]}."
+        elif name != "拟签约日期" and not (name == "签约日期" and _only_agreed(cells)):
+            since = name
+    return faults
+
+
+def _only_agreed(cells: Mapping[str, str]) -> bool:
+    return AGREEMENTS.get(cells["协议类型"]) == "framework"
 
 
 def _money(cells: Mapping[str, str], amount: str, unit: str) -> dict[str, str] | None:

@@ -405,7 +405,7 @@ def test_what_history_forbids_is_refused_naming_the_cell_and_why(
     assert list(faults) == ["签约日期"]
     assert "What was recorded later could then not have happened" in faults["签约日期"]
     faults = office.refused(row(**{**SIGNED, "洽谈日期": "2025-01-01"}))
-    assert "is before the lead became tip on 2025-03-18" in faults["洽谈日期"]
+    assert "is before 提供日期, 2025-03-18" in faults["洽谈日期"]
 
 
 def test_one_row_that_cannot_change_holds_back_the_whole_file(

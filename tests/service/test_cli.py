@@ -10,6 +10,7 @@ import socket
 import sqlite3
 from pathlib import Path
 from subprocess import PIPE, CompletedProcess, run
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -18,7 +19,7 @@ from api import create_app
 from service.cli import main
 from service.locks import FileLock
 from tests.faults.serving import COMMAND, HOME, PATIENCE, Server, environment, serving
-from tests.service.helpers import ledger_in, register, settings_in, whole_log
+from tests.service.helpers import ledger_in, processes, register, settings_in, whole_log
 from tests.service.sheets import FULL, row, sheet
 
 TOKEN = re.compile(r"ll_[0-9a-f]{12}_[A-Za-z0-9_-]{43}[0-9a-f]{8}\n")
@@ -313,6 +314,22 @@ def test_the_demo_loads_the_year_2025_once(tmp_path: Path) -> None:
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert first.stdout == "11 leads recorded; 0 were there already.\n"
     assert second.stdout == "0 leads recorded; 11 were there already.\n"
+
+
+def demo_at_once(barrier: Any, folder: Path) -> str:
+    """Load the demonstration together with everybody else; what is said, or went wrong."""
+    barrier.wait()
+    told = command(folder, "demo")
+    return told.stdout if told.exit_code == 0 else told.output
+
+
+def test_however_many_load_the_demo_at_once_it_is_there_and_nobody_fails(tmp_path: Path) -> None:
+    for number in range(2):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        told = sorted(processes(demo_at_once, *[(folder,)] * 6))
+        there = "0 leads recorded; 11 were there already.\n"
+        assert told == [*[there] * 5, "11 leads recorded; 0 were there already.\n"]
 
 
 # Projections

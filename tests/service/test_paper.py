@@ -264,3 +264,51 @@ def test_every_bad_cell_of_a_row_is_named_not_only_the_first() -> None:
 
 def test_a_note_of_several_lines_is_kept() -> None:
     assert read(row(备注="第一行\n第二行")).tip.facts["note"] == "第一行\n第二行"
+
+
+# Days out of order
+
+
+def test_badly_written_amounts_do_not_hide_days_that_are_out_of_order() -> None:
+    found = faults(
+        {
+            **FULL,
+            "计划投资": "很多",
+            "洽谈日期": "2025-01-08",
+            "签约日期": "2025-01-07",
+            "终止日期": "2025-13-01",
+            "终止结果": "流失",
+        }
+    )
+    assert found["洽谈日期"] == "2025-01-08 is before 提供日期, 2025-01-09."
+    assert found["签约日期"] == "2025-01-07 is before 提供日期, 2025-01-09."
+    assert found["终止日期"] == "'2025-13-01' is no day of the calendar, like 2025-03-18."
+    assert "is no amount" in found["计划投资"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (
+            {"拟签约日期": "2025-01-15", "洽谈日期": "2025-02-01"},
+            {"拟签约日期": "2025-01-15 is before 洽谈日期, 2025-02-01."},
+        ),
+        (
+            {"洽谈日期": "2025-02-01", "终止日期": "2025-01-31", "终止结果": "流失"},
+            {"终止日期": "2025-01-31 is before 洽谈日期, 2025-02-01."},
+        ),
+    ],
+)
+def test_a_day_before_the_one_it_follows_is_told_by_the_papers_headings(
+    cells: Row, expected: dict[str, str]
+) -> None:
+    assert faults(row(1, 提供日期="2025-01-09", **cells)) == expected
+
+
+def test_a_lead_may_end_before_a_framework_agreement_and_sign_before_the_day_it_was_expected() -> (
+    None
+):
+    days = {"洽谈日期": "2025-02-01", "签约日期": "2025-03-01", "终止日期": "2025-02-15"}
+    read(row(1, 提供日期="2025-01-09", **days, 协议类型="框架", 终止结果="流失"))
+    signed = {"洽谈日期": "2025-02-01", "签约日期": "2025-03-01", "拟签约日期": "2025-06-01"}
+    read(row(1, 提供日期="2025-01-09", **signed, 协议类型="合同"))

@@ -27,7 +27,10 @@ _COMMAND_HEADERS = [
     {
         "in": "header",
         "name": "Idempotency-Key",
-        "description": "The same key with the same body is answered as the first time.",
+        "description": (
+            "The same key with the same body is answered as the first time. A refused request "
+            "recorded nothing, and its key neither: with the same key it is tried again."
+        ),
         "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"},
     }
 ]

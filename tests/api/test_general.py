@@ -185,6 +185,30 @@ def test_a_replay_carries_the_headers_of_the_first_answer(officer: Caller, membe
         assert again.headers[name] == first.headers[name]
 
 
+def test_a_refused_request_leaves_its_key_free_and_is_tried_again(
+    office: Office, member_id: str
+) -> None:
+    """Nothing was recorded, so there is no first answer to repeat."""
+    officer = office.officer
+    lead = officer.tip(member_id)
+    signing, talks = (f"/v1/leads/{lead['id']}/{name}" for name in ("signing", "negotiation"))
+    before = office.position
+    refused = officer.post(signing, BODIES["signing"], Idempotency_Key="r")
+    problem_of(refused, 409, "refused")
+    assert office.position == before
+    officer.ok(talks, BODIES["negotiation"])
+    again = officer.post(signing, BODIES["signing"], Idempotency_Key="r")
+    assert (again.status_code, again.headers.get("Idempotent-Replay")) == (200, None)
+    other = officer.post(signing, {**BODIES["signing"], "note": "x"}, Idempotency_Key="r")
+    problem_of(other, 422, "key-reused")
+    refused = officer.post(signing, BODIES["signing"], Idempotency_Key="s")
+    problem_of(refused, 409, "refused")
+    officer.ok("/v1/leads", a_tip(member_id), Idempotency_Key="s")
+    described = officer.ok("/openapi.json")["paths"]["/v1/leads"]["post"]["parameters"]
+    (header,) = [h for h in described if h.get("name") == "Idempotency-Key"]
+    assert "A refused request recorded nothing, and its key neither" in header["description"]
+
+
 def test_a_replay_is_not_stale_though_the_lead_moved_on(officer: Caller, member_id: str) -> None:
     lead = officer.tip(member_id)
     path = f"/v1/leads/{lead['id']}/negotiation"

@@ -1,5 +1,6 @@
 """The command line: ``leadledger …``. Exit status 0 done, 1 refused or failed, 2 wrong usage."""
 
+import os
 import signal
 import socket
 import sys
@@ -21,8 +22,8 @@ from service.imports import Imported, Overtaken
 from service.proof.keeper import Keeper, Stop
 from service.proof.signer import Signer
 from service.report_cli import report
-from service.serving import Serving, end_with_starter
-from service.settings import Settings
+from service.serving import STARTER, Serving, end_with_starter
+from service.settings import Settings, strangers
 from service.token_cli import token
 from service.worklist_cli import worklist
 
@@ -54,7 +55,7 @@ def load_demo(ledger: Ledger) -> Imported:
 @main.command()
 def demo() -> None:
     """Load the 2025 ledger that comes with the service; a second time changes nothing."""
-    with _ledger() as ledger:
+    with _ledger(making=True) as ledger:
         done = load_demo(ledger)
     click.echo(f"{done.leads} leads recorded; {done.unchanged} were there already.")
 
@@ -103,7 +104,8 @@ def check() -> None:
 @click.option("--demo", "with_demo", is_flag=True, help="Load the 2025 ledger if there is none.")
 def serve(with_demo: bool) -> None:
     """Serve the API with gunicorn until it is told to stop."""
-    with _ledger() as ledger:
+    _tell_strangers()
+    with _ledger(making=True) as ledger:
         settings = ledger.settings
         check_folders(settings, of_another=True)
         _check_address(settings)
@@ -124,9 +126,18 @@ def keeper() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop.set)
     end_with_starter()
-    with _ledger() as ledger:
+    if STARTER not in os.environ:
+        # Else that one has told them.
+        _tell_strangers()
+    with _ledger(making=True) as ledger:
         check_folders(ledger.settings, of_another=False)
         Keeper(ledger, stop).run(lambda text: click.echo(text, err=True))
+
+
+def _tell_strangers() -> None:
+    """Warn of what somebody may have mistyped."""
+    for line in strangers():
+        click.echo(f"Warning: {line}", err=True)
 
 
 def _check_age(ledger: Ledger) -> None:

@@ -13,15 +13,20 @@ from service.application import Ledger
 from service.log import UnreadableEvent
 from service.settings import Settings, WrongSetting
 
+_NONE = "There is no ledger at {}: is LEDGER_DATABASE right? 'leadledger serve' makes a new one."
+
 
 @contextmanager
-def open_ledger(*, projections: bool = True) -> Iterator[Ledger]:
+def open_ledger(*, projections: bool = True, making: bool = False) -> Iterator[Ledger]:
     """The ledger that the environment names; what goes wrong ends in one line and status 1.
 
-    ``projections`` False: their file may be missing or damaged.
+    ``projections`` False: their file may be missing or damaged. ``making``: a ledger that is not
+    there is made; whoever only reads one has mistyped its place.
     """
     try:
         settings = Settings.from_environment()
+        if not (making or settings.database.exists()):
+            raise click.ClickException(_NONE.format(settings.database))
         ledger = Ledger(settings)
         ledger.create_tables(projections=projections)
         with ledger:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
+_ELSEWHERE = "--personal needs --out, a folder that nobody else is served."
+
+
 @click.command("export")
 @click.option("--date", "day", type=_DAY, help="The business date; by default the last one over.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Another folder.")
@@ -46,13 +49,15 @@ def export(
         raise click.UsageError("--due goes alone: it makes what the keeper would make.")
     if again and (out or position or personal):
         raise click.UsageError("--again makes an export as it was made: it goes with --date only.")
+    if personal and out is None:
+        raise click.UsageError(_ELSEWHERE)
     # What writes the files is large; other commands, and the keeper, do without it.
     from service.exports.nightly import Exporter
 
     end_with_starter()
     with open_ledger() as ledger:
-        if personal and (out is None or out.resolve() == ledger.settings.exports.resolve()):
-            raise click.UsageError("--personal needs --out, a folder that nobody else is served.")
+        if personal and out and out.resolve() == ledger.settings.exports.resolve():
+            raise click.UsageError(_ELSEWHERE)
         exporter = Exporter(ledger, now())
         wanted = day.date() if day else exporter.last_day
         if due:

@@ -37,7 +37,7 @@ def import_(
     request: str | None,
 ) -> None:
     """Import a paper ledger, an Excel workbook or CSV, whole or not at all."""
-    with open_ledger() as ledger:
+    with open_ledger(making=True) as ledger:
         try:
             done = take_in(ledger, file, dry_run=dry_run, actor=actor, request=request)
         except BadImport as why:

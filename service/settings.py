@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -157,6 +158,14 @@ TABLE: Mapping[str, Setting] = {
         "by then; `off` for never",
     ),
 }
+
+
+def strangers(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """A line on each variable that is named like a setting and is none, with the nearest one."""
+    known = [setting.variable for setting in TABLE.values()]
+    unknown = sorted(n for n in environment if n.startswith("LEDGER_") and n not in known)
+    nearest = {name: get_close_matches(name, known, 1, 0)[0] for name in unknown}
+    return [f"{name} is no setting; the nearest is {nearest[name]}." for name in unknown]
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def token() -> None:
 @_good_for
 def issue(role: str, name: str | None, member: UUID | None, days: int | None) -> None:
     """Issue a token and print it, once."""
-    with open_ledger() as ledger:
+    with open_ledger(making=True) as ledger:
         if member is not None:
             ledger.reads.member(member)
         click.echo(ledger.tokens.issue(role, name, str(member) if member else None, days))

@@ -209,6 +209,37 @@ def test_a_folder_that_cannot_be_used_stops_the_start_with_one_line_that_names_i
     assert said.endswith("Not a directory.")
 
 
+READING = [
+    ["projections", "status"],
+    ["projections", "rebuild"],
+    ["audit", "verify"],
+    ["audit", "checkpoint"],
+    ["token", "list"],
+    ["export", "--due"],
+    ["report", "annual", "2025"],
+    ["worklist"],
+]
+
+
+@pytest.mark.parametrize("words", READING, ids=" ".join)
+def test_what_only_reads_makes_no_ledger_where_there_is_none(
+    tmp_path: Path, words: list[str]
+) -> None:
+    said = one_line(command(tmp_path, *words))
+    assert said.startswith(f"There is no ledger at {tmp_path / 'ledger.sqlite'}: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("word", ["serve", "keeper"])
+def test_a_mistyped_setting_is_told_at_the_start(tmp_path: Path, word: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    wrong = {"LEDGER_KEEPER_DIR": f"{tmp_path / 'file' / 'folder'}", "LEDGER_WORKER": "3"}
+    done = command(tmp_path, word, **wrong)
+    warning, end = done.stderr.splitlines()
+    assert warning == "Warning: LEDGER_WORKER is no setting; the nearest is LEDGER_WORKERS."
+    assert end.startswith("Error: LEDGER_KEEPER_DIR: ")
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     assert str(tmp_path / "file") in one_line(command(tmp_path / "file" / "ledger", "demo"))
@@ -352,6 +383,8 @@ def test_projections_status_says_how_far_each_has_come(tmp_path: Path) -> None:
 
 
 def test_projections_of_an_empty_ledger_are_rebuilt_too(tmp_path: Path) -> None:
+    with ledger_in(tmp_path):
+        pass
     result = command(tmp_path, "projections", "rebuild")
     assert (result.exit_code, result.stdout) == (0, "Rebuilt up to position 0.\n")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from domain.errors import NotFound
-from service.settings import TABLE, Settings, WrongSetting
+from service.settings import TABLE, Settings, WrongSetting, strangers
 from tests.service.helpers import a_lead, ledger_at
 
 
@@ -137,3 +137,12 @@ def test_two_ledgers_in_one_folder_do_not_see_each_others_leads(
         assert ledger.reads.lead(lead).version == 1
     with ledger_at(second) as ledger, pytest.raises(NotFound):
         ledger.reads.lead(lead)
+
+
+def test_a_variable_that_is_no_setting_is_told_with_the_nearest_one() -> None:
+    right = {setting.variable: "" for setting in TABLE.values()}
+    assert strangers({**right, "LEDGERS": "1", "MY_LEDGER_WORKER": "2"}) == []
+    assert strangers({**right, "LEDGER_WORKER": "3", "LEDGER_DATABSE": "x"}) == [
+        "LEDGER_DATABSE is no setting; the nearest is LEDGER_DATABASE.",
+        "LEDGER_WORKER is no setting; the nearest is LEDGER_WORKERS.",
+    ]

@@ -80,6 +80,8 @@ COLUMNS = (
 LATER = frozenset({"历程"})
 HEADINGS = tuple(column.heading for column in COLUMNS)
 REQUIRED = tuple(column.heading for column in COLUMNS if column.required)
+# The days that are over when the row is written; only a signing may be expected.
+PAST_DAYS = ("提供日期", "洽谈日期", "签约日期", "开工日期", "终止日期")
 # What an export has besides, that an import knows its leads by: the id in the API. No template
 # asks for it.
 IDENTITY = "项目标识"

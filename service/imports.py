@@ -27,7 +27,7 @@ from domain.member import Member
 from service.alike import Alike, Newcomers
 from service.application import Ledger
 from service.changed import carry_over, go_along, last_row
-from service.columns import EXAMPLE, HEADINGS, IDENTITY, LATER
+from service.columns import EXAMPLE, HEADINGS, IDENTITY, LATER, PAST_DAYS
 from service.log import moment_text
 from service.paper import as_meant, member_of, read_row
 from service.rows import BadRow, Command, Paper
@@ -277,13 +277,24 @@ def _check_is(tip: Any, paper: Paper) -> None:
 
 def _readable(row: Row, cells: Mapping[str, str]) -> Paper:
     """What the row says; BadRow names every cell that cannot be read."""
+    to_come = _to_come(cells)
     try:
         paper = read_row(cells)
     except BadRow as why:
-        raise BadRow({**why.cells, **row.faults}) from None
-    if row.faults:
-        raise BadRow(row.faults)
+        raise BadRow({**to_come, **why.cells, **row.faults}) from None
+    if to_come or row.faults:
+        raise BadRow({**to_come, **row.faults})
     return paper
+
+
+def _to_come(cells: Mapping[str, str]) -> dict[str, str]:
+    """Each day that is in the future, where nothing is but a signing that is expected."""
+    today = f"{current_actor().today}"
+    return {
+        name: f"{cells[name]} is in the future; today is {today} in China."
+        for name in PAST_DAYS
+        if cells[name] > today
+    }
 
 
 def _carry_out(

@@ -153,6 +153,11 @@ def test_a_course_may_be_written_as_people_write() -> None:
             "历程 has no 签约、框架协议 on 2025-05-01.",
         ),
         ({"历程": "2025-04-02 洽谈; 2025-05-01 开工"}, "历程", "A groundbreaking needs a lead"),
+        (
+            {"历程": "2025-04-01 暂缓 2025-06-01 等土地; 2025-08-01 恢复; 2025-05-01 洽谈"},
+            "历程",
+            "The lead was suspended from 2025-04-01 until 2025-08-01; no negotiation is of",
+        ),
     ],
 )
 def test_a_course_that_cannot_be_read_or_taken_is_named(

@@ -279,6 +279,25 @@ def test_a_dozen_different_faults_are_all_named_at_once(tmp_path: Path, ledger: 
     ]
 
 
+def test_whatever_is_wrong_with_a_row_is_named_at_once(tmp_path: Path, ledger: Ledger) -> None:
+    bad: Row = {
+        "计划投资": "-3",
+        "单位": "亿元",
+        "洽谈日期": "2025-03-17",
+        "签约日期": "2999-05-01",
+    }
+    bad |= {"拟签约日期": "2025-03-01", "协议类型": "合同", "开工日期": "2999-04-01"}
+    today = somebody().today
+    future = f"is in the future; today is {today} in China."
+    assert refused(ledger, sheet(tmp_path / "a.csv", [row(1, **bad)])) == [
+        "line 2, 计划投资: '-3' is no amount of 0 or more, like 30, 3,000,000,000 or 30亿元.",
+        "line 2, 洽谈日期: 2025-03-17 is before 提供日期, 2025-03-18.",
+        "line 2, 拟签约日期: 2025-03-01 is before 洽谈日期, 2025-03-17.",
+        f"line 2, 签约日期: 2999-05-01 {future}",
+        "line 2, 开工日期: 2999-04-01 is before 签约日期, 2999-05-01.",
+    ]
+
+
 def test_a_row_with_too_many_cells_does_not_hide_the_faults_of_the_others(
     tmp_path: Path, ledger: Ledger
 ) -> None:

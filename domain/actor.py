@@ -47,6 +47,11 @@ def acting(actor: Actor) -> Iterator[Actor]:
         _acting.reset(token)
 
 
+def today() -> str:
+    """The day of whoever is acting, in China, as text (ISO)."""
+    return f"{current_actor().today}"
+
+
 def now() -> datetime:
     """The server's clock, in UTC: the only place that reads it."""
     return datetime.now(UTC)

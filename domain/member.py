@@ -62,8 +62,7 @@ class Member(Recorded):
 
         def apply(self, aggregate: Any) -> None:
             """Take over the facts."""
-            aggregate._begin(self.number, self.name, self.district, self.occurred_on)
-            aggregate.sector = self.sector
+            aggregate._begin(self)
 
     def retire(
         self, *, occurred_on: str, note: str | None = None, last_tip_on: str | None = None
@@ -92,13 +91,12 @@ class Member(Recorded):
             """Remember since when."""
             aggregate.retired_on = self.occurred_on
 
-    sector: str | None = None
-
-    def _begin(self, number: str, name: str, district: str, registered_on: str) -> None:
-        self.number = number
-        self.name = name
-        self.district = district
-        self.registered_on = registered_on
+    def _begin(self, registered: "Member.Registered") -> None:
+        self.number = registered.number
+        self.name = registered.name
+        self.sector = registered.sector
+        self.district = registered.district
+        self.registered_on = registered.occurred_on
         self.retired_on: str | None = None
 
     def may_tip(self, occurred_on: str) -> None:

@@ -9,7 +9,7 @@ from eventsourcing.application import Application
 from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Mapper, StoredEvent
 from eventsourcing.utils import Environment, EnvType
 
-from domain.actor import current_actor
+from domain.actor import current_actor, today
 from domain.correction import effective
 from domain.errors import Invalid, KeyReused, LedgerError, NotFound, NotReady, Refused, Stale
 from domain.lead import Lead, Ruling
@@ -269,8 +269,7 @@ class Ledger(Application[UUID]):
 
         def attempt() -> tuple[list[Any], list[Any]]:
             told = self.reports.to_seal(asked)
-            today = f"{current_actor().today}"
-            return [], list(Report.seal(**told, occurred_on=today, note=note).collect_events())
+            return [], list(Report.seal(**told, occurred_on=today(), note=note).collect_events())
 
         return self._carry_out(call, 201, attempt)
 

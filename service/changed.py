@@ -19,11 +19,12 @@ the office can tell which is right.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from domain.actor import today
 from domain.correction import effective
 from domain.errors import Invalid, Refused
 from domain.lead import Lead
 from service.course import TIPPED, Entry, known_course
-from service.differences import Change, Differences, today
+from service.differences import Change, Differences
 from service.rows import BadRow, Command
 from service.told import amount_from, from_paper, life_of, mark_of
 

@@ -80,8 +80,11 @@ COLUMNS = (
 LATER = frozenset({"历程"})
 HEADINGS = tuple(column.heading for column in COLUMNS)
 REQUIRED = tuple(column.heading for column in COLUMNS if column.required)
-# The days that are over when the row is written; only a signing may be expected.
-PAST_DAYS = ("提供日期", "洽谈日期", "签约日期", "开工日期", "终止日期")
+# The days of a life in their order. Those that are over when the row is written are all but one:
+# a signing may be expected.
+EXPECTED_DAY = "拟签约日期"
+DAYS_IN_ORDER = ("提供日期", "洽谈日期", EXPECTED_DAY, "签约日期", "开工日期", "终止日期")
+PAST_DAYS = tuple(name for name in DAYS_IN_ORDER if name != EXPECTED_DAY)
 # What an export has besides, that an import knows its leads by: the id in the API. No template
 # asks for it.
 IDENTITY = "项目标识"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from domain.actor import current_actor
+from domain.actor import today
 from domain.correction import effective
 from domain.lead import Lead
 from domain.stage import OUTCOMES
@@ -238,11 +238,6 @@ def _lacking(want: Command, facts: Iterable[str]) -> list[str]:
 def _left_by(end: Mapping[str, Any]) -> tuple[str, ...]:
     """The stages that an end's outcome closes."""
     return OUTCOMES[end["outcome"]][1]
-
-
-def today() -> str:
-    """Today's date in China, as text."""
-    return f"{current_actor().today}"
 
 
 def _shown(value: Any) -> str:

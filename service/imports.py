@@ -19,7 +19,7 @@ import orjson
 from eventsourcing.application import project_aggregate
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
-from domain.actor import current_actor, now
+from domain.actor import current_actor, now, today
 from domain.aggregate import Recorded
 from domain.errors import Invalid, Refused
 from domain.lead import Lead
@@ -289,11 +289,11 @@ def _readable(row: Row, cells: Mapping[str, str]) -> Paper:
 
 def _to_come(cells: Mapping[str, str]) -> dict[str, str]:
     """Each day that is in the future, where nothing is but a signing that is expected."""
-    today = f"{current_actor().today}"
+    day = today()
     return {
-        name: f"{cells[name]} is in the future; today is {today} in China."
+        name: f"{cells[name]} is in the future; today is {day} in China."
         for name in PAST_DAYS
-        if cells[name] > today
+        if cells[name] > day
     }
 
 

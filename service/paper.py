@@ -16,7 +16,9 @@ from service.columns import (
     CODE,
     COLUMNS,
     DAY,
+    DAYS_IN_ORDER,
     EVIDENCE,
+    EXPECTED_DAY,
     HEADINGS,
     MEMBERS,
     REQUIRED,
@@ -57,8 +59,6 @@ _TIP_COLUMNS = {
     "investment": "计划投资",
     "note": "备注",
 }
-# The days of a life in their order; a plan expects one after the talks began.
-_IN_ORDER = ("提供日期", "洽谈日期", "拟签约日期", "签约日期", "开工日期", "终止日期")
 _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _SEPARATORS = re.compile("[;；,，、]")
 EVIDENCE_WORDS = {
@@ -258,13 +258,15 @@ def _order_faults(cells: Mapping[str, str]) -> dict[str, str]:
 def _days_out_of_order(cells: Mapping[str, str]) -> dict[str, str]:
     """Of the days that can be read, each that is before the one it follows: what the commands
     would refuse, one after the other, said of all of them and by the paper's headings."""
-    days = {name: cells[name] for name in _IN_ORDER if cells[name] and not _day_fault(cells[name])}
+    told = {name: cells[name] for name in DAYS_IN_ORDER if cells[name]}
+    days = {name: day for name, day in told.items() if not _day_fault(day)}
     faults, since = {}, ""
     for name, day in days.items():
-        first = "洽谈日期" if name == "拟签约日期" else since
+        # A plan expects a day after the talks began.
+        first = "洽谈日期" if name == EXPECTED_DAY else since
         if day < days.get(first, ""):
             faults[name] = f"{day} is before {first}, {days[first]}."
-        elif name != "拟签约日期" and not (name == "签约日期" and _only_agreed(cells)):
+        elif name != EXPECTED_DAY and not (name == "签约日期" and _only_agreed(cells)):
             since = name
     return faults
 

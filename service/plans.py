@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from domain.actor import current_actor
+from domain.actor import today
 
 
 @dataclass
@@ -71,7 +71,7 @@ class Plans:
 
         ``since`` is the day of the talks; of what is ``moving`` no more no plan is made anew.
         """
-        day = min(_today(), expected)
+        day = min(today(), expected)
         while len(self._left) > 1 and self._left[-1].paper and self._left[-1].day > day:
             self._never(self._left[-1])
         if not self._left:
@@ -94,15 +94,10 @@ class Plans:
         if self._left and self._left[-1].over:
             self._never(self._left[-1])
         if self._left and self._left[-1].expected is not None:
-            self.new = {"expected_on": None, "occurred_on": _today()}
+            self.new = {"expected_on": None, "occurred_on": today()}
 
     def _never(self, plan: _Plan) -> None:
         self._left.remove(plan)
         # Put in again, so that it stands behind what was put right before it.
         self.right.pop(plan.version, None)
         self.right[plan.version] = None
-
-
-def _today() -> str:
-    """Today's date in China."""
-    return f"{current_actor().today}"

@@ -12,11 +12,11 @@ from xlsxwriter.utility import xl_col_to_name
 
 from domain.money import UNITS
 from service.columns import COLUMNS
+from service.exports.workbook import A3, MOST_ROWS
 from service.paper import AGREEMENTS, OUTCOME_WORDS
 from service.sheets import BadCell, BadSheet, Source
 from service.written import plain
 
-_A3 = 8
 _SHEET, _ABOUT, _REASONS = "台账", "说明", "问题"
 # Rows of the template that have drop-downs and formats.
 _ROWS = 2000
@@ -28,7 +28,6 @@ _CHOICES = {
     "协议类型": [word for word in AGREEMENTS if word in ("合同", "框架")],
     "终止结果": list(OUTCOME_WORDS),
 }
-_MOST_ROWS = 1_048_576
 # In characters: of a copy's columns, and of the one with the reasons.
 _WIDTH, _REASON_WIDTH = 12, 60
 # Of one row; they are kept in memory.
@@ -56,7 +55,7 @@ def template(path: Path) -> None:
                 choices = {"validate": "list", "source": _CHOICES[column.heading]}
                 sheet.data_validation(1, at, _ROWS, at, choices)
         sheet.set_landscape()
-        sheet.set_paper(_A3)
+        sheet.set_paper(A3)
         sheet.fit_to_pages(1, 0)
         sheet.repeat_rows(0)
         _explain(book.add_worksheet(_ABOUT), head)
@@ -94,7 +93,7 @@ def mark(source: Source, bad: Iterable[BadCell], path: Path) -> None:
             sheet.set_column(after, after, _REASON_WIDTH)
             try:
                 for line, values in rows:
-                    if line <= _MOST_ROWS:
+                    if line <= MOST_ROWS:
                         _copy(sheet, line, values, reasons.get((name, line), []), (after, red))
             except BadSheet as why:
                 book.add_worksheet(_REASONS).write_string(0, 0, f"{why}", red)

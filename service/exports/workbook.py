@@ -22,7 +22,7 @@ MOST_ROWS = 1_048_576
 _TITLE, _SUBTITLE, _HEADER, _FIRST = 0, 1, 2, 3
 # Up to so many characters across a page of A4 is legible; more go on A3.
 _ON_A4 = 190
-_A4, _A3 = 9, 8
+A4, A3 = 9, 8
 # How many rows a chart covers.
 _CHART_ROWS = 17
 _FONT = "宋体"
@@ -167,7 +167,7 @@ class _Sheets:
         sheet.repeat_rows(_HEADER)
         sheet.set_landscape()
         across = sum(_width_of(column) for column in columns[: self._printed])
-        sheet.set_paper(_A4 if across <= _ON_A4 else _A3)
+        sheet.set_paper(A4 if across <= _ON_A4 else A3)
         sheet.fit_to_pages(1, 0)
         sheet.set_margins(left=0.4, right=0.4, top=0.6, bottom=0.6)
         sheet.set_footer(f"&L{name}&C第 &P 页，共 &N 页")

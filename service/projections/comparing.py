@@ -12,7 +12,8 @@ from service.projections.store import builds, engine_of, unavailable
 # How many rows are shown of each table and side.
 SHOWN = 3
 _PATIENCE = 30.0
-_ANEW = "anew"
+# What SQLite calls the two files.
+_LIVE, _ANEW = "main", "anew"
 
 
 class Difference(NamedTuple):
@@ -36,7 +37,7 @@ def snapshot_of(live: Path, anew: Path) -> Iterator[sa.Connection]:
     with unavailable(), engine.connect() as connection:
         connection.execute(sa.text(f"ATTACH DATABASE :path AS {_ANEW}"), {"path": f"{anew}"})
         connection.exec_driver_sql("BEGIN")
-        for schema in (None, _ANEW):
+        for schema in (_LIVE, _ANEW):
             connection.execute(sa.select(_in(builds, schema))).fetchall()
         yield connection
         connection.exec_driver_sql("ROLLBACK")
@@ -51,7 +52,7 @@ def compare(both: sa.Connection, tables: sa.MetaData) -> list[Difference]:
 
 
 def _difference(both: sa.Connection, table: sa.Table) -> Difference | None:
-    live, anew = _in(table, None), _in(table, _ANEW)
+    live, anew = _in(table, _LIVE), _in(table, _ANEW)
     counts, rows = [], []
     for side, one, other in (("only here", live, anew), ("only by the log", anew, live)):
         only = sa.except_(sa.select(one), sa.select(other)).subquery()
@@ -64,8 +65,8 @@ def _difference(both: sa.Connection, table: sa.Table) -> Difference | None:
     return Difference(table.name, extra, missing, tuple(rows)) if extra or missing else None
 
 
-def _in(table: sa.Table, schema: str | None) -> sa.Table:
-    return table.to_metadata(sa.MetaData(), schema=schema or "main")
+def _in(table: sa.Table, schema: str) -> sa.Table:
+    return table.to_metadata(sa.MetaData(), schema=schema)
 
 
 def _told(row: dict[str, Any]) -> str:

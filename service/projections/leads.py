@@ -69,33 +69,28 @@ sheet = sa.Table(
     sa.Column("cells", sa.Text, nullable=False),
 )
 
-lead_members = sa.Table(
-    "lead_members",
-    metadata,
-    sa.Column("lead", sa.BigInteger, primary_key=True),
-    sa.Column("place", sa.Integer, primary_key=True),
-    # The positions from which on, and before which, it was known so.
-    sa.Column("since", sa.BigInteger, primary_key=True),
-    sa.Column("until", sa.BigInteger, nullable=False),
-    sa.Column("member_id", sa.String(36), nullable=False, index=True),
-    sa.Column("sector", sa.String(100)),
-    sa.Column("share", sa.String(10), nullable=False),
-    sqlite_with_rowid=False,
-)
 
-# The share of each member of a duplicate in the lead that survives it, known so from ``since`` on
-# and before ``until``. They count as having reported the duplicate, so they are kept apart.
-joined_members = sa.Table(
-    "joined_members",
-    metadata,
-    sa.Column("lead", sa.BigInteger, primary_key=True),
-    sa.Column("place", sa.Integer, primary_key=True),
-    sa.Column("since", sa.BigInteger, primary_key=True),
-    sa.Column("until", sa.BigInteger, nullable=False),
-    sa.Column("member_id", sa.String(36), nullable=False, index=True),
-    sa.Column("share", sa.String(10), nullable=False),
-    sqlite_with_rowid=False,
-)
+def _shares_table(name: str, *of_member: sa.Column[Any]) -> sa.Table:
+    """The members who have a share in each lead, in their places."""
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("lead", sa.BigInteger, primary_key=True),
+        sa.Column("place", sa.Integer, primary_key=True),
+        # The positions from which on, and before which, it was known so.
+        sa.Column("since", sa.BigInteger, primary_key=True),
+        sa.Column("until", sa.BigInteger, nullable=False),
+        sa.Column("member_id", sa.String(36), nullable=False, index=True),
+        *of_member,
+        sa.Column("share", sa.String(10), nullable=False),
+        sqlite_with_rowid=False,
+    )
+
+
+lead_members = _shares_table("lead_members", sa.Column("sector", sa.String(100)))
+# Those of a duplicate, in the lead that survives it. They count as having reported the duplicate,
+# so they are kept apart.
+joined_members = _shares_table("joined_members")
 
 
 _BEGIN = inserting(leads)

@@ -272,6 +272,11 @@ class Reads:
         stored = self._recorder.select_events(lead_id, lte=upto)
         return [self._mapper.to_domain_event(event) for event in stored]
 
+    def events_since(self, position: int, most: int) -> list[Any] | None:
+        """What was recorded after a position, in order; None if that is more than ``most``."""
+        after = self._recorder.select_notifications(position, most + 1, inclusive_of_start=False)
+        return None if len(after) > most else [self._mapper.to_domain_event(one) for one in after]
+
     # Members
 
     def member(self, member_id: UUID) -> dict[str, Any]:

@@ -19,21 +19,23 @@ from domain.stage import TIP
 from service.likeness import key_of_uscc, keys_of, reasons, score
 from service.projections.history import positions
 from service.projections.leads import leads
-from service.projections.likenesses import sharing
+from service.projections.likenesses import SAYING, sharing
+from service.projections.resembling import ALL, resembling
 from service.projections.store import FOREVER, LAST_DAY, Prepared
 from service.reads import Found, Reads
 
-# How many are shown; for how many leads what was found is remembered; and how many leads may have
-# changed since, for one that nothing was like to be compared with these only.
+# How many are shown; for how many leads what was found is remembered; and how many events may have
+# been recorded since, to look whether any of them changes it.
 MOST_SHOWN = 10
 _REMEMBERED = 32768
-_MOST_CHANGED = 64
+_MOST_EVENTS = 64
 # How a lead's JSON says that it is a tip, and has room for what is found.
 _TIP = b'"stage":"tip"'
 _LIST = b'"possible_duplicates":'
 _NONE = _LIST + b"[]"
 
 Lead = Mapping[str, Any]
+_ALL = resembling.alias("every")
 _NUMBER = Prepared(
     lambda _insert: sa.select(leads.c.number).where(leads.c.id == sa.bindparam("id")), ["id"]
 )
@@ -49,13 +51,24 @@ _WORDS = Prepared(
     ["numbers"],
 )
 _CHANGED = Prepared(
-    lambda _insert: (
-        sa.select(leads.c.body)
-        .where(leads.c.position > sa.bindparam("since"))
-        .order_by(leads.c.position)
-        .limit(_MOST_CHANGED + 1)
-    ),
+    lambda _insert: sa.select(leads.c.body).where(leads.c.position > sa.bindparam("since")),
     ["since"],
+)
+_AHEAD = Prepared(
+    lambda _insert: (
+        sa.select(
+            sa.case(
+                (_ALL.c.position > resembling.c.position, _ALL.c.position),
+                else_=resembling.c.position,
+            ),
+            resembling.c.said,
+            resembling.c.touched_by,
+        )
+        .join(leads, leads.c.number == resembling.c.lead)
+        .join(_ALL, _ALL.c.lead == sa.literal_column(f"{ALL}"))
+        .where(leads.c.id == sa.bindparam("id"))
+    ),
+    ["id"],
 )
 _BODY = Prepared(
     lambda _insert: sa.select(leads.c.body).where(leads.c.number == sa.bindparam("number")),
@@ -73,13 +86,31 @@ class Then(NamedTuple):
 NOW = Then()
 
 
-class _Kept(NamedTuple):
-    """What was found for a lead, in which build of the projections and at which position of the
-    log: the JSON of a list, None if there was nothing."""
+class Resembling(NamedTuple):
+    """What a lead may be the same as, found at a log ``position``: the JSON of a list, None if
+    there was nothing. ``touched_by``, JSON, is what can change it: the lead's keys, and the ids of
+    the leads in the list."""
 
-    build: int
     position: int
     said: bytes | None
+    touched_by: bytes
+
+
+class Changes(NamedTuple):
+    """What happened since: to which leads, and which keys they have now or were given."""
+
+    leads: frozenset[str]
+    keys: frozenset[int]
+
+    def touch(self, lead_id: str, found: Resembling) -> bool:
+        """Whether what was found for the lead may be otherwise now."""
+        keys, others = orjson.loads(found.touched_by)
+        # Whatever became like it has a key of it, and what it was like stands in the list.
+        return not (
+            lead_id not in self.leads
+            and self.keys.isdisjoint(keys)
+            and self.leads.isdisjoint(others)
+        )
 
 
 class Similar:
@@ -87,9 +118,11 @@ class Similar:
 
     def __init__(self, reads: Reads) -> None:
         self._reads = reads
-        self._kept: OrderedDict[UUID, _Kept] = OrderedDict()
-        # By one build and position: position → the leads that changed since, None if too many.
-        self._changes: tuple[tuple[int, int], dict[int, list[Lead] | None]] = ((0, 0), {})
+        # By the lead, of one build of the projections.
+        self._kept: OrderedDict[UUID, Resembling] = OrderedDict()
+        self._build = 0
+        # By one position: position → what changed since, None if too much.
+        self._changes: tuple[int, dict[int, Changes | None]] = (0, {})
 
     def to(self, lead: Lead, then: Then = NOW, number: int = 0) -> list[dict[str, Any]]:
         """The leads that ``lead`` (its title and investor) may be the same as, the likeliest first:
@@ -115,40 +148,63 @@ class Similar:
         found = self._reads.lead(lead_id, position)
         if _TIP not in found.body:
             return found
-        build = self._reads.store.generation
-        kept = self._kept.get(lead_id)
-        if kept is None or kept.position != position or kept.build != build:
-            kept = self._kept[lead_id] = self._found_anew(lead_id, found, kept, build, position)
-            self._kept.move_to_end(lead_id)
-            if len(self._kept) > _REMEMBERED:
-                self._kept.popitem(last=False)
+        if self._build != self._reads.store.generation:
+            self._kept.clear()
+            self._changes = (0, {})
+            self._build = self._reads.store.generation
+        kept = self._kept.get(lead_id) or self._ahead(lead_id)
+        if kept is None or kept.position < position:
+            kept = self._still(lead_id, kept, position) or self.found(found.body, position)
+        self._kept[lead_id] = kept
+        self._kept.move_to_end(lead_id)
+        if len(self._kept) > _REMEMBERED:
+            self._kept.popitem(last=False)
         return _with(found, kept.said)
 
-    def _found_anew(
-        self, lead_id: UUID, found: Found, kept: _Kept | None, build: int, position: int
-    ) -> _Kept:
-        """What is to be kept now; no search for a lead that nothing was like and nothing became."""
-        lead = orjson.loads(found.body)
-        if kept and kept.said is None and kept.build == build and kept.position < position:
-            changed = self._changed(build, kept.position, position)
-            # If it changed itself it is among them, and like itself.
-            if changed is not None and not any(reasons(lead, other) for other in changed):
-                return kept._replace(position=position)
-        shown = self.to(lead, NOW, self._number(lead_id))
-        return _Kept(build, position, orjson.dumps(shown) if shown else None)
+    def _ahead(self, lead_id: UUID) -> Resembling | None:
+        """What was found for it ahead (see `service.ahead`)."""
+        row = self._reads.store.first(_AHEAD, str(lead_id))
+        return Resembling(*row) if row else None
 
-    def _changed(self, build: int, since: int, position: int) -> list[Lead] | None:
-        """The leads that something happened to since; None if they are many."""
+    def _still(self, lead_id: UUID, kept: Resembling | None, position: int) -> Resembling | None:
+        """What was found, if nothing that happened since can have changed it."""
+        if kept is None:
+            return None
+        changes = self.changes(kept.position, position)
+        if changes is None or changes.touch(str(lead_id), kept):
+            return None
+        return kept._replace(position=position)
+
+    def found(self, body: bytes, position: int) -> Resembling:
+        """What the lead of that JSON may be the same as; the projections reflect ``position``."""
+        lead = orjson.loads(body)
+        likely = self.to(lead, NOW, self._number(UUID(lead["id"])))
+        keys = sorted(keys_of(lead["title"], lead["investor"]))
+        touched_by = orjson.dumps([keys, [one["id"] for one in likely]])
+        return Resembling(position, orjson.dumps(likely) if likely else None, touched_by)
+
+    def changes(self, since: int, position: int) -> Changes | None:
+        """What happened after ``since``, at least up to ``position``; None if it is much."""
         by, known = self._changes
-        if by != (build, position):
+        if by != position:
             known = {}
-            self._changes = (build, position), known
+            self._changes = position, known
         if since not in known:
-            with self._reads.store.reading() as connection:
-                rows = _CHANGED.all(connection, since)
-            few = len(rows) <= _MOST_CHANGED
-            known[since] = [orjson.loads(row[0]) for row in rows] if few else None
+            known[since] = self._changed(since)
         return known[since]
+
+    def _changed(self, since: int) -> Changes | None:
+        events = self._reads.events_since(since, _MOST_EVENTS)
+        if events is None:
+            return None
+        with self._reads.store.reading() as connection:
+            bodies = [orjson.loads(row[0]) for row in _CHANGED.all(connection, since)]
+        told = [SAYING[event.TOPIC](event) for event in events if event.TOPIC in SAYING]
+        told += [(lead["title"], lead["investor"]) for lead in bodies]
+        return Changes(
+            frozenset(lead["id"] for lead in bodies),
+            frozenset(key for one in told for key in keys_of(*one)),
+        )
 
     def lead_at(
         self,

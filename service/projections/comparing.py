@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from service.projections.store import builds, engine_of, unavailable
+from service.projections.store import ASIDE, builds, engine_of, unavailable
 
 # How many rows are shown of each table and side.
 SHOWN = 3
@@ -45,9 +45,10 @@ def snapshot_of(live: Path, anew: Path) -> Iterator[sa.Connection]:
 
 
 def compare(both: sa.Connection, tables: sa.MetaData) -> list[Difference]:
-    """The tables that are not the same, of a snapshot; the build's name is anyone's own."""
+    """The tables that are not the same, of a snapshot; those that stand aside are anyone's own."""
     with unavailable():
-        found = (_difference(both, table) for table in tables.sorted_tables if table is not builds)
+        told = [table for table in tables.sorted_tables if ASIDE not in table.info]
+        found = (_difference(both, table) for table in told)
         return [difference for difference in found if difference]
 
 

@@ -22,8 +22,9 @@ from service.log import has_tables, is_damage
 metadata = sa.MetaData()
 
 # What a table's ``info`` says of rows that several processes have made: not theirs but all the
-# SAME ones, or that those of one key become one, some of whose columns are ADDED up.
-SAME, ADDED = "same", "added"
+# SAME ones, or that those of one key become one, some of whose columns are ADDED up. And of rows
+# that need not be there, or be the same, whenever the log is taken in: that they stand ASIDE.
+SAME, ADDED, ASIDE = "same", "added", "aside"
 
 bookmarks = sa.Table(
     "bookmarks",
@@ -37,7 +38,10 @@ bookmarks = sa.Table(
 
 # One row once the projections were made anew: a name that no other build has.
 builds = sa.Table(
-    "builds", metadata, sa.Column("id", sa.String(32), primary_key=True), info={SAME: True}
+    "builds",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    info={SAME: True, ASIDE: True},
 )
 
 

@@ -1,7 +1,8 @@
 """The keeper: the one process beside the web workers, for everything that is no request.
 
-It signs checkpoints, sends them away, hashes the whole log again at its start and every night, and
-has the exports made. A second keeper of one ledger waits until the first has ended.
+It signs checkpoints, sends them away, hashes the whole log again at its start and every night, has
+the exports made, and searches what tips may be the same as. A second keeper of one ledger waits
+until the first has ended.
 """
 
 import fcntl
@@ -18,6 +19,7 @@ from eventsourcing.persistence import PersistenceError
 
 from domain.actor import CHINA, now
 from domain.errors import NotReady
+from service.ahead import Ahead
 from service.application import Ledger
 from service.exports.schedule import Nights
 from service.log import UnreadableEvent
@@ -33,6 +35,8 @@ _AGAIN = 5.0
 # How soon what was recorded cannot be changed any more without the keeper knowing.
 _LOOK = 1.0
 _WAIT = 0.2
+# How long it searches, at most, before it looks again.
+_SEARCH = 0.2
 
 
 class Stop:
@@ -63,6 +67,7 @@ class Keeper:
         self._signer = Signer(ledger.settings, ledger.log_recorder, ledger.published)
         self._sender = Sender(ledger.settings)
         self._nights = Nights(ledger.settings, ledger.reads.position_known_at)
+        self._ahead = Ahead(ledger.reads)
         self._hashed_on: date | None = None
 
     def run(self, say: Callable[[str], object]) -> None:
@@ -88,6 +93,7 @@ class Keeper:
             else:
                 self._look()
             self._export()
+            self._search()
 
     def _export(self) -> None:
         """Begin what is due, under a checkpoint that covers it, and notice its end."""
@@ -96,6 +102,11 @@ class Keeper:
             if self._nights.due(now()):
                 self._round(now())
                 self._nights.start()
+
+    def _search(self) -> None:
+        # Nobody misses what is not found ahead.
+        with suppress(NotReady, PersistenceError, UnreadableEvent, OSError):
+            self._ahead.work(_SEARCH)
 
     def _look(self) -> None:
         # Whatever keeps it from looking keeps it from its round as well, which says so.

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from service.ahead import Ahead
 from service.application import Ledger
 from service.settings import Settings
-from tests.bench.harness import RESULTS, Report, Server, serving, work
+from tests.bench.harness import PATIENCE, RESULTS, Report, Server, serving, work
 from tests.bench.paper import write_ledger
 
 TIP: dict[str, Any] = {
@@ -74,9 +75,12 @@ def settings_for(database: Path) -> Settings:
 def token_for(database: Path, member: str | None = None) -> str:
     """A new administrator's token, or a member's."""
     ledger = Ledger(settings_for(database))
+    ahead = Ahead(ledger.reads)
     try:
         ledger.create_tables()
-        ledger.reads.position()
+        # As the keeper does in its first seconds.
+        while not ahead.work(PATIENCE):
+            pass
         return ledger.tokens.issue("member" if member else "admin", member_id=member)
     finally:
         ledger.close()

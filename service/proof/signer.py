@@ -80,10 +80,10 @@ class Signer:
         with self._tree.view() as view:
             expected = list(expected_of(record))
             stop = max(seen.position for seen in (record.signed, record.seen) if seen)
-            _, finding = verify(self._recorder, expected, view, stop, progress)
+            walk, finding = verify(self._recorder, expected, view, stop, progress)
             if finding:
                 raise Inconsistent(str(finding))
-            view.check()
+            view.check(walk.tiles_held)
 
     def _guarded(self, moment: datetime, act: Callable[[datetime], Note | None]) -> Note | None:
         """What ``act`` gives; what does not hold is told to the workers, and None given."""

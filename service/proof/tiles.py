@@ -19,8 +19,8 @@ from service.proof import tree
 from service.settings import Settings
 
 BATCH = 8_192
-_WIDTH = 256
-_BITS = 8
+WIDTH = 256
+BITS = 8
 
 metadata = sa.MetaData()
 tiles = sa.Table(
@@ -80,13 +80,13 @@ class View:
 
     def subtree(self, level: int, index: int) -> bytes:
         """The hash of a full subtree; see ``tree.Subtree``."""
-        tile_level, within = divmod(level, _BITS)
-        number = (index << within) >> _BITS
+        tile_level, within = divmod(level, BITS)
+        number = (index << within) >> BITS
         nodes = self._tile(tile_level, number)
         while len(nodes) <= within:
             last = nodes[-1]
             nodes.append(tree.parents(last[: len(last) & ~1]))
-        place = index - (number << _BITS >> within)
+        place = index - (number << BITS >> within)
         if place >= len(nodes[within]):
             raise tree.Inconsistent(f"The tree lacks node {index} of level {level}.")
         return nodes[within][place]
@@ -109,20 +109,23 @@ class View:
                 start += 1 << level
         return tree.Frontier(size, hashes)
 
-    def leaves(self, start: int, count: int) -> bytes:
-        """The hashes of so many leaves, one behind the other; of fewer at the end."""
-        numbers = range(start // _WIDTH, (start + count - 1) // _WIDTH + 1)
-        rows = [_TILE.one(self._connection, 0, number) for number in numbers]
-        skipped = start % _WIDTH * tree.SIZE
+    def hashes(self, level: int, start: int, count: int) -> bytes:
+        """So many hashes of a level of tiles, one behind the other; fewer at the end. Level 0 has
+        the leaves, level 1 the roots of the tiles of it."""
+        numbers = range(start // WIDTH, (start + count - 1) // WIDTH + 1)
+        rows = [_TILE.one(self._connection, level, number) for number in numbers]
+        skipped = start % WIDTH * tree.SIZE
         return b"".join(row[0] for row in rows if row)[skipped : skipped + count * tree.SIZE]
 
-    def check(self) -> None:
-        """Inconsistent unless each full tile's root stands in the tile above it."""
-        full = sa.select(tiles).order_by(tiles.c.level, tiles.c.number)
-        for level, number, hashes in self._connection.execute(full):
-            if len(hashes) == _WIDTH * tree.SIZE:
+    def check(self, held: int = 0) -> None:
+        """Inconsistent unless each full tile's root stands in the tile above it. Of the first
+        ``held`` tiles of level 0 that is known."""
+        full = sa.select(tiles).where((tiles.c.level > 0) | (tiles.c.number >= held))
+        in_order = full.order_by(tiles.c.level, tiles.c.number)
+        for level, number, hashes in self._connection.execute(in_order):
+            if len(hashes) == WIDTH * tree.SIZE:
                 root = _root(_split(hashes))
-                if self.subtree((level + 1) * _BITS, number) != root:
+                if self.subtree((level + 1) * BITS, number) != root:
                     raise tree.Inconsistent(f"Tile {number} of level {level} is another.")
 
     def position_of(self, leaf: int) -> int:
@@ -239,14 +242,14 @@ def _new_runs(mark: Mark, positions: Sequence[int]) -> Iterator[tuple[int, int]]
 
 def _append(connection: sa.Connection, level: int, there: int, hashes: list[bytes]) -> None:
     """Put ``hashes`` after the ``there`` that the level holds, and full tiles' roots above."""
-    number, held = divmod(there, _WIDTH)
+    number, held = divmod(there, WIDTH)
     nodes = (_hashes(connection, level, number) if held else []) + hashes
-    parts = [nodes[at : at + _WIDTH] for at in range(0, len(nodes), _WIDTH)]
+    parts = [nodes[at : at + WIDTH] for at in range(0, len(nodes), WIDTH)]
     rows = [(level, number + at, b"".join(part)) for at, part in enumerate(parts)]
     _PUT_TILE.many(connection, rows)
-    roots = [_root(part) for part in parts if len(part) == _WIDTH]
+    roots = [_root(part) for part in parts if len(part) == WIDTH]
     if roots:
-        _append(connection, level + 1, there // _WIDTH, roots)
+        _append(connection, level + 1, there // WIDTH, roots)
 
 
 def _root(nodes: list[bytes]) -> bytes:

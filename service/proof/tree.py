@@ -100,16 +100,20 @@ class Frontier:
         """The hashes of the full subtrees, the largest first."""
         return [self._at[level] for level in sorted(self._at, reverse=True)]
 
-    def extend(self, leaves: Sequence[bytes]) -> None:
-        """Append leaves, given by their hashes."""
+    def extend(self, leaves: Sequence[bytes], told: int = 0) -> list[bytes]:
+        """Append leaves, given by their hashes; the new full subtrees of level ``told``."""
         level, nodes = 0, list(leaves)
+        made: list[bytes] = []
         size, self.size = self.size, self.size + len(nodes)
         while nodes or size:
+            if level == told:
+                made = nodes.copy()
             if size & 1:
                 nodes.insert(0, self._at.pop(level))
             if len(nodes) & 1:
                 self._at[level] = nodes.pop()
             nodes, size, level = parents(nodes), size >> 1, level + 1
+        return made
 
     def root(self) -> bytes:
         """The root of the tree."""

@@ -36,7 +36,7 @@ def judge(ledger: Ledger, since: Note | None = None, progress: Progress = quietl
         walk, finding = _walk(ledger, expected, since, view, progress)
         if finding:
             raise Inconsistent(str(finding))
-        view.check()
+        view.check(walk.tiles_held)
     return Verdict(walk.frontier.size, walk.position, walk.frontier.root(), covered)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from service.log import LedgerRecorder
-from service.proof import tree
+from service.proof import tiles, tree
 from service.proof.tiles import View
 
 # What a processor's own memory holds: larger batches are slower.
@@ -56,8 +56,10 @@ class Walk:
         self.frontier = start or tree.Frontier()
         self.position = after
         self.leaf = b""
-        # The position of the first event that is not its leaf in the tree.
+        # The position of the first event that is not its leaf in the tree; and of how many of its
+        # tiles, from the first on, the root is the one that stands above it.
         self.differs: int | None = None
+        self.tiles_held = 0
         self._right = after
 
     def to(
@@ -84,7 +86,7 @@ class Walk:
                 return finding
             next_ = ahead[-1].size - self.frontier.size if ahead else len(rows)
             taken = hashes[done : done + next_]
-            self.frontier.extend(taken)
+            self._hold_tiles(self.frontier.extend(taken, tiles.BITS))
             done += len(taken)
             self.position, self.leaf = rows[done - 1][0], taken[-1]
         return None
@@ -92,12 +94,20 @@ class Walk:
     def _hold_against_tree(self, rows: Sequence[tree.Row], hashes: list[bytes]) -> None:
         if self._view is None or self.differs is not None:
             return
-        there = self._view.leaves(self.frontier.size, len(rows))
+        there = self._view.hashes(0, self.frontier.size, len(rows))
         # At once: to take it apart costs a tenth of all that is done with an event.
         if b"".join(hashes)[: len(there)] != there:
             its = [there[at : at + tree.SIZE] for at in range(0, len(there), tree.SIZE)]
             pairs = zip(rows, hashes, its, strict=False)
             self.differs = next(row[0] for row, mine, its in pairs if mine != its)
+
+    def _hold_tiles(self, roots: list[bytes]) -> None:
+        # So that nobody need hash them again from the leaves, which are the events' by now.
+        first = (self.frontier.size >> tiles.BITS) - len(roots)
+        if not roots or self._view is None or self.differs is not None or first != self.tiles_held:
+            return
+        if self._view.hashes(1, first, len(roots)) == b"".join(roots):
+            self.tiles_held += len(roots)
 
     def _compare(self, ahead: list[Expected]) -> Finding | None:
         while ahead and ahead[-1].size == self.frontier.size:

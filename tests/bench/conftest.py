@@ -67,6 +67,17 @@ def ledger_of(folder: Path, **size: int) -> Path:
     return folder / "ledger.sqlite"
 
 
+def caught_up(database: Path) -> Path:
+    """The same, with its projections at the log's end."""
+    ledger = Ledger(settings_for(database))
+    try:
+        ledger.create_tables()
+        ledger.reads.position()
+    finally:
+        ledger.close()
+    return database
+
+
 def settings_for(database: Path) -> Settings:
     """Settings of the ledger in ``database``."""
     return Settings.from_environment({"LEDGER_DATABASE": f"sqlite:///{database}"})

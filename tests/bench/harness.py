@@ -264,10 +264,10 @@ def in_turn(
     return found[1:]
 
 
-def work(what: str, *arguments: str, database: Path) -> dict[str, Any]:
-    """Run ``tests/bench/work.py`` in a process of its own; what it found."""
+def work(what: str, *arguments: str, database: Path, module: str = "work") -> dict[str, Any]:
+    """Run a job of ``tests/bench/work.py`` in a process of its own; what it found."""
     done = subprocess.run(  # noqa: PLW1510
-        [sys.executable, "-m", "tests.bench.work", what, *arguments],
+        [sys.executable, "-m", f"tests.bench.{module}", what, *arguments],
         cwd=ROOT,
         env=child_environment(LEDGER_DATABASE=f"sqlite:///{database}"),
         capture_output=True,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench.conftest import ledger_of
+from tests.bench.conftest import caught_up, ledger_of
 from tests.bench.harness import Limit, Report, check, work
 from tests.bench.test_million import with_tips_up_to
 
@@ -19,7 +19,7 @@ MOST_MEMORY = 400.0
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ledger of a hundred thousand leads of every fate, imported."""
-    return ledger_of(tmp_path_factory.mktemp("exports"), rows=FEW)
+    return caught_up(ledger_of(tmp_path_factory.mktemp("exports"), rows=FEW))
 
 
 def test_a_million_leads_are_exported_half_as_fast_as_ready_columns_are_written(
@@ -32,7 +32,7 @@ def test_a_million_leads_are_exported_half_as_fast_as_ready_columns_are_written(
     for number in range(ROUNDS):
         made = exported(database, folder := tmp_path / f"many{number}")
         (target := tmp_path / f"ready{number}").mkdir()
-        pairs.append((made, work("write-ready", str(folder), str(target), database=database)))
+        pairs.append((made, job("write-ready", database, folder, target)))
     assert all(made["rows"] == ready["rows"] == MANY for made, ready in pairs)
     made, ready = pairs[0]
     name = f"export of {MANY:,} leads to CSV and Parquet"
@@ -56,14 +56,19 @@ def test_a_million_leads_are_exported_half_as_fast_as_ready_columns_are_written(
 def exported(database: Path, folder: Path) -> dict[str, Any]:
     """Export the leads; what it took."""
     folder.mkdir()
-    return work("export-leads", str(folder), database=database)
+    return job("export-leads", database, folder)
+
+
+def job(what: str, database: Path, *folders: Path) -> dict[str, Any]:
+    """A job of `export_work.py`."""
+    return work(what, *map(str, folders), database=database, module="export_work")
 
 
 def test_a_workbook_of_a_hundred_thousand_leads_takes_less_than_a_minute(
     tmp_path: Path, report: Report
 ) -> None:
-    database = ledger_of(tmp_path / "ledger", rows=FEW)
-    took = work("export-book", str(tmp_path), database=database)
+    database = caught_up(ledger_of(tmp_path / "ledger", rows=FEW))
+    took = job("export-book", database, tmp_path)
     name = f"export of {FEW:,} leads as a workbook"
     seconds = report.add(name, [took["seconds"]], Limit(at_most=60), unit=" s")
     peak = report.add(

@@ -7,22 +7,16 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-from pyarrow import csv, parquet
-
 import service  # noqa: F401  (first: it puts a repaired SQLite under the name sqlite3)
-from domain.actor import now, today_in_china
+from domain.actor import now
 from service.application import Ledger
 from service.cli import main as leadledger
-from service.exports.columns import LEADS
-from service.exports.cut import Cut
-from service.exports.making import Plan, write_book, write_leads
 from service.projections.feed import BATCH
 from service.proof import tree
 from service.proof.signer import Signer
@@ -173,66 +167,24 @@ def sign() -> dict[str, Any]:
     return {"events": note.checkpoint.size if note else 0}
 
 
-def export_leads(folder: str) -> dict[str, Any]:
-    """The leads as CSV and Parquet, as the nightly export writes them."""
-    with _exporting() as (ledger, plan):
-        began = time.perf_counter()
-        csv, _ = write_leads(ledger, plan, Path(folder))
-        seconds = time.perf_counter() - began
-    return {"rows": csv.rows, "seconds": seconds}
-
-
-def write_ready(folder: str, target: str) -> dict[str, Any]:
-    """What ``export_leads`` wrote, once more by pyarrow alone, from columns in memory."""
-    people = csv.read_csv(Path(folder) / "leads.csv", convert_options=_ALL_TEXT)
-    machines = parquet.read_table(Path(folder) / "leads.parquet")
-    began = time.perf_counter()
-    csv.write_csv(people, f"{target}/leads.csv")
-    parquet.write_table(machines, f"{target}/leads.parquet")
-    return {"rows": machines.num_rows, "seconds": time.perf_counter() - began}
-
-
-def export_book(folder: str) -> dict[str, Any]:
-    """The leads as a workbook, as the nightly export writes it."""
-    with _exporting() as (ledger, plan):
-        write_book(ledger, plan, Path(folder), [])
-    return {}
-
-
-_ALL_TEXT = csv.ConvertOptions(
-    column_types={column.heading: pa.string() for column in LEADS}, strings_can_be_null=True
-)
-
-
-@contextmanager
-def _exporting() -> Iterator[tuple[Ledger, Plan]]:
-    """The ledger, and the plan of an export of today."""
-    ledger = Ledger(Settings.from_environment())
-    cut = Cut(today_in_china(), ledger.reads.position())
-    yield ledger, Plan(cut, cut_off=None, previous=None, checkpoint=None)
-    ledger.close()
-
-
-JOBS: dict[str, Callable[..., dict[str, Any]]] = {
+Jobs = Mapping[str, Callable[..., dict[str, Any]]]
+JOBS: Jobs = {
     "import": import_,
     "insert-bare": insert_bare,
     "decode": decode,
     "rebuild": rebuild,
     "verify": verify,
     "sign": sign,
-    "export-leads": export_leads,
-    "write-ready": write_ready,
-    "export-book": export_book,
 }
 
 
-def main() -> None:
+def main(jobs: Jobs) -> None:
     """One job."""
     began, spent = time.perf_counter(), cpu()
-    found = JOBS[sys.argv[1]](*sys.argv[2:])
+    found = jobs[sys.argv[1]](*sys.argv[2:])
     seconds, used = time.perf_counter() - began, cpu() - spent
     print(json.dumps({"seconds": seconds, "cpu": used, "peak": memory()[1], **found}))
 
 
 if __name__ == "__main__":
-    main()
+    main(JOBS)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from service.application import Ledger
 from service.proof import tiles, tree
 from service.proof.tiles import OtherLog, Tree
+from service.proof.verifying import verify
 from tests.proof import naive
 from tests.proof.ground import altered
 from tests.service.helpers import a_lead, ledger_in, processes, register, settings_in, stored_leads
@@ -103,8 +104,31 @@ def test_a_tile_that_was_changed_is_named(ledger: Ledger) -> None:
                 .where(tiles.tiles.c.level == 0, tiles.tiles.c.number == 2)
                 .values(hashes=bytes(32 * 256))
             )
-        with found.view() as view, pytest.raises(tree.Inconsistent, match="Tile 2 of level 0"):
+        with found.view() as view, pytest.raises(tree.Inconsistent, match=r"Tile \d of level 0"):
             view.check()
+
+
+@pytest.mark.parametrize(("level", "number"), [(0, 2), (1, 0)])
+def test_a_pass_through_the_log_holds_every_tile_against_the_one_above(
+    ledger: Ledger, level: int, number: int
+) -> None:
+    with closing(Tree(ledger.log_recorder, ledger.settings)) as found:
+        found.catch_up(EVENTS)
+        with found.view() as view:
+            walk, finding = verify(ledger.log_recorder, [], view)
+            assert (finding, walk.tiles_held) == (None, EVENTS // 256)
+            view.check(walk.tiles_held)
+        with found._store.writing() as connection:
+            its = (tiles.tiles.c.level == level) & (tiles.tiles.c.number == number)
+            (there,) = connection.execute(sa.select(tiles.tiles.c.hashes).where(its)).one()
+            # The last of it.
+            changed = there[:-1] + bytes([there[-1] ^ 1])
+            connection.execute(sa.update(tiles.tiles).where(its).values(hashes=changed))
+        with found.view() as view:
+            walk, finding = verify(ledger.log_recorder, [], view)
+            assert walk.tiles_held < EVENTS // 256 or finding
+            with pytest.raises(tree.Inconsistent, match=r"Tile \d of level 0"):
+                view.check(walk.tiles_held)
 
 
 def catch_up_again_and_again(barrier: object, folder: Path) -> int:

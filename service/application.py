@@ -475,7 +475,7 @@ class Ledger(Application[UUID]):
         if begun is Report:
             return sealed_report(stream[0])
         if begun is Lead:
-            return view_of(stream, self._names_of(people_in(stream))).lead
+            return view_of(stream, self._names_of(people_in(stream)), alone=True).lead
         row: dict[str, Any] = {}
         for event in stream:
             member_rows.fold(row, event)

@@ -203,7 +203,8 @@ class Reads:
         events = self.events_of(lead_id, version)
         with self.store.reading() as connection:
             people = people_of(connection, people_in(events))
-        view = view_as_of(events, {id: person.name for id, person in people.items()}, day)
+        names = {id: person.name for id, person in people.items()}
+        view = view_as_of(events, names, day, alone=True)
         return orjson.dumps(view.lead) if view else None
 
     def leads(self, question: lead_list.Question) -> LeadPage:

@@ -38,7 +38,7 @@ def steps(
     view: View | None = None
     for number, event in enumerate(events, 1):
         if view is None or event.TOPIC == CORRECTED:
-            view = view_of(events[:number], names)
+            view = view_of(events[:number], names, alone=True)
         else:
             view.fold(event)
         shown = _flat(view.lead)

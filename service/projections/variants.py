@@ -111,7 +111,7 @@ def _facts(events: Sequence[Any]) -> Facts | None:
     """What these events amount to; None without the tip."""
     if not events or events[0].TOPIC != "lead.tipped":
         return None
-    view = View.begin(events[0], dict.fromkeys(events[0].members, ""))
+    view = View.begin(events[0], dict.fromkeys(events[0].members, ""), alone=True)
     for event in events[1:]:
         view.fold(event)
     lead = view.lead

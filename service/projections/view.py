@@ -29,7 +29,11 @@ Names = Mapping[str, str]
 
 class View:
     """``lead`` is what the API shows; ``private`` is what else the next event needs; ``names``,
-    by id, has those of members that join."""
+    by id, has those of members that join.
+
+    What sheets and due lists tell is kept in ``private`` too, unless begun with ``alone``: for
+    whoever shows the lead, and no more, that is a third of the work.
+    """
 
     __slots__ = ("lead", "names", "private")
 
@@ -39,15 +43,12 @@ class View:
         self.names = names or {}
 
     @classmethod
-    def begin(cls, event: Any, names: Names) -> "View":
+    def begin(cls, event: Any, names: Names, *, alone: bool = False) -> "View":
         """The view of a lead whose first event this is."""
         # A fact that is not ``dated`` is of the tip's day.
-        private = {
-            "left": None,
-            "dated": {},
-            "entered": event.occurred_on,
-            "sheet": told_of_tip(event),
-        }
+        private = {"left": None, "dated": {}, "entered": event.occurred_on}
+        if not alone:
+            private["sheet"] = told_of_tip(event)
         view = cls(_tipped(event, names), private, names)
         if event.source:
             # The clocks of what came from paper begin with what is recorded after it.
@@ -57,7 +58,9 @@ class View:
 
     def fold(self, event: Any) -> None:
         """Take in a later event."""
-        hear(self.private["sheet"], event, self.lead)
+        told = self.private.get("sheet")
+        if told is not None:
+            hear(told, event, self.lead)
         HANDLERS[event.TOPIC](self, event)
         self._stamp(event)
 
@@ -66,7 +69,8 @@ class View:
         lead["version"] = event.originator_version
         lead["recorded_at"] = recorded_at(event)
         lead["last_activity_on"] = max(lead["last_activity_on"], event.occurred_on)
-        self._set_clocks(event)
+        if "sheet" in self.private:
+            self._set_clocks(event)
 
     def _set_clocks(self, event: Any) -> None:
         private, day = self.private, event.occurred_on
@@ -77,24 +81,26 @@ class View:
                 private[clock] = day
 
 
-def view_of(events: Sequence[Any], names: Names) -> View:
+def view_of(events: Sequence[Any], names: Names, *, alone: bool = False) -> View:
     """The view after ``events``: a lead's whole stream up to some version, corrections heeded.
 
-    ``names`` by member id.
+    ``names`` by member id; ``alone``: see `View`.
     """
-    return _told(effective(events), events[-1], names)
+    return _told(effective(events), events[-1], names, alone)
 
 
-def view_as_of(events: Sequence[Any], names: Names, day: str) -> View | None:
+def view_as_of(
+    events: Sequence[Any], names: Names, day: str, *, alone: bool = False
+) -> View | None:
     """As ``view_of``, of what had happened by ``day`` (ISO); None if the lead was no tip yet."""
     happened = [event for event in effective(events) if event.occurred_on <= day]
     if not happened or happened[0].originator_version != events[0].originator_version:
         return None
-    return _told(happened, events[-1], names)
+    return _told(happened, events[-1], names, alone)
 
 
-def _told(happened: Sequence[Any], last: Any, names: Names) -> View:
-    view = View.begin(happened[0], names)
+def _told(happened: Sequence[Any], last: Any, names: Names, alone: bool) -> View:
+    view = View.begin(happened[0], names, alone=alone)
     for event in happened[1:]:
         view.fold(event)
     # What is known comes from the last event that was recorded, whatever day it is about.

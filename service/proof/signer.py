@@ -103,9 +103,14 @@ class Signer:
         return str(old), str(new.public(record.origin))
 
     def _resume_and_sign(self, moment: datetime) -> Note | None:
-        if self._published.to_resume():
+        resuming = self._published.to_resume()
+        if resuming:
             self._resume(moment)
-        return self._sign(moment)
+        note = self._sign(moment)
+        if resuming:
+            # Not before its checkpoint is there for whoever sees that it went on.
+            self._published.resumed(moment)
+        return note
 
     def _sign(self, moment: datetime) -> Note | None:
         record = self._record()
@@ -221,7 +226,6 @@ class Signer:
         self._drop_strangers(record)
         if record.note:
             self._published.publish(record.note.checkpoint.size, str(record.note), moment)
-        self._published.resumed(moment)
 
     def _drop_strangers(self, record: Record) -> None:
         strangers = self._strangers(record)

@@ -1,5 +1,6 @@
 """For auditors: the log as it is stored, its checkpoints, and what proves them."""
 
+from datetime import date
 from typing import Any
 
 import orjson
@@ -7,6 +8,7 @@ from flask import Response, g, request
 from flask_smorest import Blueprint
 
 from api.audit_answers import (
+    AccessRecordsOut,
     AlarmsOut,
     AuditEventOut,
     AuditEventsOut,
@@ -19,8 +21,9 @@ from api.cursors import page_of, read_cursor, write_cursor
 from api.endpoint import endpoint, ledger, shown
 from api.openapi import POSITION
 from api.reply import Reply
-from api.schemas import AuditEventsQuery, ConsistencyQuery, id_of
+from api.schemas import AccessQuery, AuditEventsQuery, ConsistencyQuery, id_of
 from api.stamps import reflects
+from service.access.when import since, upto
 from service.audit import VERIFIER
 
 blueprint = Blueprint("audit", __name__, url_prefix="/v1/audit", description="For auditors.")
@@ -72,6 +75,22 @@ def checkpoint() -> Reply | Response:
         "checkpoint": made.note,
     }
     return shown(told, g.position)
+
+
+@endpoint(blueprint, "GET", "/access", "audit", AccessRecordsOut, query=AccessQuery())
+def access(query: dict[str, Any]) -> Reply:
+    """Who was refused, signed in, changed tokens or read personal data; the newest first."""
+    before = (read_cursor(query, (int,)) or [None])[0]
+    start, end = query.get("start"), query.get("end")
+    found, more = ledger().access.listed(
+        query["limit"],
+        before,
+        query.get("kind"),
+        since(date.fromisoformat(start)) if start else None,
+        upto(date.fromisoformat(end)) if end else None,
+    )
+    cursor = write_cursor(more) if more else None
+    return page_of(orjson.dumps(found), cursor, g.position, by_body=True)
 
 
 @endpoint(blueprint, "GET", "/keys", "audit", KeysOut)

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from api.answers import ALWAYS, MAYBE
+from service.access.record import KINDS
 
 
 def _moment(**more: Any) -> fields.String:
@@ -27,6 +28,33 @@ class AuditEventsOut(Schema):
     """One page of the log."""
 
     items = fields.List(fields.Nested(AuditEventOut), **ALWAYS)
+    next = fields.String(**MAYBE)
+
+
+class AccessRecordOut(Schema):
+    """What somebody did or was refused. A sum has ``count``, of so many from ``at`` to ``until``.
+    ``digest`` is the SHA-256 of the digest before it and the other fields."""
+
+    id = fields.Integer(**ALWAYS)
+    at = _moment(**ALWAYS)
+    kind = fields.String(validate=validate.OneOf(list(KINDS)), **ALWAYS)
+    outcome = fields.String(**ALWAYS)
+    action = fields.String(**ALWAYS)
+    holder = fields.String(**MAYBE)
+    name = fields.String(**MAYBE)
+    origin = fields.String(**MAYBE)
+    request = fields.String(**MAYBE)
+    subject = fields.String(**MAYBE)
+    reason = fields.String(**MAYBE)
+    count = fields.Integer(**MAYBE)
+    until = _moment(**MAYBE)
+    digest = fields.String(**ALWAYS)
+
+
+class AccessRecordsOut(Schema):
+    """One page of the access records."""
+
+    items = fields.List(fields.Nested(AccessRecordOut), **ALWAYS)
     next = fields.String(**MAYBE)
 
 

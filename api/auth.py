@@ -40,6 +40,7 @@ def authenticate(ledger: Ledger, environ: Mapping[str, Any]) -> Holder:
     if holder is None:
         raise Unauthenticated("This token was never issued here.")
     if holder.ends and (why := holder.ended(now())):
+        about.holder = holder  # for the access record
         raise Unauthenticated(why)
     about.holder = holder
     return holder

@@ -21,11 +21,13 @@ from api.app import application_context, request_now
 from api.auth import actor_for, authenticate, check_may
 from api.json_body import json_body
 from api.loading import Loader
+from api.noting import caller
 from api.openapi import describe_bodies, operation
 from api.reply import Reply
 from api.stamps import reflects, request_id, warn
 from domain.actor import acting
 from domain.errors import Invalid
+from service.access.callers import called_by
 from service.application import Answer, Ledger
 from service.requests import Call
 
@@ -95,7 +97,7 @@ def endpoint(
                 about.position = office.reads.caught_up()
                 warn(office.published.alarm(about.data_version), environ)
                 return view(**path)
-            with acting(actor_for(holder, request_id())):
+            with acting(actor_for(holder, request_id())), called_by(caller()):
                 return view(**path)
 
         described = operation(method, answer, body, query, status, refusals, bodiless=bodiless)

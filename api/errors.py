@@ -9,6 +9,7 @@ from eventsourcing.persistence import PersistenceError
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from api.noting import RECORDED, note_refusal
 from api.stamps import request_id
 from domain.errors import (
     Forbidden,
@@ -20,10 +21,12 @@ from domain.errors import (
     Refused,
     Stale,
 )
+from service.access.scrub import Scrubbing
 from service.imports import BadImport
 from service.log import UnreadableEvent
 
 log = logging.getLogger("leadledger")
+log.addFilter(Scrubbing())
 
 
 class Unauthenticated(LedgerError):
@@ -79,6 +82,8 @@ def problem(
 
 def _ledger_error(error: LedgerError) -> Response:
     status, code, title = next(PROBLEMS[cls] for cls in type(error).__mro__ if cls in PROBLEMS)
+    if status in RECORDED:
+        note_refusal(code, str(error))
     more: dict[str, Any] = {}
     headers: list[tuple[str, str]] = []
     if isinstance(error, Invalid):

@@ -40,6 +40,7 @@ from domain.values import (
     phone_fault,
     text_fault,
 )
+from service.access.record import KINDS
 from service.projections.clocks import RULES as DUE_RULES
 from service.uscc import uscc_fault
 
@@ -536,6 +537,14 @@ class AuditEventsQuery(Paged):
     """Which part of the log."""
 
     after = Whole(0, 10**15)
+
+
+class AccessQuery(Paged):
+    """Which access records: of which kind, of which days in China."""
+
+    kind = fields.String(validate=validate.OneOf(list(KINDS)))
+    start = Day(data_key="from")
+    end = Day(data_key="to")
 
 
 class ConsistencyQuery(Request):

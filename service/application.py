@@ -16,6 +16,7 @@ from domain.lead import Lead, Ruling
 from domain.member import Member
 from domain.report import Report
 from domain.values import check_text
+from service.access.record import Access
 from service.audit import Audit
 from service.log import LedgerMapper, LedgerRecorder
 from service.projections import members as member_rows
@@ -99,7 +100,8 @@ class Ledger(Application[UUID]):
         self.reports = Reports(self.reads)
         self.worklist = Worklist(self.reads, settings.due_days)
         self.similar = Similar(self.reads)
-        self.tokens = Tokens(settings)
+        self.access = Access(settings)
+        self.tokens = Tokens(settings, self.access)
         # Members as they last were; one is replaced when it changes and never changed in place.
         self._members: dict[str, Member] = {}
         self._names: dict[str, str] = {}
@@ -130,6 +132,7 @@ class Ledger(Application[UUID]):
     def create_tables(self, *, projections: bool = True) -> None:
         """Make every table that is missing; safe when several processes start at once."""
         self.log_recorder.create_table()
+        self.access.store.create_tables()
         self.tokens.store.create_tables()
         self.published.store.create_tables()
         if projections:
@@ -139,6 +142,7 @@ class Ledger(Application[UUID]):
         """Let go of every file."""
         self.log_recorder.close()
         self.tokens.store.close()
+        self.access.close()
         self.published.store.close()
         self.audit.close()
         self.reads.store.close()

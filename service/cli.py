@@ -11,6 +11,7 @@ import click
 
 from domain.actor import now
 from domain.errors import Refused
+from service.access_cli import access
 from service.application import Ledger
 from service.audit_cli import audit
 from service.cli_shared import open_ledger as _ledger
@@ -36,6 +37,7 @@ def main() -> None:
     """The ledger of investment leads (委员助招商台账)."""
 
 
+main.add_command(access)
 main.add_command(audit)
 main.add_command(import_)
 main.add_command(export)

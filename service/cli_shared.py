@@ -1,18 +1,23 @@
 """What all commands of the command line share: the ledger they work on, and a progress bar."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import click
 from eventsourcing.persistence import PersistenceError
 
 from domain.errors import LedgerError
+from service.access.callers import Caller, called_by
 from service.application import Ledger
 from service.log import UnreadableEvent
 from service.settings import Settings, WrongSetting
 
+# From where a command is called, as far as the access records tell.
+HERE = "this machine"
 _NONE = "There is no ledger at {}: is LEDGER_DATABASE right? 'leadledger serve' makes a new one."
 
 
@@ -29,12 +34,18 @@ def open_ledger(*, projections: bool = True, making: bool = False) -> Iterator[L
             raise click.ClickException(_NONE.format(settings.database))
         ledger = Ledger(settings)
         ledger.create_tables(projections=projections)
-        with ledger:
+        with ledger, called_by(_here()):
             yield ledger
     except WrongSetting as why:
         raise click.ClickException(str(why)) from None
     except (LedgerError, PersistenceError, UnreadableEvent, OSError) as why:
         raise click.ClickException(str(why)) from None
+
+
+def _here() -> Caller:
+    """Whoever may run commands where the ledger is."""
+    user = os.environ.get("USER") or f"user {os.getuid()}"
+    return Caller(name=f"{user} at the command line", origin=HERE, request=uuid4().hex)
 
 
 def progress_bar(length: int, label: str) -> Any:

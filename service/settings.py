@@ -216,6 +216,11 @@ class Settings:
         return self.database.with_name(self.database.name + ".projections")
 
     @property
+    def access(self) -> Path:
+        """The file of the access records, beside the log."""
+        return self.database.with_name(self.database.name + ".access")
+
+    @property
     def tree(self) -> Path:
         """The file of the tree over the log; it, too, can be made anew."""
         return self.database.with_name(self.database.name + ".tree")

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from domain.actor import now
 from domain.errors import Invalid, NotFound, Refused
 from domain.values import check_text
+from service.access.record import Access
 from service.log import moment_text
 from service.projections.store import Prepared, Store
 from service.settings import Settings
@@ -93,9 +94,11 @@ class Listed(NamedTuple):
 
 
 class Tokens:
-    """The tokens, kept in the ledger's own file."""
+    """The tokens, kept in the ledger's own file. Each change is in the access record first: a
+    change that cannot be recorded is not made."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, access: Access) -> None:
+        self._access = access
         self.store = Store(settings.database, settings.lock_timeout, metadata, durable=True)
         self._known: dict[str, Holder] = {}
         self._as_of: int | None = None
@@ -115,7 +118,9 @@ class Tokens:
             raise Invalid({"member": ["A token of role member, and only it, names its member."]})
         name = check_text("name", name or role, 100)
         with self.store.writing() as connection:
-            return _issued(connection, role, name, member_id, days)
+            token = _issued(connection, role, name, member_id, days)
+            self._note(f"issue a token of role {role}", id_of(token))
+            return token
 
     def listed(self) -> list[Listed]:
         """Every token that was ever issued, in the order of issue."""
@@ -132,12 +137,15 @@ class Tokens:
         with self.store.writing() as connection:
             old = _good(connection, token_id)
             _end(connection, old, now() + overlap)
-            return _issued(connection, old.role, old.name, old.member_id, days)
+            token = _issued(connection, old.role, old.name, old.member_id, days)
+            self._note(f"rotate a token, whose place {id_of(token)} takes", old.id)
+            return token
 
     def revoke(self, token_id: str) -> None:
         """End a token, on every worker at its next request; NotFound, Refused if it has ended."""
         with self.store.writing() as connection:
             _end(connection, _good(connection, token_id), now())
+            self._note("revoke a token", token_id)
 
     def any(self) -> bool:
         """Whether a token was ever issued."""
@@ -161,6 +169,9 @@ class Tokens:
         self._known[token_id] = known
         return known
 
+    def _note(self, action: str, token_id: str) -> None:
+        self._access.note("token", action, subject=token_id)
+
     def _look_up(self, token_id: str) -> Holder | None:
         row = self.store.first(_ONE, token_id)
         return Holder(*row) if row else None
@@ -169,6 +180,11 @@ class Tokens:
 def is_token(text: str) -> bool:
     """Whether it is whole and of our making, issued here or not."""
     return bool(_TOKEN.fullmatch(text)) and text[-_CHECKSUM:] == _checksum(text[:-_CHECKSUM])
+
+
+def id_of(token: str) -> str:
+    """The id in a token of our making."""
+    return token.split("_", 2)[1]
 
 
 def _checksum(text: str) -> str:

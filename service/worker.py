@@ -14,6 +14,8 @@ from gunicorn import util
 from gunicorn.http.errors import InvalidRequestLine
 from gunicorn.workers.ggevent import GeventWorker
 
+from service.access.scrub import Scrubbing
+
 # status → the code and the title of its problem document; others are named by HTTP itself.
 _CODES = {
     400: ("malformed", "The request cannot be read"),
@@ -51,6 +53,11 @@ class _Aside:
 
 class Worker(GeventWorker):  # type: ignore[misc]
     """A gevent worker whose refusals are problem documents as well."""
+
+    def init_process(self) -> None:
+        """Serve; what gunicorn logs of a request that it cannot read holds no secret."""
+        self.log.error_log.addFilter(Scrubbing())
+        super().init_process()
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Log as gunicorn does, and answer with the status that it finds."""

@@ -11,6 +11,7 @@ import pytest
 
 import service  # noqa: F401 - a safe SQLite first
 from domain.correction import ALWAYS, CORRECTABLE
+from service.access.record import KINDS
 from service.columns import HEADINGS
 from service.exports.columns import COLUMNS
 from service.projections.clocks import RULES as DUE_RULES
@@ -63,6 +64,12 @@ def correctable_table() -> str:
     return "\n".join(rows)
 
 
+def access_kinds_table() -> str:
+    """What access records are of."""
+    rows = [f"| `{kind}` | {what} |" for kind, what in KINDS.items()]
+    return "\n".join(["| kind | what is recorded |", "|---|---|", *rows])
+
+
 def export_columns_table() -> str:
     """Every column of every file of an export."""
     rows = ["| file | column | heading | kind | meaning |", "|---|---|---|---|---|"]
@@ -82,10 +89,21 @@ def export_columns_table() -> str:
         ("claims", claims_table()),
         ("bands", bands_table()),
         ("due", due_table()),
+        ("access kinds", access_kinds_table()),
         ("export columns", export_columns_table()),
         ("benchmarks", (HOME / "tests/bench/RESULTS.md").read_text(encoding="utf-8").strip()),
     ],
-    ids=["settings", "headings", "correctable", "claims", "bands", "due", "exports", "benchmarks"],
+    ids=[
+        "settings",
+        "headings",
+        "correctable",
+        "claims",
+        "bands",
+        "due",
+        "kinds",
+        "exports",
+        "benchmarks",
+    ],
 )
 def test_the_readme_shows_what_the_code_has(part: str, text: str) -> None:
     found = re.search(

@@ -299,6 +299,8 @@ def engine_of(path: str | Path, lock_timeout: float, mode: str) -> sa.Engine:
     return sa.create_engine(
         f"sqlite:///file:{quote(str(path))}?mode={mode}&uri=true",
         isolation_level="AUTOCOMMIT",
+        # What stands in rows is not to stand in errors, which are logged.
+        hide_parameters=True,
         connect_args={"timeout": lock_timeout, "check_same_thread": False},
     )
 

@@ -48,6 +48,7 @@ ACTIONS: dict[tuple[str, str], str | None] = {
     ("GET", "/v1/exports/{day}"): "read exports",
     ("GET", "/v1/exports/{day}/{name}"): "read exports",
     ("GET", "/v1/audit/events"): "audit",
+    ("GET", "/v1/audit/access"): "audit",
     ("GET", "/v1/audit/checkpoint"): "audit",
     ("GET", "/v1/audit/keys"): "audit",
     ("GET", "/v1/audit/alarms"): "audit",

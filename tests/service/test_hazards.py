@@ -319,6 +319,8 @@ def test_the_librarys_environment_variables_have_no_influence(
     files = {path.name.partition("-")[0] for path in tmp_path.iterdir()}
     assert files == {
         "ledger.sqlite",
+        "ledger.sqlite.access",
+        "ledger.sqlite.access.lock",
         "ledger.sqlite.lock",
         "ledger.sqlite.projections",
         "ledger.sqlite.projections.lock",

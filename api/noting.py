@@ -1,0 +1,33 @@
+"""What goes from a request into the access record: who calls, from where, and what for."""
+
+from typing import Any
+
+from api.app import application_context, request_now
+from api.stamps import request_id
+from service.access.callers import Caller
+from service.application import Ledger
+
+# Refusals that are recorded; all others are of no interest there.
+RECORDED = frozenset({401, 403, 429})
+
+
+def caller() -> Caller:
+    """Whoever makes this request: its token's holder, if it gave one that is good or was."""
+    holder: Any = application_context().g.get("holder")
+    origin, request = client_address(request_now().environ), request_id()
+    return Caller(holder and holder.id, holder and holder.name, origin, request)
+
+
+def client_address(environ: dict[str, Any]) -> str:
+    """The address that the request comes from."""
+    found: str = environ.get("REMOTE_ADDR") or "unknown"
+    return found
+
+
+def note_refusal(code: str, reason: str) -> None:
+    """Record that this request was refused with the problem ``code``."""
+    office: Ledger = application_context().app.extensions["ledger"]
+    request = request_now()
+    # The rule, not the path: what a client puts into a path may be a secret.
+    rule = request.url_rule.rule if request.url_rule else "no such path"
+    office.access.refuse(code, f"{request.method} {rule}", caller(), reason)

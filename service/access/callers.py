@@ -1,0 +1,35 @@
+"""Who calls, for the access records: set once per request or command, like the actor."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+
+class Caller(NamedTuple):
+    """A token's id (None: none that is known) and name, from where it calls, and the request."""
+
+    holder: str | None = None
+    name: str | None = None
+    origin: str | None = None
+    request: str | None = None
+
+
+_calling: ContextVar[Caller] = ContextVar("calling")
+# What no request and no command did.
+_NOBODY = Caller(name="the service itself")
+
+
+def current_caller() -> Caller:
+    """The caller of this request or command."""
+    return _calling.get(_NOBODY)
+
+
+@contextmanager
+def called_by(caller: Caller) -> Iterator[Caller]:
+    """Everything within is done for ``caller``."""
+    token = _calling.set(caller)
+    try:
+        yield caller
+    finally:
+        _calling.reset(token)

@@ -5,10 +5,11 @@ from typing import Any
 
 from api.app import application_context
 from api.errors import Unauthenticated
+from api.noting import client_address
 from domain.actor import Actor, now
 from domain.errors import Forbidden, NotFound
 from service.application import Ledger
-from service.tokens import Holder
+from service.tokens import Holder, claimed_id
 
 # action            → the roles that may. A member does so with their own only.
 MAY: Mapping[str, frozenset[str]] = {
@@ -30,7 +31,19 @@ MAY: Mapping[str, frozenset[str]] = {
 
 
 def authenticate(ledger: Ledger, environ: Mapping[str, Any]) -> Holder:
-    """The holder of the request's token; Unauthenticated. Remembered for the request."""
+    """The holder of the request's token; Unauthenticated, SlowDown. Remembered for the request."""
+    try:
+        holder = _holder(ledger, environ)
+    except Unauthenticated:
+        header = environ.get("HTTP_AUTHORIZATION", "")
+        ledger.slowing.failed(client_address(environ), claimed_id(header))
+        raise
+    if ledger.slowing.requests:
+        ledger.slowing.asked(holder.id)
+    return holder
+
+
+def _holder(ledger: Ledger, environ: Mapping[str, Any]) -> Holder:
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("Send a token: 'Authorization: Bearer ll_…'.")

@@ -22,6 +22,7 @@ from domain.errors import (
     Stale,
 )
 from service.access.scrub import Scrubbing
+from service.access.slowing import SlowDown
 from service.imports import BadImport
 from service.log import UnreadableEvent
 
@@ -42,6 +43,7 @@ PROBLEMS: Mapping[type[Exception], tuple[int, str, str]] = {
     Stale: (412, "stale", "It has changed since"),
     Invalid: (422, "invalid", "A field is wrong"),
     KeyReused: (422, "key-reused", "The idempotency key named another request"),
+    SlowDown: (429, "slow-down", "Too often"),
     NotReady: (503, "not-ready", "Not just now"),
 }
 # Statuses that the web layers under us answer with, and their codes.
@@ -80,10 +82,17 @@ def problem(
     return answer
 
 
-def _ledger_error(error: LedgerError) -> Response:
-    status, code, title = next(PROBLEMS[cls] for cls in type(error).__mro__ if cls in PROBLEMS)
+def _tell(status: int, code: str, error: LedgerError) -> None:
+    """Leave word of it where somebody looks for such a refusal."""
     if status in RECORDED:
         note_refusal(code, str(error))
+    elif isinstance(error, NotReady):
+        log.warning("not ready: %s", error)
+
+
+def _ledger_error(error: LedgerError) -> Response:
+    status, code, title = next(PROBLEMS[cls] for cls in type(error).__mro__ if cls in PROBLEMS)
+    _tell(status, code, error)
     more: dict[str, Any] = {}
     headers: list[tuple[str, str]] = []
     if isinstance(error, Invalid):
@@ -94,9 +103,8 @@ def _ledger_error(error: LedgerError) -> Response:
         more["missing"] = error.missing
     elif isinstance(error, Stale):
         more["events"] = error.events
-    elif isinstance(error, NotReady):
+    elif isinstance(error, NotReady | SlowDown):
         headers.append(("Retry-After", str(error.retry_after)))
-        log.warning("not ready: %s", error)
     elif isinstance(error, Unauthenticated):
         headers.append(("WWW-Authenticate", 'Bearer realm="leadledger"'))
     return problem(status, code, title, str(error), headers, **more)

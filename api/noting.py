@@ -1,8 +1,10 @@
 """What goes from a request into the access record: who calls, from where, and what for."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from api.app import application_context, request_now
+from api.origins import origin_of
 from api.stamps import request_id
 from service.access.callers import Caller
 from service.application import Ledger
@@ -18,10 +20,11 @@ def caller() -> Caller:
     return Caller(holder and holder.id, holder and holder.name, origin, request)
 
 
-def client_address(environ: dict[str, Any]) -> str:
-    """The address that the request comes from."""
-    found: str = environ.get("REMOTE_ADDR") or "unknown"
-    return found
+def client_address(environ: Mapping[str, Any]) -> str:
+    """The address that the request comes from; no host's name, and nothing that is no address."""
+    office: Ledger = application_context().app.extensions["ledger"]
+    forwarded = environ.get("HTTP_X_FORWARDED_FOR")
+    return origin_of(environ.get("REMOTE_ADDR", ""), forwarded, office.settings.trusted_proxies)
 
 
 def note_refusal(code: str, reason: str) -> None:

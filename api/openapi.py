@@ -19,9 +19,10 @@ _PROBLEMS = {
     416: "range-not-satisfiable: the file has no such range",
     415: "unsupported-media-type: the body is no application/json",
     422: "invalid: a field is wrong; key-reused: the key named another request",
+    429: "slow-down: too many requests, or attempts without a good token",
     503: "not-ready: try again later",
 }
-_ALL = (401, 403, 406, 422, 503)
+_ALL = (401, 403, 406, 422, 429, 503)
 _WITH_BODY = (400, 413, 415)
 _COMMAND_HEADERS = [
     {
@@ -73,7 +74,7 @@ def refused(status: int) -> dict[str, Any]:
     """The description of a refusal."""
     return {
         "description": _PROBLEMS[status],
-        "headers": {**POSITION, **(_LATER if status == 503 else {})},
+        "headers": {**POSITION, **(_LATER if status in (429, 503) else {})},
         "content": {"application/problem+json": {"schema": ProblemOut}},
     }
 

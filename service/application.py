@@ -17,6 +17,7 @@ from domain.member import Member
 from domain.report import Report
 from domain.values import check_text
 from service.access.record import Access
+from service.access.slowing import Slowing
 from service.audit import Audit
 from service.log import LedgerMapper, LedgerRecorder
 from service.projections import members as member_rows
@@ -101,6 +102,9 @@ class Ledger(Application[UUID]):
         self.worklist = Worklist(self.reads, settings.due_days)
         self.similar = Similar(self.reads)
         self.access = Access(settings)
+        self.slowing = Slowing(
+            settings.slowing, settings.failures_a_minute, settings.requests_a_minute
+        )
         self.tokens = Tokens(settings, self.access)
         # Members as they last were; one is replaced when it changes and never changed in place.
         self._members: dict[str, Member] = {}
@@ -143,6 +147,7 @@ class Ledger(Application[UUID]):
         self.log_recorder.close()
         self.tokens.store.close()
         self.access.close()
+        self.slowing.close()
         self.published.store.close()
         self.audit.close()
         self.reads.store.close()

@@ -16,6 +16,8 @@ _settings = Settings.from_environment()
 
 bind = f"{_settings.bind}:{_settings.port}"
 workers = _settings.workers
+# Who else says that a request came by HTTPS, or below another path, is not believed.
+forwarded_allow_ips = ",".join(map(str, _settings.trusted_proxies))
 worker_class = "service.worker.Worker"
 preload_app = False
 timeout = 60

@@ -5,12 +5,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from difflib import get_close_matches
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from service.projections.clocks import DAYS
 
 HOME = Path(__file__).resolve().parent.parent
+
+
+Network = IPv4Network | IPv6Network
 
 
 class WrongSetting(ValueError):
@@ -79,6 +83,14 @@ def _due_days(text: str) -> Mapping[str, int]:
             raise ValueError(f"'{part}' is not one of {', '.join(found)} with its days: tell=7")
         found[name] = _whole(0, 3650)(days)
     return found
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    """Addresses and networks, between commas."""
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise ValueError(f"'{text}' is no list like 127.0.0.1,10.0.0.0/8,fd00::/8") from None
 
 
 def _address(text: str) -> str:
@@ -157,6 +169,26 @@ TABLE: Mapping[str, Setting] = {
         "when, on China's clocks, the keeper exports the day that is over, with what was recorded "
         "by then; `off` for never",
     ),
+    "trusted_proxies": Setting(
+        "LEDGER_TRUSTED_PROXIES",
+        "",
+        _networks,
+        "the addresses and networks of our own proxies, between commas: what they say in "
+        "`X-Forwarded-For` is believed, and nobody else",
+    ),
+    "failures_a_minute": Setting(
+        "LEDGER_FAILURES_A_MINUTE",
+        "10",
+        _whole(0, 100_000),
+        "how many requests without a good token an address, and a token's id, has a minute before "
+        "it is answered 429; 0 for any number",
+    ),
+    "requests_a_minute": Setting(
+        "LEDGER_REQUESTS_A_MINUTE",
+        "0",
+        _whole(0, 10_000_000),
+        "how many requests a token has a minute; 0 for any number",
+    ),
 }
 
 
@@ -183,6 +215,9 @@ class Settings:
     due_days: Mapping[str, int] = field(default_factory=lambda: DAYS)
     export_dir: Path | None = None
     export_at: time | None = time(2)
+    trusted_proxies: tuple[Network, ...] = ()
+    failures_a_minute: int = 10
+    requests_a_minute: int = 0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -219,6 +254,11 @@ class Settings:
     def access(self) -> Path:
         """The file of the access records, beside the log."""
         return self.database.with_name(self.database.name + ".access")
+
+    @property
+    def slowing(self) -> Path:
+        """The file in which workers count who fails; it may be removed while none is at work."""
+        return self.database.with_name(self.database.name + ".slowing")
 
     @property
     def tree(self) -> Path:

@@ -30,6 +30,7 @@ ROLES = ("member", "officer", "auditor", "admin")
 PATTERN = "ll_[0-9a-f]{12}_[A-Za-z0-9_-]{43}[0-9a-f]{8}"
 MOST_DAYS = 3650
 _TOKEN = re.compile(PATTERN)
+_CLAIMED = re.compile("ll_([0-9a-f]{12})_")
 _CHECKSUM = 8
 
 metadata = sa.MetaData()
@@ -180,6 +181,12 @@ class Tokens:
 def is_token(text: str) -> bool:
     """Whether it is whole and of our making, issued here or not."""
     return bool(_TOKEN.fullmatch(text)) and text[-_CHECKSUM:] == _checksum(text[:-_CHECKSUM])
+
+
+def claimed_id(header: str) -> str | None:
+    """The id of the token that an Authorization header gives, good or not; None without one."""
+    found = _CLAIMED.search(header)
+    return found[1] if found else None
 
 
 def id_of(token: str) -> str:

@@ -29,6 +29,7 @@ CODES: Mapping[int, frozenset[str]] = {
     416: frozenset({"range-not-satisfiable"}),
     415: frozenset({"unsupported-media-type"}),
     422: frozenset({"invalid", "key-reused"}),
+    429: frozenset({"slow-down"}),
     503: frozenset({"not-ready"}),
 }
 
@@ -100,7 +101,7 @@ class Contract:
         assert problem["detail"].strip() and problem["title"].strip()
         assert ("errors" in problem) == (code == "invalid")
         assert ("events" in problem) == (code == "stale")
-        assert ("Retry-After" in response.headers) == (status == 503)
+        assert ("Retry-After" in response.headers) == (status in (429, 503))
 
     def _check_header(
         self, where: str, name: str, header: Mapping[str, Any], value: str | None

@@ -11,9 +11,7 @@ import pytest
 
 from domain.actor import today_in_china
 from service.access.scrub import Scrubbing
-from service.access.verifying import verify
 from service.application import Ledger
-from service.settings import Settings
 from service.tokens import id_of
 from tests.api.office import Body, Caller, Office, a_tip, problem_of
 from tests.faults.serving import Client, Server, serving
@@ -188,17 +186,3 @@ def test_the_filter_scrubs_words_and_arguments() -> None:
     record = logging.LogRecord("x", 40, "x", 1, "%s of %s", (MARK, PHONE), None)
     assert Scrubbing().filter(record)
     assert record.getMessage() == "ll_5ec2e75ec2e7_… of 139****4321"
-
-
-def test_what_real_workers_record_together_holds(tmp_path: Path) -> None:
-    with serving(tmp_path, LEDGER_WORKERS="3") as server:
-        for number in range(30):
-            with server.client(f"wrong{number}") as stranger:
-                assert stranger.get("/v1/leads").status == 401
-        server.stop()
-    database = {"LEDGER_DATABASE": f"sqlite:///{tmp_path / 'ledger.sqlite'}"}
-    with Ledger(Settings.from_environment(database)) as ledger:
-        assert verify(ledger.access)
-        rows, _ = ledger.access.listed(100, kind="refusal")
-        assert sum(row["count"] or 1 for row in rows) == 30
-        assert len(rows) <= 12

@@ -1,6 +1,7 @@
 """Every setting has a default that works, and every wrong one is named in one line."""
 
 from dataclasses import FrozenInstanceError, fields
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,14 @@ def test_every_field_has_its_line_in_the_table_and_says_what_it_means() -> None:
         ("LEDGER_KEEPER_DIR", "/srv/keeper", "keeper_dir", Path("/srv/keeper")),
         ("LEDGER_KEEPER_DIR", "/srv/keeper", "keeper", Path("/srv/keeper")),
         ("LEDGER_CHECKPOINT_EVERY", "1", "checkpoint_every", 1),
+        ("LEDGER_FAILURES_A_MINUTE", "0", "failures_a_minute", 0),
+        ("LEDGER_REQUESTS_A_MINUTE", "600", "requests_a_minute", 600),
+        (
+            "LEDGER_TRUSTED_PROXIES",
+            "127.0.0.1, fd00::/8",
+            "trusted_proxies",
+            (ip_network("127.0.0.1"), ip_network("fd00::/8")),
+        ),
         ("LEDGER_CHECKPOINT_EVERY", "86400", "checkpoint_every", 86400),
         ("LEDGER_CHECKPOINT_TO", "/mnt/outside", "checkpoint_to", "/mnt/outside"),
         ("LEDGER_CHECKPOINT_TO", "https://a.example/x", "checkpoint_to", "https://a.example/x"),
@@ -101,6 +110,11 @@ def test_a_folder_that_is_there_holds_the_ledger(tmp_path: Path) -> None:
         ("LEDGER_CHECKPOINT_EVERY", "86401"),
         ("LEDGER_CHECKPOINT_EVERY", "10m"),
         ("LEDGER_CHECKPOINT_TO", "ftp://a.example/x"),
+        ("LEDGER_TRUSTED_PROXIES", "proxy.example"),
+        ("LEDGER_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("LEDGER_TRUSTED_PROXIES", "*"),
+        ("LEDGER_FAILURES_A_MINUTE", "-1"),
+        ("LEDGER_REQUESTS_A_MINUTE", "many"),
     ],
     ids=lambda text: ascii(text)[:30],
 )

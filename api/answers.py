@@ -7,6 +7,7 @@ from marshmallow import INCLUDE, Schema, fields, validate
 from domain.money import UNITS
 from domain.stage import OUTCOMES, STAGES
 from service.likeness import WEIGHTS
+from service.projections.sharings import BY
 
 MAYBE: dict[str, Any] = {"required": True, "allow_none": True}
 ALWAYS: dict[str, Any] = {"required": True}
@@ -102,7 +103,9 @@ class SimilarOut(Schema):
 
 class LeadOut(Schema):
     """A lead as it stands. ``possible_duplicates`` are looked for when a tip is entered and when
-    one lead is read, not by other commands nor by lists; a token of a member sees none."""
+    one lead is read, not by other commands nor by lists; a token of a member sees none.
+    ``credit_ruled_on`` is the day of the ruling that the shares follow; without one they are equal,
+    and ``credit_ruling_needed`` says that there was one, of other members."""
 
     id = fields.UUID(**ALWAYS)
     version = fields.Integer(**ALWAYS)
@@ -110,6 +113,8 @@ class LeadOut(Schema):
     summary = fields.String(**MAYBE)
     investor = fields.Nested(InvestorOut, **MAYBE)
     members = fields.List(fields.Nested(ShareOut), **ALWAYS)
+    credit_ruled_on = _day(**MAYBE)
+    credit_ruling_needed = fields.Boolean(**ALWAYS)
     district = fields.String(**ALWAYS)
     industry = fields.String(**MAYBE)
     investment = fields.Nested(MoneyOut, **MAYBE)
@@ -313,6 +318,25 @@ class PipelineOut(Schema.from_dict(_window())):  # type: ignore[misc]
     about_to_sign = fields.Nested(FigureOut, **ALWAYS)
     stages = fields.List(fields.Nested(StageOut), **ALWAYS)
     balanced = fields.Boolean(**ALWAYS)
+
+
+class CreditLineOut(Schema):
+    """A member by its id, or a sector (null: members without one), and its part, as a fraction."""
+
+    key = fields.String(**MAYBE)
+    label = fields.String(**ALWAYS)
+    credit = fields.String(required=True, metadata={"pattern": "^[0-9]+(/[0-9]+)?$"})
+
+
+class CreditOut(Schema):
+    """Whose part of the leads is how large; ``credit`` is the sum of all lines."""
+
+    as_of = _day(**MAYBE)
+    known_at = fields.Integer(**MAYBE)
+    by = fields.String(required=True, validate=validate.OneOf(BY))
+    position = fields.Integer(**ALWAYS)
+    credit = fields.String(required=True, metadata={"pattern": "^[0-9]+$"})
+    lines = fields.List(fields.Nested(CreditLineOut), **ALWAYS)
 
 
 Movement = Schema.from_dict(

@@ -5,11 +5,11 @@ from typing import Any
 
 from flask_smorest import Blueprint
 
-from api.answers import MovementsOut, PipelineOut, SeriesOut, TimesOut
+from api.answers import CreditOut, MovementsOut, PipelineOut, SeriesOut, TimesOut
 from api.endpoint import endpoint, ledger, shown
 from api.reply import Reply
-from api.schemas import PipelineQuery, SeriesQuery
-from api.windows import known_at, selection, window
+from api.schemas import CreditQuery, PipelineQuery, SeriesQuery
+from api.windows import as_of, known_at, selection, window
 from service.projections.choosing import Selection
 
 blueprint = Blueprint(
@@ -49,4 +49,11 @@ def series(query: dict[str, Any]) -> Reply:
 def times(query: dict[str, Any]) -> Reply:
     """How long leads stay in each stage, and what share goes on."""
     found = ledger().reads.times(*_asked(query))
+    return shown(found, found["position"])
+
+
+@endpoint(blueprint, "GET", "/credit", _READ, CreditOut, query=CreditQuery())
+def credit(query: dict[str, Any]) -> Reply:
+    """Which part of these leads is whose; the parts sum to the leads without duplicates."""
+    found = ledger().reads.credit(selection(query), as_of(query), known_at(query), query["by"])
     return shown(found, found["position"])

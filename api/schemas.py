@@ -7,6 +7,7 @@ from uuid import UUID
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
+from domain.credit import MOST_PARTS, SHARE_SHAPE, share_fault
 from domain.errors import Invalid, NotFound
 from domain.lead import AUTHORITY_LENGTH, MOST_MEMBERS, TITLE_LENGTH
 from domain.money import UNITS, parse_money
@@ -42,6 +43,7 @@ from domain.values import (
 )
 from service.access.record import KINDS
 from service.projections.clocks import RULES as DUE_RULES
+from service.projections.sharings import BY
 from service.uscc import uscc_fault
 
 _DIGITS = re.compile(r"[0-9]{1,18}")
@@ -372,6 +374,30 @@ class RevisionIn(Command):
     reason = Text(NOTE, lines=True, **OPTIONAL)
 
 
+class ShareIn(Request):
+    """A member of the lead and its share; 0 says that it has no credit."""
+
+    member = Id(required=True)
+    share = Coded(share_fault, {"pattern": SHARE_SHAPE, "example": "1/3"}, required=True)
+
+
+def SharesIn(**more: Any) -> fields.List[Any]:  # noqa: N802 - it is used as a field class
+    """The shares of all members of a lead."""
+    return fields.List(
+        fields.Nested(ShareIn),
+        validate=validate.Length(1, MOST_PARTS),
+        metadata={"description": "Every member of the lead, each once; they sum to 1."},
+        **more,
+    )
+
+
+class CreditIn(Command):
+    """Who has which share of the lead's credit."""
+
+    shares = SharesIn(required=True)
+    reason = Text(NOTE, lines=True, required=True)
+
+
 class RightFacts(Request):
     """The right values: those of the event that is corrected, its day and its note."""
 
@@ -387,6 +413,7 @@ class RightFacts(Request):
     contact = fields.Nested(ContactIn, allow_none=True)
     reason = Text(NOTE, lines=True, allow_none=True)
     duplicate_of = Id(allow_none=True)
+    shares = SharesIn()
     responsible_unit = Text(100, allow_none=True)
     manager = Text(100, allow_none=True)
     form = fields.String(validate=validate.OneOf(FOLLOW_UP_FORMS))
@@ -531,6 +558,12 @@ class SeriesQuery(PipelineQuery):
     """The window in steps."""
 
     step = fields.String(load_default="month", validate=validate.OneOf(("day", "week", "month")))
+
+
+class CreditQuery(Selected, Moment):
+    """In which leads, as of which day, as known when; by member or by sector."""
+
+    by = fields.String(load_default=BY[1], validate=validate.OneOf(BY))
 
 
 class AuditEventsQuery(Paged):

@@ -48,6 +48,7 @@ CORRECTABLE: Mapping[str, Correctable] = {
     "lead.resumed": Correctable("resume", ("reason",)),
     "lead.closed": Correctable("close", ("outcome", "reason", "lost_to")),
     "lead.reopened": Correctable("reopen", ("reason",)),
+    "lead.credit_ruled": Correctable("rule_credit", ("shares", "reason")),
     # Of the facts, those that the revision stated.
     "lead.revised": Correctable("revise", (*REVISABLE, "reason")),
 }
@@ -80,6 +81,7 @@ HAPPENS: Mapping[str, Happens] = {
     "lead.resumed": Happens(OPEN, ("tipped_on", "flagged_on"), on_hold=True),
     "lead.closed": Happens(OPEN, _IN_STAGE),
     "lead.reopened": Happens((CLOSED,), _IN_STAGE),
+    "lead.credit_ruled": Happens(STAGES, _EVER),
     "lead.revised": Happens(STAGES, _EVER),
 }
 

@@ -28,6 +28,7 @@ from domain.correction import (
     may_be_right,
     voided_by,
 )
+from domain.credit import CreditRuling, checked_shares, ruled
 from domain.errors import Forbidden, Invalid, Refused
 from domain.hold import Hold, begun, ended, hold_on
 from domain.money import parse_money
@@ -186,9 +187,13 @@ class Lead(Recorded):
         """What it is a duplicate of, and whom it brings there; None if it is none."""
         if not self.duplicate_of:
             return None
+        return Ruling(self.duplicate_of, self.entered_on, self.tipped_on, self.members)
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Whoever has a share in it, in the order of first report."""
         joined = [member for _, members in in_order(self.joined) for member in members]
-        members = tuple(dict.fromkeys([*self.reporters, *joined]))
-        return Ruling(self.duplicate_of, self.entered_on, self.tipped_on, members)
+        return tuple(dict.fromkeys([*self.reporters, *joined]))
 
     def check_survives(self) -> None:
         """Refused if nothing can be a duplicate of it, because it is one itself."""
@@ -238,6 +243,43 @@ class Lead(Recorded):
         def apply(self, aggregate: Any) -> None:
             """Forget who came with it."""
             aggregate.joined.pop(self.duplicate, None)
+
+    def rule_credit(
+        self,
+        *,
+        shares: Sequence[Mapping[str, str]],
+        reason: str,
+        occurred_on: str,
+        note: str | None = None,
+    ) -> None:
+        """Who has which share of its credit (首报): ``shares`` as in `domain.credit`. The order of
+        first report stays as it is."""
+        check_day(occurred_on, not_before=self.tipped_on, since="the lead was tipped")
+        if self.duplicate_of:
+            raise Refused(
+                f"The lead is a duplicate of {self.duplicate_of}; its members have their shares "
+                "there, so rule on that one."
+            )
+        told = checked_shares(shares, self.members)
+        reason = check_text("reason", reason or "", NOTE, lines=True)
+        now = CreditRuling(occurred_on, {each["member"]: each["share"] for each in told}, reason)
+        holds = ruled(self.credit_rulings, self.members)
+        if holds and holds[1:] == now[1:] and holds.day <= occurred_on:
+            return
+        self.trigger_event(
+            self.CreditRuled, shares=told, reason=reason, occurred_on=occurred_on, note=note
+        )
+
+    class CreditRuled(Recorded.Event):
+        """Somebody ruled on the shares of the members that the lead had."""
+
+        TOPIC = "lead.credit_ruled"
+        shares: list[dict[str, str]]
+        reason: str
+
+        def apply(self, aggregate: Any) -> None:
+            """Keep the ruling, beside earlier ones on other members."""
+            aggregate.credit_rulings = (*aggregate.credit_rulings, CreditRuling.of(self))
 
     def open_negotiation(
         self,
@@ -757,6 +799,8 @@ class Lead(Recorded):
         self.reporters: list[str] = []
         self.duplicate_of: str | None = None
         self.joined: dict[str, tuple[str, list[str]]] = {}
+        # What was ruled on the shares of its members, in the order of recording.
+        self.credit_rulings: tuple[CreditRuling, ...] = ()
         self.expected_on: str | None = None
         self.planned_on: str | None = None
         # (reason, review date) while on hold; the day of the last suspension or resumption.

@@ -43,6 +43,7 @@ EVENTS = (
     Lead.MembersTold,
     Lead.MembersJoined,
     Lead.MembersLeft,
+    Lead.CreditRuled,
     Lead.SigningPlanned,
     Lead.FrameworkAgreed,
     Lead.Signed,
@@ -201,6 +202,10 @@ class Ledger(Application[UUID]):
             lead.screen(**facts)
 
         return self._rule(lead_id, call, decide)
+
+    def rule_credit(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
+        """A ruling on its members' shares."""
+        return self._lead(lead_id, call, lambda lead: lead.rule_credit(**facts))
 
     def open_negotiation(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
         """Talks began."""

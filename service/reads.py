@@ -44,6 +44,7 @@ from service.projections.pipeline import (
     times,
 )
 from service.projections.sealed import Sealed
+from service.projections.sharings import Sharings, credit_at, credit_lines
 from service.projections.store import (
     FOREVER,
     LAST_DAY,
@@ -89,7 +90,7 @@ def _unknown(lead_id: UUID, position: int | None) -> NotFound:
 def projections() -> list[Projection]:
     """Everything that is made from the log to be read, in the order in which it is made."""
     found: list[Projection] = [Members(), Leads(), History(), Entries(), Variants(), Units()]
-    return [*found, Sealed(), Likenesses()]
+    return [*found, Sharings(), Sealed(), Likenesses()]
 
 
 @dataclass(frozen=True)
@@ -317,6 +318,22 @@ class Reads:
             shown = rows[:limit]
             more = shown[-1].seq if len(rows) > limit else None
             return _with_results(connection, shown), more
+
+    def credit(
+        self, chosen: Selection, as_of: date | None, known_at: int | None, by: str
+    ) -> dict[str, Any]:
+        """The credit of members, or of sectors (``by``), in the leads ``chosen``; and its sum,
+        which is the number of these leads without duplicates."""
+        self.position()
+        day = LAST_DAY if as_of is None else day_of(as_of)
+        with self.store.snapshot() as connection:
+            position = mark_within(connection).position
+            known = _NOW if known_at is None or known_at >= position else known_at
+            credit = credit_at(connection, chosen, day, known)
+            lines = credit_lines(connection, credit, by)
+        head = {"as_of": None if as_of is None else f"{as_of}", "known_at": known_at}
+        total = f"{sum(credit.values())}"
+        return {**head, "by": by, "position": position, "credit": total, "lines": lines}
 
     # The book
 

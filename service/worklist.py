@@ -16,7 +16,8 @@ from service.projections.moment import NOW
 from service.reads import Reads
 from service.working_days import KNOWN_UNTIL, after_working_days
 
-# Leads in these stages can have something due; others only if a member waits to be told.
+# Leads in these stages can have something due; others only if a member waits to be told, or for a
+# ruling on its share.
 _OPEN = (TIP, NEGOTIATING, SIGNED)
 
 
@@ -100,7 +101,7 @@ class Worklist:
 
 def _candidates(chosen: Selection) -> sa.Select[Any]:
     filters = [FILTERS[name](leads) for name in chosen.values()]
-    either = sa.or_(leads.c.stage.in_(_OPEN), leads.c.untold_on.is_not(None))
+    either = sa.or_(leads.c.stage.in_(_OPEN), leads.c.untold_on.is_not(None), leads.c.unruled)
     return sa.select(leads.c.number, leads.c.body, leads.c.state).where(either, *filters)
 
 

@@ -6,6 +6,7 @@ Rules read a lead as the API shows it, and the clocks: the last day of each kind
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from domain.correction import JOINED, LEFT
 from domain.stage import NEGOTIATING, SIGNED, TIP
 
 # clock → the events whose last day it shows
@@ -36,6 +37,8 @@ CLOCKS: Mapping[str, frozenset[str]] = {
         }
     ),
     "told": frozenset({"lead.members_told"}),
+    # The members who share it became others, or their shares were ruled on.
+    "shared": frozenset({JOINED, LEFT, "lead.credit_ruled"}),
 }
 # event → the clocks that it sets
 CLOCKS_OF: Mapping[str, tuple[str, ...]] = {
@@ -96,6 +99,10 @@ def _review(lead: Lead, _clocks: Clocks) -> str | None:
     return lead["review_on"] if lead["suspended"] else None
 
 
+def _unruled(lead: Lead, clocks: Clocks) -> str | None:
+    return clocks["shared"] if lead["credit_ruling_needed"] else None
+
+
 # By default; the numbers are a setting.
 RULES = (
     DueRule("answer", "答复", "working", 1, _unanswered, "提供的信息尚未答复提供人"),
@@ -105,6 +112,7 @@ RULES = (
     DueRule("silent", "久无进展", "calendar", 30, _silent, "之后一直没有跟进记录"),
     DueRule("slipped", "拟签约到期", None, 0, _slipped, "预计签约，到期未签"),
     DueRule("start", "未开工", "calendar", 180, _unstarted, "签约，至今未开工"),
+    DueRule("credit", "份额裁定", "calendar", 7, _unruled, "裁定份额后提供人有变，待重新裁定"),
     DueRule("review", "暂缓复核", None, 0, _review, "应复核暂缓"),
 )
 # The graver rule of two that run on one clock takes the milder one's place.

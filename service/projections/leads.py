@@ -46,6 +46,8 @@ leads = sa.Table(
     sa.Column("activity_on", sa.String(10), nullable=False),
     # Since when there is news that the members were not told.
     sa.Column("untold_on", sa.String(10)),
+    # Whether its shares were ruled on, of other members than it has.
+    sa.Column("unruled", sa.Boolean, nullable=False),
     # Title and investor in lower case: what q looks through.
     sa.Column("words", sa.Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
@@ -106,7 +108,7 @@ _END = [
     for table in (lead_members, joined_members)
 ]
 # What may change who has a share in a lead.
-_SHARING = frozenset({CORRECTED, JOINED, LEFT})
+_SHARING = frozenset({CORRECTED, JOINED, LEFT, "lead.credit_ruled"})
 
 
 class Leads:
@@ -220,6 +222,7 @@ def row_of(number: int, view: View, position: int) -> tuple[Any, ...]:
         lead["dates"]["tip"],
         lead["last_activity_on"],
         untold(view.private),
+        lead["credit_ruling_needed"],
         words_of(lead),
         orjson.dumps(lead),
         orjson.dumps(view.private),

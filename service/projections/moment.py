@@ -10,8 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from domain.posting import ABOUT_TO_SIGN, ACCOUNTS, FIRST, OUTSIDE, RECOGNISED
-from domain.stage import TIP
+from domain.posting import ABOUT_TO_SIGN, ACCOUNTS, FIRST, OUTSIDE, RECOGNISED, closed_account
+from domain.stage import OUTCOMES, TIP
 from service.projections.entries import entries
 from service.projections.history import history
 from service.projections.leads import leads
@@ -23,9 +23,10 @@ DAY: sa.BindParameter[str] = sa.bindparam("as_of")
 POSITION: sa.BindParameter[int] = sa.bindparam("known_at")
 NOW = {"as_of": LAST_DAY, "known_at": FOREVER - 1}
 # The columns that come from the book; those from the history; all others are facts.
-FROM_BOOK = frozenset({"stage", "about_to_sign", "fen", "tip_on"})
+FROM_BOOK = frozenset({"stage", "outcome", "about_to_sign", "fen", "tip_on"})
 FROM_HISTORY = frozenset({"activity_on"})
 _SAME = sa.and_(leads.c.position <= POSITION, leads.c.activity_on <= DAY)
+_OUTCOME = {closed_account(outcome): outcome for outcome in OUTCOMES}
 _COLUMNS = ("number", "id", "district", "industry", "suspended", "words")
 
 
@@ -38,7 +39,7 @@ def rows_at(columns: Collection[str]) -> sa.FromClause:
     then: dict[str, Any] = {"number": leads.c.number, "id": leads.c.id}
     for name in ("district", "industry", "suspended", "words"):
         then[name] = sa.case((facts.c.lead.is_not(None), facts.c[name]), else_=leads.c[name])
-    then |= {name: places.c[name] for name in ("stage", "about_to_sign", "fen")}
+    then |= {name: places.c[name] for name in ("stage", "outcome", "about_to_sign", "fen")}
     then["tip_on"], then["activity_on"] = leads.c.tip_on, leads.c.activity_on
     if "tip_on" in columns:
         tips = _tips().subquery("tips")
@@ -86,6 +87,7 @@ def _places() -> sa.Select[Any]:
         sa.select(
             sides.c.lead,
             sa.case(dict(ACCOUNTS), value=account).label("stage"),
+            sa.case(_OUTCOME, value=account).label("outcome"),
             (account == ABOUT_TO_SIGN).label("about_to_sign"),
             amount.label("fen"),
         )
@@ -119,14 +121,20 @@ def _activity() -> sa.Select[Any]:
 
 def _variant() -> sa.FromClause:
     """The row of each varied lead that held then."""
-    later = variants.alias("later")
+    return held_then(variants)
+
+
+def held_then(table: sa.Table) -> sa.FromClause:
+    """Of each lead in ``table``, whose rows say what held from a ``day`` on as known since a
+    ``position``, the row that held then."""
+    later = table.alias("later")
     superseded = sa.exists().where(
-        later.c.lead == variants.c.lead,
+        later.c.lead == table.c.lead,
         later.c.day <= DAY,
         later.c.position <= POSITION,
-        sa.tuple_(later.c.day, later.c.position) > sa.tuple_(variants.c.day, variants.c.position),
+        sa.tuple_(later.c.day, later.c.position) > sa.tuple_(table.c.day, table.c.position),
     )
-    held = sa.select(variants).where(
-        variants.c.day <= DAY, variants.c.position <= POSITION, sa.not_(superseded)
+    held = sa.select(table).where(
+        table.c.day <= DAY, table.c.position <= POSITION, sa.not_(superseded)
     )
     return held.subquery("held")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from domain.correction import JOINED, LEFT, effective
+from domain.credit import CreditRuling, ruled, shares_of
 from domain.lead import in_order
 from domain.money import stated
 from domain.stage import (
@@ -134,7 +135,9 @@ def _tipped(event: Any, names: Names) -> Lead:
         "title": event.title,
         "summary": event.summary,
         "investor": event.investor,
-        "members": _shared(event.members, names),
+        "members": _shared(event.members, names, None),
+        "credit_ruled_on": None,
+        "credit_ruling_needed": False,
         "district": event.district,
         "industry": event.industry,
         "investment": stated(event.investment),
@@ -166,9 +169,14 @@ def _tipped(event: Any, names: Names) -> Lead:
     }
 
 
-def _shared(members: Sequence[str], names: Names) -> list[dict[str, str]]:
-    share = "1" if len(members) == 1 else f"1/{len(members)}"
-    return [{"id": m, "name": names[m], "share": share} for m in members]
+def _shared(
+    members: Sequence[str], names: Names, ruling: CreditRuling | None
+) -> list[dict[str, str]]:
+    shares = shares_of(members, ruling)
+    return [
+        {"id": m, "name": names[m], "share": share}
+        for m, share in zip(members, shares, strict=True)
+    ]
 
 
 def _members_joined(view: View, event: Any) -> None:
@@ -183,12 +191,24 @@ def _members_left(view: View, event: Any) -> None:
     _share_anew(view)
 
 
+def _credit_ruled(view: View, event: Any) -> None:
+    view.private.setdefault("rulings", []).append([*CreditRuling.of(event)])
+    _share_anew(view)
+
+
 def _share_anew(view: View) -> None:
-    """The lead's own members, and after them those who joined, by the days of their reports."""
-    joined = in_order(view.private["joined"])
-    members = [*view.private["own"], *(member for _, came in joined for member in came)]
-    known = {member["id"]: member["name"] for member in view.lead["members"]}
-    view.lead["members"] = _shared(list(dict.fromkeys(members)), {**known, **view.names})
+    """The lead's own members, and after them those who joined, by the days of their reports; and
+    their shares."""
+    lead, private = view.lead, view.private
+    known = {member["id"]: member["name"] for member in lead["members"]}
+    own = private.get("own") or list(known)
+    joined = in_order(private.get("joined", {}))
+    members = list(dict.fromkeys([*own, *(member for _, came in joined for member in came)]))
+    rulings = [CreditRuling(*told) for told in private.get("rulings", ())]
+    ruling = ruled(rulings, members)
+    lead["members"] = _shared(members, {**known, **view.names}, ruling)
+    lead["credit_ruled_on"] = ruling.day if ruling else None
+    lead["credit_ruling_needed"] = bool(rulings) and ruling is None
 
 
 def _enter(view: View, stage: str, day: str) -> None:
@@ -299,6 +319,7 @@ HANDLERS = {
     "lead.members_told": _only_stamped,
     JOINED: _members_joined,
     LEFT: _members_left,
+    "lead.credit_ruled": _credit_ruled,
     "lead.signing_planned": _signing_planned,
     "lead.framework_agreed": _only_stamped,
     "lead.signed": _signed,

@@ -177,6 +177,12 @@ BODIES: Mapping[str, Body] = {
         "occurred_on": "2025-09-01",
     },
     "recognition": {"stage": "signed", "authority": "市商务局", "occurred_on": "2025-10-01"},
+    # Of a lead of this member alone; of another one the shares are told as they are there.
+    "credit": {
+        "shares": [{"member": NOBODY, "share": "1"}],
+        "reason": "首报为主",
+        "occurred_on": "2025-04-15",
+    },
     "corrections": {
         "version": 1,
         "facts": {"title": "更正后的标题"},

@@ -230,6 +230,29 @@ def test_a_duplicate_is_closed_and_names_the_lead_it_repeats(
     assert lead["duplicate_of"] == first["id"]
 
 
+def test_credit_is_ruled_on_in_exact_fractions(office: Office) -> None:
+    officer = office.officer
+    one, other = (officer.register(number)["id"] for number in ("Q-1", "Q-2"))
+    lead = officer.tip(one, members=[one, other])
+    shares = [{"member": one, "share": "2/3"}, {"member": other, "share": "2/6"}]
+    ruled = officer.command(lead, "credit", shares=shares)
+    assert [member["share"] for member in ruled["members"]] == ["2/3", "1/3"]
+    assert (ruled["credit_ruled_on"], ruled["credit_ruling_needed"]) == ("2025-04-15", False)
+    assert officer.ok(f"/v1/members/{other}")["credit"] == "1/3"
+    told = officer.ok("/v1/pipeline/credit?by=member&as_of=2025-12-31")
+    assert told["credit"] == "1"
+    assert [line["credit"] for line in told["lines"]] == ["2/3", "1/3"]
+    assert officer.ok("/v1/pipeline/credit?district=11")["lines"] == []
+    path, body = f"/v1/leads/{lead['id']}/credit", {"reason": "再议", "occurred_on": "2025-05-01"}
+    short = [{"member": one, "share": "2/3"}, {"member": other, "share": "1/4"}]
+    problem = problem_of(officer.post(path, {**body, "shares": short}), 422, "invalid")
+    reasons = ["2/3 + 1/4 is 11/12; the shares of a lead sum to 1."]
+    assert problem["errors"] == {"shares": reasons}
+    half = [{"member": one, "share": "0.5"}, {"member": other, "share": 0.5}]
+    problem = problem_of(officer.post(path, {**body, "shares": half}), 422, "invalid")
+    assert len(problem["errors"]) == 2, "a float is no share, nor is what looks like one"
+
+
 @pytest.mark.parametrize("of", ["itself", NOBODY])
 def test_a_duplicate_repeats_another_lead_that_is_there(
     officer: Caller, member_id: str, of: str

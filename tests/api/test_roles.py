@@ -33,6 +33,7 @@ ACTIONS: dict[tuple[str, str], str | None] = {
     ("GET", "/v1/pipeline/movements"): "read the pipeline",
     ("GET", "/v1/pipeline/series"): "read the pipeline",
     ("GET", "/v1/pipeline/times"): "read the pipeline",
+    ("GET", "/v1/pipeline/credit"): "read the pipeline",
     ("POST", "/v1/imports"): "import",
     ("GET", "/v1/imports/template.xlsx"): "import",
     ("GET", "/v1/imports/{import_id}/marked.xlsx"): "import",
@@ -111,6 +112,8 @@ def request_for(ground: Ground, method: str, template: str) -> tuple[str, Any]:
     if template == "/v1/members":
         number = f"N{ground.office.position}"
         return path, {"number": number, "name": "王", "district": DISTRICT}
+    if template.endswith("/credit"):
+        return path, {**BODIES["credit"], "shares": [{"member": ground.mine, "share": "1"}]}
     return path, BODIES.get(template.rpartition("/")[2], {"occurred_on": "2025-06-01"})
 
 

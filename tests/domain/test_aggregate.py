@@ -69,6 +69,7 @@ def test_every_event_has_a_short_stable_name_of_its_own() -> None:
     assert sorted(event.TOPIC for event in events) == [
         "lead.closed",
         "lead.corrected",
+        "lead.credit_ruled",
         "lead.followed_up",
         "lead.framework_agreed",
         "lead.groundbroken",

@@ -283,6 +283,12 @@ def _judged(ledger: Ledger, member: UUID, second: UUID) -> None:
     ledger.reopen(again, call(), {"reason": "是另一家", "occurred_on": "2025-02-04"})
     verdict["occurred_on"] = "2025-02-05"
     ledger.screen(again, call(), {"verdict": "duplicate", "duplicate_of": str(first), **verdict})
+    shares = [
+        {"member": str(member), "share": "2/3"},
+        {"member": str(second), "share": "1/3"},
+    ]
+    ruling = {"shares": shares, "reason": "首报为主", "occurred_on": "2025-02-06"}
+    ledger.rule_credit(first, call(), ruling)
     ledger.screen(first, call(), {"verdict": "decline", **verdict})
     ledger.reopen(first, call(), {"reason": "再看看", "occurred_on": "2025-03-01"})
 

@@ -5,11 +5,12 @@ from typing import Any
 
 from api.app import application_context
 from api.errors import Unauthenticated
-from api.noting import client_address
+from api.noting import caller, client_address
 from domain.actor import Actor, now
 from domain.errors import Forbidden, NotFound
 from service.application import Ledger
-from service.tokens import Holder, claimed_id
+from service.signin.provider import Provider
+from service.tokens import OURS, Holder, claimed_id
 
 # action            → the roles that may. A member does so with their own only.
 MAY: Mapping[str, frozenset[str]] = {
@@ -49,13 +50,28 @@ def _holder(ledger: Ledger, environ: Mapping[str, Any]) -> Holder:
         raise Unauthenticated("Send a token: 'Authorization: Bearer ll_…'.")
     about = application_context().g
     about.data_version = data_version = ledger.reads.data_version()
-    holder = ledger.tokens.holder(token.strip(), data_version)
+    token = token.strip()
+    holder: Holder | None
+    if ledger.provider is not None and not token.startswith(OURS):
+        holder = _vouched_for(ledger, ledger.provider, token)
+    else:
+        holder = ledger.tokens.holder(token, data_version)
     if holder is None:
         raise Unauthenticated("This token was never issued here.")
     if holder.ends and (why := holder.ended(now())):
         about.holder = holder  # for the access record
         raise Unauthenticated(why)
     about.holder = holder
+    return holder
+
+
+def _vouched_for(ledger: Ledger, provider: Provider, token: str) -> Holder:
+    """Who holds a token of the provider's. That it is first seen here is in the access record."""
+    holder, fresh = provider.holder(token, now())
+    if fresh:
+        by = caller()._replace(holder=holder.id, name=holder.name)
+        ledger.access.note("sign-in", f"take a provider's token as {holder.role}", by=by)
+        provider.keep(token, holder)
     return holder
 
 

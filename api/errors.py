@@ -21,6 +21,7 @@ from domain.errors import (
     Refused,
     Stale,
 )
+from service.access.callers import Unauthenticated as Unauthenticated
 from service.access.scrub import Scrubbing
 from service.access.slowing import SlowDown
 from service.imports import BadImport
@@ -28,10 +29,6 @@ from service.log import UnreadableEvent
 
 log = logging.getLogger("leadledger")
 log.addFilter(Scrubbing())
-
-
-class Unauthenticated(LedgerError):
-    """No token, or none that was issued."""
 
 
 # error                    status, code,           title

@@ -29,6 +29,7 @@ from service.reads import Reads
 from service.reports.asked import Asked, Reports
 from service.requests import Answered, Call, claim
 from service.settings import Settings
+from service.signin.provider import Provider
 from service.similar import Similar
 from service.tokens import Tokens
 from service.worklist import Worklist
@@ -107,6 +108,7 @@ class Ledger(Application[UUID]):
             settings.slowing, settings.failures_a_minute, settings.requests_a_minute
         )
         self.tokens = Tokens(settings, self.access)
+        self.provider = Provider(settings) if settings.oidc_issuer else None
         # Members as they last were; one is replaced when it changes and never changed in place.
         self._members: dict[str, Member] = {}
         self._names: dict[str, str] = {}

@@ -8,8 +8,10 @@ from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from service.projections.clocks import DAYS
+from service.roles import ROLES
 
 HOME = Path(__file__).resolve().parent.parent
 
@@ -82,6 +84,29 @@ def _due_days(text: str) -> Mapping[str, int]:
         if name not in found:
             raise ValueError(f"'{part}' is not one of {', '.join(found)} with its days: tell=7")
         found[name] = _whole(0, 3650)(days)
+    return found
+
+
+def _issuer(text: str) -> str | None:
+    if not text:
+        return None
+    parts = urlsplit(text)
+    local = parts.hostname in ("127.0.0.1", "::1", "localhost")
+    if parts.scheme != "https" and not (parts.scheme == "http" and local):
+        raise ValueError(f"'{text}' is no https:// address of a provider")
+    if parts.username or parts.query or parts.fragment or not parts.hostname:
+        raise ValueError(f"'{text}' is not an issuer like https://sso.example/realms/office")
+    return text
+
+
+def _roles(text: str) -> Mapping[str, str]:
+    """The provider's value → our role, in order of preference."""
+    found: dict[str, str] = {}
+    for part in filter(None, map(str.strip, text.split(","))):
+        value, _, role = part.rpartition("=")
+        if role not in ROLES or not value:
+            raise ValueError(f"'{part}' is not of the form value={'|'.join(ROLES)}")
+        found[value] = role
     return found
 
 
@@ -189,6 +214,39 @@ TABLE: Mapping[str, Setting] = {
         _whole(0, 10_000_000),
         "how many requests a token has a minute; 0 for any number",
     ),
+    "oidc_issuer": Setting(
+        "LEDGER_OIDC_ISSUER",
+        "",
+        _issuer,
+        "the OpenID Connect provider whose signed access tokens (JWT) are taken as well as our own",
+    ),
+    "oidc_audience": Setting(
+        "LEDGER_OIDC_AUDIENCE", "", str, "what these tokens name as their audience (`aud`): us"
+    ),
+    "oidc_roles": Setting(
+        "LEDGER_OIDC_ROLES",
+        "",
+        _roles,
+        "what in the role claim makes which role, the first that fits: "
+        "`ledger-admin=admin,ledger-office=officer`",
+    ),
+    "oidc_role_claim": Setting(
+        "LEDGER_OIDC_ROLE_CLAIM", "roles", str, "the role claim, like `realm_access.roles`"
+    ),
+    "oidc_district_claim": Setting(
+        "LEDGER_OIDC_DISTRICT_CLAIM",
+        "",
+        str,
+        "the claim that limits to a district by its prefix, `*` being all; with it a token "
+        "without one is refused",
+    ),
+    "oidc_member_claim": Setting(
+        "LEDGER_OIDC_MEMBER_CLAIM",
+        "",
+        str,
+        "the claim that has the member's id, for tokens of role member, which are refused "
+        "without one",
+    ),
 }
 
 
@@ -218,6 +276,12 @@ class Settings:
     trusted_proxies: tuple[Network, ...] = ()
     failures_a_minute: int = 10
     requests_a_minute: int = 0
+    oidc_issuer: str | None = None
+    oidc_audience: str = ""
+    oidc_roles: Mapping[str, str] = field(default_factory=dict)
+    oidc_role_claim: str = "roles"
+    oidc_district_claim: str = ""
+    oidc_member_claim: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -231,6 +295,11 @@ class Settings:
                 values[name] = setting.read(text)
             except ValueError as why:
                 raise WrongSetting(f"{setting.variable}: {why}.") from None
+        for name in ("oidc_audience", "oidc_roles") if values["oidc_issuer"] else ():
+            if not values[name]:
+                raise WrongSetting(
+                    f"{TABLE[name].variable}: it is needed with {TABLE['oidc_issuer'].variable}."
+                )
         return cls(**values)
 
     def environment(self) -> dict[str, str]:

@@ -23,14 +23,16 @@ from domain.values import check_text
 from service.access.record import Access
 from service.log import moment_text
 from service.projections.store import Prepared, Store
+from service.roles import ROLES as ROLES
 from service.settings import Settings
 
-ROLES = ("member", "officer", "auditor", "admin")
 # What whoever looks for leaked ones searches for.
 PATTERN = "ll_[0-9a-f]{12}_[A-Za-z0-9_-]{43}[0-9a-f]{8}"
 MOST_DAYS = 3650
 _TOKEN = re.compile(PATTERN)
 _CLAIMED = re.compile("ll_([0-9a-f]{12})_")
+# What each of them begins with, and nothing that a provider signs.
+OURS = "ll_"
 _CHECKSUM = 8
 
 metadata = sa.MetaData()
@@ -67,6 +69,7 @@ class Holder:
     member_id: str | None
     expires_at: str | None = None
     revoked_at: str | None = None
+    district: str | None = None
 
     @property
     def ends(self) -> bool:

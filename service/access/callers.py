@@ -5,6 +5,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
+from domain.errors import LedgerError
+
+
+class Unauthenticated(LedgerError):
+    """No token, or none that is good."""
+
 
 class Caller(NamedTuple):
     """A token's id (None: none that is known) and name, from where it calls, and the request."""

@@ -1,0 +1,3 @@
+"""What a token lets its holder be."""
+
+ROLES = ("member", "officer", "auditor", "admin")

@@ -1,0 +1,1 @@
+"""Whoever an OpenID Connect provider vouches for: its keys, its tokens, and their roles here."""

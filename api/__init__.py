@@ -2,11 +2,12 @@
 
 from flask import Flask
 from flask_smorest import Api
-from flask_swagger_ui import get_swaggerui_blueprint
 
 from api import audit, exports, imports, leads, members, pipeline, reports, system, worklist
 from api.app import LedgerApp
+from api.docs import register_docs
 from api.errors import register_errors
+from api.hosts import KnownHosts
 from api.json_body import MOST_BYTES
 from api.stamps import StampedResponses
 from service.application import Ledger
@@ -41,7 +42,8 @@ def create_app(settings: Settings) -> Flask:
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     for resource in (members, leads, pipeline, worklist, reports, exports, imports, audit, system):
         api.register_blueprint(resource.blueprint)
-    app.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json"))
+    register_docs(app)
     register_errors(app)
-    app.wsgi_app = StampedResponses(app.wsgi_app, ledger)  # type: ignore[method-assign]
+    known = KnownHosts(app.wsgi_app, settings.hosts) if settings.hosts else app.wsgi_app
+    app.wsgi_app = StampedResponses(known, ledger)  # type: ignore[method-assign]
     return app

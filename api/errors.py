@@ -62,19 +62,27 @@ _DETAILS = {
 }
 
 
-def problem(
-    status: int, code: str, title: str, detail: str, headers: Any = (), **more: Any
-) -> Response:
-    """A problem document; ``instance`` is the request id, which the log has as well."""
+def problem_body(
+    status: int, code: str, title: str, detail: str, request: str, **more: Any
+) -> bytes:
+    """The document itself; ``request`` is the request's id."""
     body = {
         "type": f"urn:leadledger:problem:{code}",
         "title": title,
         "status": status,
         "detail": detail,
-        "instance": f"urn:leadledger:request:{request_id()}",
+        "instance": f"urn:leadledger:request:{request}",
         **more,
     }
-    answer = Response(orjson.dumps(body), status, content_type="application/problem+json")
+    return orjson.dumps(body)
+
+
+def problem(
+    status: int, code: str, title: str, detail: str, headers: Any = (), **more: Any
+) -> Response:
+    """A problem document; ``instance`` is the request id, which the log has as well."""
+    body = problem_body(status, code, title, detail, request_id(), **more)
+    answer = Response(body, status, content_type="application/problem+json")
     answer.headers.extend(headers)
     return answer
 

@@ -15,12 +15,26 @@ WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _REQUEST_ID = "leadledger.request_id"
 _POSITION = "leadledger.position"
 _ALARM = "leadledger.alarm"
+_POLICY = "leadledger.policy"
+# What a browser may do with an answer that is no page: nothing.
+_NOTHING = "default-src 'none'; frame-ancestors 'none'"
 
 
 def request_id() -> str:
     """The id of this request, which its events, its problem documents and the log name."""
     found: str = request.environ[_REQUEST_ID]
     return found
+
+
+def id_of(environ: dict[str, Any]) -> str:
+    """The same, for who stands below Flask."""
+    found: str = environ[_REQUEST_ID]
+    return found
+
+
+def allow(policy: str, environ: dict[str, Any]) -> None:
+    """Let the response to the request of ``environ``, a page, do what the ``policy`` says."""
+    environ[_POLICY] = policy
 
 
 def warn(alarm: str | None, environ: dict[str, Any]) -> None:
@@ -55,6 +69,8 @@ class StampedResponses:
                 ("Ledger-Position", str(position)),
                 ("X-Request-Id", name),
                 ("X-Content-Type-Options", "nosniff"),
+                ("Content-Security-Policy", environ.get(_POLICY, _NOTHING)),
+                ("Referrer-Policy", "no-referrer"),
             ]
             if _ALARM in environ:
                 headers.append(("Ledger-Warning", environ[_ALARM]))

@@ -124,6 +124,14 @@ def _address(text: str) -> str:
     return text
 
 
+def _names(text: str) -> frozenset[str]:
+    names = [part.strip().lower() for part in text.split(",") if part.strip()]
+    for name in names:
+        if any(c.isspace() or c in "/@" for c in name) or name.rpartition(":")[2].isdigit():
+            raise ValueError(f"'{name}' is no name of a host without port, like ledger.example.cn")
+    return frozenset(names)
+
+
 class Setting(NamedTuple):
     """One line of the table: the variable, its default, how it is read, what it means."""
 
@@ -247,6 +255,13 @@ TABLE: Mapping[str, Setting] = {
         "the claim that has the member's id, for tokens of role member, which are refused "
         "without one",
     ),
+    "hosts": Setting(
+        "LEDGER_HOSTS",
+        "",
+        _names,
+        "the names, divided by commas, by which the service is asked for, like "
+        "`ledger.example.cn`; a request by another one is refused. By default any",
+    ),
 }
 
 
@@ -282,6 +297,7 @@ class Settings:
     oidc_role_claim: str = "roles"
     oidc_district_claim: str = ""
     oidc_member_claim: str = ""
+    hosts: frozenset[str] = frozenset()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":

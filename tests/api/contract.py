@@ -14,6 +14,8 @@ JSON = "application/json"
 PROBLEM = "application/problem+json"
 # What the document need not say of a path: what HTTP itself answers.
 _BEYOND = frozenset({404, 405})
+# What is answered before anybody looks at the path: to who asks by a name that is not ours.
+_BEFORE = frozenset({421})
 _TYPE = "urn:leadledger:problem:"
 # status → the codes that its problem documents may carry
 CODES: Mapping[int, frozenset[str]] = {
@@ -28,6 +30,7 @@ CODES: Mapping[int, frozenset[str]] = {
     413: frozenset({"too-large"}),
     416: frozenset({"range-not-satisfiable"}),
     415: frozenset({"unsupported-media-type"}),
+    421: frozenset({"misdirected"}),
     422: frozenset({"invalid", "key-reused"}),
     429: frozenset({"slow-down"}),
     503: frozenset({"not-ready"}),
@@ -75,6 +78,8 @@ class Contract:
         operation = self.operation(method, path)
         if status >= 400:
             self._check_problem(response)
+        if status in _BEFORE:
+            return
         if operation is None:
             known = path.startswith("/docs")
             assert known or status in _BEYOND or method == "OPTIONS", f"{status} is beyond all"

@@ -13,7 +13,7 @@ ifneq ($(INSTALLED),$(PYTHON))
 $(RUNTIME) $(DEV): FORCE
 endif
 
-.PHONY: run test format faults bench coverage mutate lock upgrade image-check clean FORCE
+.PHONY: run test format faults bench coverage mutate lock upgrade audit sbom image-check clean FORCE
 .DEFAULT_GOAL := run
 
 run: $(RUNTIME)
@@ -56,6 +56,17 @@ lock: $(DEV)
 
 upgrade: COMPILE += --upgrade
 upgrade: lock
+
+# Both look at what is installed where the ledger runs, with tools that nothing else here needs. The
+# first asks PyPI for what is known of each version.
+audit: $(DEV)
+	$(BIN)/uv tool run --quiet --no-config --from pip-audit==2.10.1 \
+		pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock
+
+sbom: $(DEV)
+	@mkdir -p build
+	$(BIN)/uv tool run --quiet --no-config --from cyclonedx-bom==7.5.0 cyclonedx-py requirements \
+		--output-reproducible --validate --output-file build/sbom.cdx.json requirements.lock
 
 image-check:
 	tools/check-image

@@ -3,7 +3,18 @@
 from flask import Flask
 from flask_smorest import Api
 
-from api import audit, exports, imports, leads, members, pipeline, reports, system, worklist
+from api import (
+    audit,
+    exports,
+    imports,
+    leads,
+    members,
+    pipeline,
+    reports,
+    system,
+    tokens,
+    worklist,
+)
 from api.app import LedgerApp
 from api.docs import register_docs
 from api.errors import register_errors
@@ -40,7 +51,18 @@ def create_app(settings: Settings) -> Flask:
     api = LedgerApi(app)
     app.extensions["ledger-api"] = api
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
-    for resource in (members, leads, pipeline, worklist, reports, exports, imports, audit, system):
+    for resource in (
+        members,
+        leads,
+        pipeline,
+        worklist,
+        reports,
+        exports,
+        imports,
+        audit,
+        tokens,
+        system,
+    ):
         api.register_blueprint(resource.blueprint)
     register_docs(app)
     register_errors(app)

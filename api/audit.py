@@ -21,8 +21,9 @@ from api.cursors import page_of, read_cursor, write_cursor
 from api.endpoint import endpoint, ledger, shown
 from api.openapi import POSITION
 from api.reply import Reply
-from api.schemas import AccessQuery, AuditEventsQuery, ConsistencyQuery, id_of
+from api.schemas import AccessQuery, AuditEventsQuery, ConsistencyQuery
 from api.stamps import reflects
+from api.windows import lead_seen
 from service.access.when import since, upto
 from service.audit import VERIFIER
 
@@ -35,7 +36,7 @@ NDJSON, TEXT, PYTHON = "application/x-ndjson", "text/plain", "text/x-python"
     blueprint,
     "GET",
     "/events",
-    "audit",
+    "read the log",
     AuditEventsOut,
     query=AuditEventsQuery(),
     also={NDJSON: {"schema": AuditEventOut}},
@@ -77,7 +78,7 @@ def checkpoint() -> Reply | Response:
     return shown(told, g.position)
 
 
-@endpoint(blueprint, "GET", "/access", "audit", AccessRecordsOut, query=AccessQuery())
+@endpoint(blueprint, "GET", "/access", "read the log", AccessRecordsOut, query=AccessQuery())
 def access(query: dict[str, Any]) -> Reply:
     """Who was refused, signed in, changed tokens or read personal data; the newest first."""
     before = (read_cursor(query, (int,)) or [None])[0]
@@ -99,7 +100,7 @@ def keys() -> Reply:
     return shown({"items": ledger().audit.public_keys()}, g.position)
 
 
-@endpoint(blueprint, "GET", "/alarms", "audit", AlarmsOut)
+@endpoint(blueprint, "GET", "/alarms", "read the log", AlarmsOut)
 def alarms() -> Reply:
     """Every time that the history did not hold, the newest first, and how it was ruled on."""
     return shown({"items": ledger().audit.alarms()}, g.position)
@@ -108,7 +109,7 @@ def alarms() -> Reply:
 @endpoint(blueprint, "GET", "/leads/<lead_id>/proof", "audit", LeadProofOut, refusals=(404,))
 def lead_proof(lead_id: str) -> Reply:
     """A lead's history as it is stored, and what proves each event under the checkpoint."""
-    return shown(ledger().audit.lead_proof(id_of(lead_id, "lead")), g.position)
+    return shown(ledger().audit.lead_proof(lead_seen(lead_id)), g.position)
 
 
 @endpoint(

@@ -1,33 +1,53 @@
 """Who asks, and what that role may do: one table."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from api.app import application_context
 from api.errors import Unauthenticated
 from api.noting import caller, client_address
 from domain.actor import Actor, now
-from domain.errors import Forbidden, NotFound
+from domain.errors import Forbidden
 from service.application import Ledger
+from service.scope import Scope
 from service.signin.provider import Provider
 from service.tokens import OURS, Holder, claimed_id
 
-# action            → the roles that may. A member does so with their own only.
-MAY: Mapping[str, frozenset[str]] = {
-    "read members": frozenset({"officer", "auditor", "admin"}),
-    "read a member": frozenset({"member", "officer", "auditor", "admin"}),
-    "write members": frozenset({"officer", "admin"}),
-    "tip": frozenset({"member", "officer", "admin"}),
-    "read leads": frozenset({"member", "officer", "auditor", "admin"}),
-    "write leads": frozenset({"officer", "admin"}),
-    "waive facts": frozenset({"admin"}),
-    "read the pipeline": frozenset({"officer", "auditor", "admin"}),
-    "import": frozenset({"officer", "admin"}),
-    "read the worklist": frozenset({"officer", "auditor", "admin"}),
-    "read reports": frozenset({"officer", "auditor", "admin"}),
-    "seal reports": frozenset({"officer", "admin"}),
-    "read exports": frozenset({"officer", "auditor", "admin"}),
-    "audit": frozenset({"auditor", "admin"}),
+
+class Rule(NamedTuple):
+    """The roles that may do something, a member with its own only. A token that is limited to a
+    district may do it within; unless it is done to the ``whole`` ledger, which says why not."""
+
+    roles: frozenset[str]
+    whole: str | None = None
+
+
+_MEMBERS = frozenset({"member", "officer", "auditor", "admin"})
+_OFFICE = frozenset({"officer", "auditor", "admin"})
+_WRITERS = frozenset({"officer", "admin"})
+_AUDITORS = frozenset({"auditor", "admin"})
+_ADMINS = frozenset({"admin"})
+
+# What it is → who may. The README's table is made from this one.
+MAY: Mapping[str, Rule] = {
+    "read members": Rule(_OFFICE),
+    "read a member": Rule(_MEMBERS),
+    "write members": Rule(_WRITERS),
+    "tip": Rule(_WRITERS | {"member"}),
+    "read leads": Rule(_MEMBERS),
+    "write leads": Rule(_WRITERS),
+    "waive facts": Rule(_ADMINS),
+    "read the pipeline": Rule(_OFFICE),
+    "import": Rule(_WRITERS),
+    "read the worklist": Rule(_OFFICE),
+    "read reports": Rule(_OFFICE),
+    "seal reports": Rule(_WRITERS),
+    "read exports": Rule(_OFFICE, "an export holds the leads of all districts"),
+    "audit": Rule(_AUDITORS),
+    "read the log": Rule(
+        _AUDITORS, "the log, its alarms and the access record are of all districts"
+    ),
+    "handle tokens": Rule(_ADMINS, "tokens are for all districts"),
 }
 
 
@@ -61,6 +81,8 @@ def _holder(ledger: Ledger, environ: Mapping[str, Any]) -> Holder:
     if holder.ends and (why := holder.ended(now())):
         about.holder = holder  # for the access record
         raise Unauthenticated(why)
+    if token.startswith(OURS):
+        ledger.tokens.uses.note(holder.id)
     about.holder = holder
     return holder
 
@@ -76,9 +98,13 @@ def _vouched_for(ledger: Ledger, provider: Provider, token: str) -> Holder:
 
 
 def check_may(holder: Holder, action: str) -> None:
-    """Forbidden unless the holder's role may do ``action``."""
-    if holder.role not in MAY[action]:
+    """Forbidden unless the holder's role, and its limits, allow ``action``."""
+    rule = MAY[action]
+    if holder.role not in rule.roles:
         raise Forbidden(f"A token of role {holder.role} may not {action}.")
+    if rule.whole and holder.district is not None:
+        limited = f"A token limited to district {holder.district}"
+        raise Forbidden(f"{limited} may not {action}: {rule.whole}.")
 
 
 def actor_for(holder: Holder, request_id: str) -> Actor:
@@ -87,18 +113,11 @@ def actor_for(holder: Holder, request_id: str) -> Actor:
         name=f"{holder.name} ({holder.id})",
         moment=now(),
         request=request_id,
-        may_waive=holder.role in MAY["waive facts"],
+        may_waive=holder.role in MAY["waive facts"].roles,
     )
 
 
-def own_member() -> str | None:
-    """The one member whose leads this request may see; None when it may see all."""
+def scope() -> Scope:
+    """What this request may see and touch: whoever reads or writes goes by it."""
     holder: Holder = application_context().g.holder
-    return holder.member_id if holder.role == "member" else None
-
-
-def check_own_member(member_id: Any, kind: str = "member") -> None:
-    """NotFound when the request is limited to another member."""
-    own = own_member()
-    if own is not None and str(member_id) != own:
-        raise NotFound(f"There is no {kind} {member_id}.")
+    return holder.scope

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import orjson
 from flask import g, request
 
+from api.auth import scope
 from api.endpoint import shown
 from api.reply import Reply
 from domain.errors import Invalid
@@ -67,4 +68,7 @@ def page_of(
 
 def _question() -> str:
     words = sorted((k, v) for k, v in request.args.items() if k not in _PLACE)
-    return blake2b(orjson.dumps([request.path, words]), digest_size=8).hexdigest()
+    # Who sees other leads has other lists.
+    seen = scope()
+    asked = [request.path, words, seen.district, seen.member]
+    return blake2b(orjson.dumps(asked), digest_size=8).hexdigest()

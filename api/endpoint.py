@@ -30,6 +30,7 @@ from domain.errors import Invalid
 from service.access.callers import called_by
 from service.application import Answer, Ledger
 from service.requests import Call
+from service.tokens import Holder
 
 _KEY_LENGTH = 128
 _JSON = "application/json"
@@ -123,7 +124,8 @@ def call(body: Any) -> Call:
         orjson.dumps([request.method, request.path, body], option=orjson.OPT_SORT_KEYS)
     ).hexdigest()
     known = _known_versions(environ.get("HTTP_IF_MATCH"))
-    return Call(token=application_context().g.holder.id, digest=digest, key=key, if_match=known)
+    holder: Holder = application_context().g.holder
+    return Call(holder.id, digest, key, known, holder.scope)
 
 
 def _visible(text: str) -> bool:

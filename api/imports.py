@@ -13,6 +13,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from api.answers import ImportedOut
 from api.app import application_context, request_now
+from api.auth import scope
 from api.endpoint import endpoint, ledger, shown
 from api.pages import XLSX
 from api.reply import Reply
@@ -58,7 +59,7 @@ def _taken_in(upload: FileStorage, dry_run: bool) -> Reply:
         path = Path(folder) / "upload"
         upload.save(path)
         try:
-            done = import_apart(ledger().settings, path, dry_run=dry_run, marked=copy)
+            done = import_apart(ledger().settings, path, scope(), dry_run=dry_run, marked=copy)
         except BadImport as why:
             if copy.exists():
                 name = UUID(copy.name.partition(".")[0])

@@ -7,12 +7,12 @@ from flask_smorest import Blueprint
 
 from api import schemas
 from api.answers import HistoryOut, LeadOut, LeadsOut
-from api.auth import own_member
+from api.auth import scope
 from api.cursors import page_of, read_cursor, write_cursor
 from api.endpoint import View, answered, call, endpoint, ledger, shown
 from api.reply import Reply
-from api.windows import as_of, known_at, selection
-from domain.errors import Forbidden, Invalid, NotFound
+from api.windows import as_of, known_at, lead_seen, selection
+from domain.errors import Forbidden, Invalid
 from service.application import Ledger
 from service.projections.lead_list import Question
 from service.projections.store import FOREVER, LAST_DAY
@@ -32,7 +32,7 @@ blueprint = Blueprint("leads", __name__, url_prefix="/v1", description="Leads (é
 )
 def tip(body: dict[str, Any]) -> Reply:
     """A member's tip begins a lead. A token of role member tips for its own member only."""
-    own = own_member()
+    own = scope().member
     if own is not None and body["members"] != [own]:
         raise Forbidden("This token tips for its own member only; name it alone in members.")
     # Whether it is the same as somebody else's lead is not a member's to know.
@@ -48,7 +48,6 @@ def leads(query: dict[str, Any]) -> Reply:
     place = read_cursor(query, (int, key, int))
     chosen = selection(
         query,
-        own_member(),
         stage=query.get("stage"),
         about_to_sign=query.get("about_to_sign"),
         suspended=query.get("suspended"),
@@ -84,8 +83,8 @@ def leads(query: dict[str, Any]) -> Reply:
 )
 def lead(lead_id: str, query: dict[str, Any]) -> Reply:
     """A lead as it stands, or as it was at a version, or as it was known at a moment."""
-    wanted = _visible(lead_id)
-    office = ledger().reads if own_member() is not None else ledger().similar
+    wanted = lead_seen(lead_id)
+    office = ledger().reads if scope().member is not None else ledger().similar.within(scope())
     if query:
         found = office.lead_at(wanted, query.get("version"), known_at(query), as_of(query))
     else:
@@ -105,17 +104,8 @@ def lead(lead_id: str, query: dict[str, Any]) -> Reply:
 def history(lead_id: str, query: dict[str, Any]) -> Reply:
     """What happened to a lead, oldest first: when it was recorded, by whom, what it changed."""
     reads = ledger().reads
-    items = reads.history(_visible(lead_id), known_at=known_at(query))
+    items = reads.history(lead_seen(lead_id), known_at=known_at(query))
     return shown({"items": items}, reads.seen_position)
-
-
-def _visible(lead_id: str) -> Any:
-    """The lead's id; NotFound when the request may not see it."""
-    wanted = schemas.id_of(lead_id, "lead")
-    own = own_member()
-    if own is not None and not ledger().reads.is_of_member(wanted, own):
-        raise NotFound(f"There is no lead {wanted}.")
-    return wanted
 
 
 def _command(path: str, body: schemas.Command, method: Any) -> None:

@@ -6,7 +6,7 @@ import orjson
 from flask_smorest import Blueprint
 
 from api.answers import MemberOut, MembersOut, MemberWithResultsOut
-from api.auth import check_own_member
+from api.auth import scope
 from api.cursors import page_of, read_cursor, write_cursor
 from api.endpoint import answered, call, endpoint, ledger, shown
 from api.reply import Reply
@@ -40,7 +40,8 @@ def members(query: dict[str, Any]) -> Reply:
     """The members in the order they were registered, with what came of their tips."""
     after = (read_cursor(query, (int,)) or [0])[0]
     reads = ledger().reads
-    found, more = reads.members(after, query["limit"], query.get("district"), query.get("sector"))
+    chosen = (query.get("district"), query.get("sector"))
+    found, more = reads.members(after, query["limit"], *chosen, scope())
     cursor = write_cursor(more) if more else None
     return page_of(orjson.dumps(found), cursor, reads.seen_position)
 
@@ -55,8 +56,7 @@ def members(query: dict[str, Any]) -> Reply:
 )
 def member(member_id: str) -> Reply:
     """A member with its tips, those landed, and its credit."""
-    check_own_member(member_id)
-    found = ledger().reads.member(id_of(member_id, "member"))
+    found = ledger().reads.member(id_of(member_id, "member"), scope())
     return shown(found, ledger().reads.seen_position)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from flask_smorest import Blueprint
 
+from api.auth import scope
 from api.cursors import page_of, read_cursor, write_cursor
 from api.endpoint import answered, call, endpoint, ledger, shown
 from api.pages import ALSO, ALSO_SHEETS, given
@@ -21,7 +22,7 @@ from api.report_answers import (
 )
 from api.report_schemas import AnnualQuery, PeriodQuery, ReportsQuery, SealIn, SealQuery
 from api.schemas import id_of
-from api.windows import known_at
+from api.windows import known_at, report_of
 from domain.errors import NotFound
 from service.projections.store import FOREVER
 from service.reports.asked import Asked, asked_for
@@ -38,7 +39,7 @@ def _asked(year: str, query: dict[str, Any]) -> Asked:
     if not _YEAR.fullmatch(year):
         raise NotFound(f"There is no annual report of '{year[:40]}'; name a year like 2025.")
     end = date.fromisoformat(query["end"]) if "end" in query else None
-    return asked_for(int(year), end, query.get("district"))
+    return asked_for(int(year), end, report_of(query))
 
 
 @endpoint(
@@ -56,7 +57,7 @@ def annual(year: str, query: dict[str, Any]) -> Reply:
 
     Also as a page to print and as a document to edit, as ``Accept`` asks.
     """
-    found = ledger().reports.annual(_asked(year, query), known_at(query))
+    found = ledger().reports.annual(_asked(year, query), known_at(query), scope())
     return given(found, found["position"])
 
 
@@ -113,7 +114,7 @@ def weekly(week: str, query: dict[str, Any]) -> Reply:
 
 def _periodic(kind: str, name: str, query: dict[str, Any]) -> Reply:
     period = period_named(kind, name)
-    found = ledger().reports.periodic(period, query.get("district"), known_at(query))
+    found = ledger().reports.periodic(period, report_of(query), known_at(query), scope())
     return given(found, found["position"])
 
 
@@ -122,7 +123,7 @@ def reports(query: dict[str, Any]) -> Reply:
     """The sealed reports, the last one first."""
     before = (read_cursor(query, (int,)) or [FOREVER])[0]
     found, more = ledger().reports.all(
-        before, query["limit"], query.get("year"), query.get("district")
+        before, query["limit"], query.get("year"), query.get("district"), scope()
     )
     cursor = write_cursor(more) if more else None
     return page_of(orjson.dumps(found), cursor, ledger().reads.seen_position)
@@ -131,12 +132,12 @@ def reports(query: dict[str, Any]) -> Reply:
 @endpoint(blueprint, "GET", "/<report_id>", _READ, SealedReportOut, refusals=(404,), also=ALSO)
 def report(report_id: str) -> Reply:
     """A sealed report as it was published; ``verified``: the log still tells the same."""
-    found = ledger().reports.sealed(id_of(report_id, "report"))
+    found = ledger().reports.sealed(id_of(report_id, "report"), scope())
     return given(found, ledger().reads.seen_position)
 
 
 @endpoint(blueprint, "GET", "/<report_id>/drift", _READ, DriftOut, refusals=(404,))
 def drift(report_id: str) -> Reply:
     """What its numbers would be now, and the events that made each difference."""
-    found = ledger().reports.drift(id_of(report_id, "report"))
+    found = ledger().reports.drift(id_of(report_id, "report"), scope())
     return shown(found, found["position"])

@@ -1,31 +1,58 @@
 """The words that several reads share: which leads, which window, as known when."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
+from uuid import UUID
 
+from api.auth import scope
 from api.endpoint import ledger
+from api.schemas import id_of
 from domain.actor import today_in_china
-from domain.errors import Invalid
+from domain.errors import Invalid, NotFound
 from service.projections.choosing import EVERYTHING, Selection
+from service.scope import ALL
 
 _CHOOSING = frozenset({"district", "industry", "sector", "member", "min_cny"})
 
 
-def selection(query: Mapping[str, Any], member: str | None = None, **more: Any) -> Selection:
-    """Which leads count; ``member`` limits them to one member's, whatever is asked."""
-    if member and query.get("member", member) != member:
+def selection(query: Mapping[str, Any], **more: Any) -> Selection:
+    """Which leads count of those that the request may see: by default those of its district."""
+    seen = scope()
+    if seen.member and query.get("member", seen.member) != seen.member:
         raise Invalid({"member": ["This token sees the leads of its own member only."]})
-    if not (member or more or _CHOOSING & query.keys()):
+    if seen == ALL and not (more or _CHOOSING & query.keys()):
         return EVERYTHING
-    return Selection(
-        district=query.get("district"),
+    return replace(
+        seen.seen,
+        district=query.get("district", seen.district),
         industry=query.get("industry"),
         sector=query.get("sector"),
-        member=member or query.get("member"),
+        member=seen.member or query.get("member"),
         least_fen=query["min_cny"] * 100 if "min_cny" in query else None,
         **more,
     )
+
+
+def lead_seen(lead_id: str) -> UUID:
+    """The lead's id; NotFound, as for one that does not exist, when the request may not see it."""
+    wanted, seen = id_of(lead_id, "lead"), scope()
+    if seen != ALL:
+        ledger().reads.lead_seen(wanted, seen)
+    return wanted
+
+
+def report_of(query: Mapping[str, Any]) -> str | None:
+    """The district that a report is asked of: by default the request's own (None: all).
+
+    NotFound for one outside of that: a part of a district's report is no report of it.
+    """
+    own = scope().district
+    district: str | None = query.get("district", own)
+    if own is not None and not (district or "").startswith(own):
+        raise NotFound(f"There is no report of district {district} within {own}.")
+    return district
 
 
 def as_of(query: Mapping[str, Any]) -> date | None:

@@ -11,7 +11,16 @@ from eventsourcing.utils import Environment, EnvType
 
 from domain.actor import current_actor, today
 from domain.correction import effective
-from domain.errors import Invalid, KeyReused, LedgerError, NotFound, NotReady, Refused, Stale
+from domain.errors import (
+    Forbidden,
+    Invalid,
+    KeyReused,
+    LedgerError,
+    NotFound,
+    NotReady,
+    Refused,
+    Stale,
+)
 from domain.lead import Lead, Ruling
 from domain.member import Member
 from domain.report import Report
@@ -28,6 +37,7 @@ from service.proof.published import Published
 from service.reads import Reads
 from service.reports.asked import Asked, Reports
 from service.requests import Answered, Call, claim
+from service.scope import ALL, Scope
 from service.settings import Settings
 from service.signin.provider import Provider
 from service.similar import Similar
@@ -160,6 +170,7 @@ class Ledger(Application[UUID]):
 
     def register_member(self, call: Call, facts: Facts) -> Answer:
         """A new member; Refused when the number is taken in the district."""
+        call.scope.check_district(facts["district"])
         member_id = Member.create_id(facts["district"], facts["number"])
 
         def attempt() -> tuple[list[Any], list[Any]]:
@@ -182,10 +193,11 @@ class Ledger(Application[UUID]):
 
     def tip(self, call: Call, facts: Facts) -> Answer:
         """A member's tip begins a lead."""
+        call.scope.check_district(facts["district"])
         lead_id = uuid4()
 
         def attempt() -> tuple[list[Any], list[Any]]:
-            self._check_members(facts["members"], facts["occurred_on"])
+            self._check_members(call.scope, facts["members"], facts["occurred_on"])
             return [], list(Lead.tip(id=lead_id, **facts).collect_events())
 
         return self._carry_out(call, 201, attempt)
@@ -193,14 +205,15 @@ class Ledger(Application[UUID]):
     def enter(self, call: Call, facts: Facts) -> Answer:
         """A tip, answered with the leads that it may be the same as."""
         answer = self.tip(call, facts)
-        return replace(answer, body=self.similar.at_entry(answer.subject, answer.body))
+        similar = self.similar.within(call.scope)
+        return replace(answer, body=similar.at_entry(answer.subject, answer.body))
 
     def screen(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
         """The verdict on a tip."""
 
         def decide(lead: Lead) -> None:
             if facts.get("duplicate_of"):
-                self._check_lead(facts["duplicate_of"])
+                self._check_lead(call.scope, facts["duplicate_of"])
             lead.screen(**facts)
 
         return self._rule(lead_id, call, decide)
@@ -269,12 +282,13 @@ class Ledger(Application[UUID]):
         def decide(lead: Lead) -> None:
             right = facts.get("facts") or {}
             if right.get("duplicate_of"):
-                self._check_lead(right["duplicate_of"])
-            tip = lead.past[0]
+                self._check_lead(call.scope, right["duplicate_of"])
+            tip, known = lead.past[0], effective(lead.past)[0].members
             lead.correct(**facts)
             told = effective(lead.past)[0]
+            call.scope.check_district(told.district)
             if (told.members, told.occurred_on) != (tip.members, tip.occurred_on):
-                self._check_members(told.members, told.occurred_on)
+                self._check_members(call.scope, told.members, told.occurred_on, known)
 
         return self._rule(lead_id, call, decide)
 
@@ -336,11 +350,13 @@ class Ledger(Application[UUID]):
             decide(lead)
 
         def follow(lead: Lead) -> list[Any]:
-            return self._follow(lead, before[0], day)
+            return self._follow(call.scope, lead, before[0], day)
 
         return self._change(Lead, lead_id, call, decide_and_note, follow)
 
-    def _follow(self, lead: Lead, before: Ruling | None, day: str | None) -> list[Any]:
+    def _follow(
+        self, scope: Scope, lead: Lead, before: Ruling | None, day: str | None
+    ) -> list[Any]:
         """The events of other leads that follow from what became of a lead's ruling."""
         others: dict[str, Lead] = {}
         changed = [(lead, before)]
@@ -351,7 +367,7 @@ class Ledger(Application[UUID]):
                 continue
             for survivor_id in dict.fromkeys(ruling.of for ruling in (was, now) if ruling):
                 if survivor_id not in others:
-                    others[survivor_id] = _replayed(self._stream(Lead, UUID(survivor_id)))
+                    others[survivor_id] = self._survivor(scope, UUID(survivor_id))
                 survivor = others[survivor_id]
                 changed.append((survivor, survivor.ruling))
                 if was and was.of == survivor_id:
@@ -361,6 +377,16 @@ class Ledger(Application[UUID]):
                         survivor.check_survives()
                     survivor.join_members(name, now)
         return [event for other in others.values() for event in other.collect_events()]
+
+    def _survivor(self, scope: Scope, lead_id: UUID) -> Any:
+        """The lead of which another is, or was, ruled a duplicate; Forbidden outside of scope."""
+        try:
+            return _replayed(self._seen(Lead, lead_id, scope))
+        except NotFound:
+            raise Forbidden(
+                f"It is ruled a duplicate of {lead_id}, whose members would change with it; that "
+                f"lead is outside of district {scope.district}, to which this token is limited."
+            ) from None
 
     def _change(
         self,
@@ -374,7 +400,7 @@ class Ledger(Application[UUID]):
         of others that ``follow``."""
 
         def attempt() -> tuple[list[Any], list[Any]]:
-            events = self._stream(cls, subject)
+            events = self._seen(cls, subject, call.scope)
             aggregate: Any = _replayed(events)
             self._check_version(call, cls, subject, aggregate.version)
             decide(aggregate)
@@ -450,6 +476,19 @@ class Ledger(Application[UUID]):
             raise NotFound(f"There is no {cls.__name__.lower()} {subject}.")
         return events
 
+    def _seen(self, cls: type[Any], subject: UUID, scope: Scope) -> list[Any]:
+        """All events of ``subject``; NotFound unless it is a ``cls`` that ``scope`` sees as it is
+        after the last of them. Of what it does not see nothing is read."""
+        if scope == ALL:
+            return self._stream(cls, subject)
+        look = self.reads.lead_seen if cls is Lead else self.reads.member_seen
+        for _ in range(ATTEMPTS):
+            version = look(subject, scope)
+            events = self._stream(cls, subject)
+            if events[-1].originator_version == version:
+                return events
+        raise NotReady("Too many others wrote at the same moment; nothing was recorded.")
+
     def _events(self, subject: UUID, upto: int | None = None) -> list[Any]:
         read = self.mapper.to_domain_event
         return [read(stored) for stored in self.recorder.select_events(subject, lte=upto)]
@@ -463,10 +502,15 @@ class Ledger(Application[UUID]):
         told = f"You know version {wanted}" if wanted else "If-Match names no version"
         raise Stale(f"{told}; the present one is {version}.", since)
 
-    def _check_members(self, ids: Iterable[str], occurred_on: str) -> None:
-        """Invalid, naming each, when a member is unknown or had retired before that day."""
+    def _check_members(
+        self, scope: Scope, ids: Iterable[str], occurred_on: str, known: Sequence[str] = ()
+    ) -> None:
+        """Invalid, naming each, when a member is unknown or had retired before that day. Those
+        that are not ``known`` already must be in ``scope``."""
         for member_id in ids:
             try:
+                if scope != ALL and member_id not in known:
+                    self.reads.member_seen(UUID(member_id), scope)
                 self._member(member_id).may_tip(occurred_on)
             except NotFound:
                 raise Invalid({"members": [f"There is no member {member_id}."]}) from None
@@ -479,9 +523,9 @@ class Ledger(Application[UUID]):
             known = self._members[member_id] = _replayed(self._stream(Member, stream))
         return known
 
-    def _check_lead(self, lead_id: str) -> None:
+    def _check_lead(self, scope: Scope, lead_id: str) -> None:
         try:
-            self._stream(Lead, UUID(lead_id))
+            self._seen(Lead, UUID(lead_id), scope)
         except NotFound:
             raise Invalid({"duplicate_of": [f"There is no lead {lead_id}."]}) from None
 

@@ -14,6 +14,7 @@ from service.alike import Alike
 from service.application import Ledger
 from service.cli_shared import open_ledger, progress_bar
 from service.imports import BadImport, Imported, import_paper
+from service.scope import ALL, Scope
 from service.sheets import BadSheet, source_of
 from service.workbooks import mark
 
@@ -26,6 +27,7 @@ _OUT = click.Path(dir_okay=False, path_type=Path)
 @click.option("--dry-run", is_flag=True, help="Check everything, record nothing.")
 @click.option("--marked", type=_OUT, help="Where to write a copy with what is wrong, if anything.")
 @click.option("--json", "as_json", is_flag=True, help="What was done, or is wrong, as JSON.")
+@click.option("--district", help="A prefix: refuse whatever a token limited to it may not touch.")
 @click.option("--actor", hidden=True)
 @click.option("--request", hidden=True)
 def import_(
@@ -33,13 +35,15 @@ def import_(
     dry_run: bool,
     marked: Path | None,
     as_json: bool,
+    district: str | None,
     actor: str | None,
     request: str | None,
 ) -> None:
     """Import a paper ledger, an Excel workbook or CSV, whole or not at all."""
     with open_ledger(making=True) as ledger:
         try:
-            done = take_in(ledger, file, dry_run=dry_run, actor=actor, request=request)
+            scope = Scope(district)
+            done = take_in(ledger, file, scope, dry_run=dry_run, actor=actor, request=request)
         except BadImport as why:
             if marked:
                 _mark(file, why, marked)
@@ -86,16 +90,18 @@ def _other(other: dict[str, Any]) -> str:
 def take_in(
     ledger: Ledger,
     file: Path,
+    scope: Scope = ALL,
     *,
     dry_run: bool = False,
     actor: str | None = None,
     request: str | None = None,
 ) -> Imported:
-    """Import ``file``, with a progress bar, for ``actor`` or in the file's own name."""
+    """Import ``file``, with a progress bar, for ``actor`` or in the file's own name; nothing
+    outside of ``scope``."""
     length = _rows_in(file)
     who = Actor(actor or f"import of {file.name}", now(), request or uuid4().hex, may_waive=True)
     with acting(who), progress_bar(length, file.name) as bar:
-        done = import_paper(ledger, file, dry_run=dry_run, progress=bar.update)
+        done = import_paper(ledger, file, dry_run=dry_run, progress=bar.update, scope=scope)
         bar.update(length)
         return done
 

@@ -21,7 +21,8 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 
 from domain.actor import current_actor, now, today
 from domain.aggregate import Recorded
-from domain.errors import Invalid, Refused
+from domain.correction import effective
+from domain.errors import Forbidden, Invalid, NotFound, Refused
 from domain.lead import Lead
 from domain.member import Member
 from service.alike import Alike, Newcomers
@@ -31,10 +32,12 @@ from service.columns import EXAMPLE, HEADINGS, IDENTITY, LATER, PAST_DAYS
 from service.log import moment_text
 from service.paper import as_meant, member_of, read_row
 from service.rows import BadRow, Command, Paper
+from service.scope import ALL, Scope
 from service.sheets import BadCell, BadSheet, Row, rows_of, source_of
 
 # An event on its way into the log: id and version of its lead or member, topic, state.
 Line = tuple[str, int, str, str]
+DISTRICT = "区划代码"
 _ROWS = UUID("7d4f0a52-2f0e-5c5b-8f3f-3f6f0d2b9a10")
 
 
@@ -76,14 +79,16 @@ def import_paper(
     *,
     dry_run: bool = False,
     progress: Callable[[int], object] = lambda _lines: None,
+    scope: Scope = ALL,
 ) -> Imported:
     """Take in the ledger at ``path`` for whoever is acting, who must be allowed to waive.
 
+    ``scope``: a row of another district, or one that names a lead or member outside, is bad.
     ``progress`` is called with the number of lines done since it was called last. BadImport
     when anything is wrong; then, and with ``dry_run``, nothing is recorded.
     """
     with tempfile.TemporaryFile() as spool:
-        batch = _Batch(ledger, spool)
+        batch = _Batch(ledger, spool, scope)
         try:
             for row in rows_of(source_of(path), batch.done.extra):
                 batch.add(row)
@@ -94,7 +99,7 @@ def import_paper(
             raise BadImport(sorted(batch.bad, key=_in_order))
         if batch.done.leads:
             ledger.reads.position()
-            batch.done.similar = batch.new.alike(ledger.similar)
+            batch.done.similar = batch.new.alike(ledger.similar.within(scope))
         if batch.done.events and not dry_run:
             try:
                 ledger.record_all(batch.stored(current_actor().moment))
@@ -113,9 +118,10 @@ class Overtaken(Refused):
 class _Batch:
     """The rows so far: what is wrong with them, and their events, waiting in ``spool``."""
 
-    def __init__(self, ledger: Ledger, spool: IO[bytes]) -> None:
+    def __init__(self, ledger: Ledger, spool: IO[bytes], scope: Scope) -> None:
         self._ledger = ledger
         self._spool = spool
+        self._scope = scope
         # Where each row stands that was read so far.
         self._places: dict[UUID, tuple[str | None, int]] = {}
         self._members: dict[UUID, Member] = {}
@@ -138,15 +144,16 @@ class _Batch:
             self.bad += [row.bad(column, reason) for column, reason in why.cells.items()]
 
     def _add(self, row: Row, cells: Mapping[str, str], paper: Paper) -> None:
+        self._check_district(paper)
         lead_id, identity = self._placed(row, paper)
         digests = [_digest(cells), _digest(row.cells)]
-        known: list[Any] = list(self._ledger.events.get(lead_id))
+        known = self._known(lead_id, identity, paper)
         if known and identity:
             _check_is(known[0], paper)
         if known and last_row(known) in digests:
             self.done.unchanged += 1
             return
-        members = self._members_of(paper)
+        members = self._members_of(paper, known)
         self._check_sector(members[0], paper)
         if known:
             lead = _changed(known, members, paper, digests[0], _where(row.sheet, row.line))
@@ -175,22 +182,55 @@ class _Batch:
         self._places[lead_id] = row.sheet, row.line
         return lead_id, identity
 
-    def _members_of(self, paper: Paper) -> list[Member]:
-        """The row's members, in the order of first report."""
+    def _check_district(self, paper: Paper) -> None:
+        try:
+            self._scope.check_district(paper.district)
+        except Forbidden as why:
+            raise BadRow({DISTRICT: str(why)}) from None
+
+    def _known(self, lead_id: UUID, identity: str, paper: Paper) -> list[Any]:
+        """The events of the row's lead, none if it is new; BadRow for one outside of scope.
+
+        Whoever is limited makes no lead of an id that a row names: it would be told of the others.
+        """
+        known: list[Any] = list(self._ledger.events.get(lead_id))
+        if self._scope == ALL or not (known or identity):
+            return known
+        try:
+            self._ledger.reads.lead_seen(lead_id, self._scope)
+        except NotFound as why:
+            if identity:
+                raise BadRow({IDENTITY: str(why)}) from None
+            moved = f"{paper.number} of {paper.tip.facts['occurred_on'][:4]} is in another district"
+            raise BadRow({"编号": f"{moved} now, outside of {self._scope.district}."}) from None
+        return known
+
+    def _members_of(self, paper: Paper, known: list[Any]) -> list[Member]:
+        """The row's members, in the order of first report; BadRow for one outside of scope that
+        is not among the lead's already."""
         found = []
+        named_already = effective(known)[0].members if known else ()
         for named in paper.members:
             number, district = member_of(named, paper.district)
             member_id = Member.create_id(district, number)
+            if str(member_id) not in named_already:
+                self._check_member(named, district)
             if member_id not in self._members:
                 events: list[Any] = list(self._ledger.events.get(member_id))
                 if events:
-                    known: Any = project_aggregate(None, events)
-                    member: Member = known
+                    told: Any = project_aggregate(None, events)
+                    member: Member = told
                 else:
                     member = self._register(paper, number, district)
                 self._members[member_id] = member
             found.append(self._members[member_id])
         return found
+
+    def _check_member(self, named: str, district: str) -> None:
+        try:
+            self._scope.check_district(district)
+        except Forbidden as why:
+            raise BadRow({"提供委员": f"{named}: {why}"}) from None
 
     def _register(self, paper: Paper, number: str, district: str) -> Member:
         """A member that only the paper knows: its number is its name until somebody says more."""

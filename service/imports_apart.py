@@ -11,6 +11,7 @@ import orjson
 from domain.actor import current_actor
 from domain.errors import NotReady, Refused
 from service.imports import BadImport
+from service.scope import Scope
 from service.settings import Settings
 from service.sheets import BadCell
 
@@ -18,9 +19,9 @@ _MAIN = "from service.cli import main; main()"
 
 
 def import_apart(
-    settings: Settings, path: Path, *, dry_run: bool, marked: Path | None
+    settings: Settings, path: Path, scope: Scope, *, dry_run: bool, marked: Path | None
 ) -> dict[str, Any]:
-    """As ``import_paper`` for whoever is acting; what was done, by name.
+    """As ``import_paper`` for whoever is acting within ``scope``; what was done, by name.
 
     BadImport (then ``marked`` is the marked copy), Refused, NotReady.
     """
@@ -28,6 +29,7 @@ def import_apart(
     words = ["import", str(path), "--json", "--actor", actor.name, "--request", actor.request]
     words += ["--dry-run"] if dry_run else []
     words += ["--marked", str(marked)] if marked else []
+    words += ["--district", scope.district] if scope.district else []
     done = subprocess.run(
         [sys.executable, "-c", _MAIN, *words],
         env={**os.environ, **settings.environment()},

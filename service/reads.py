@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from threading import Lock
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,7 @@ from domain.stage import LANDED
 from service.log import LedgerRecorder
 from service.projections import lead_list
 from service.projections.catch_up import CatchUp
-from service.projections.choosing import EVERYTHING, Selection
+from service.projections.choosing import EVERYTHING, FILTERS, Selection
 from service.projections.entries import Entries
 from service.projections.history import History, positions, version_known_at
 from service.projections.kept_days import KeptDays, Mark, MarkNow, mark_within
@@ -30,6 +31,7 @@ from service.projections.likenesses import Likenesses
 from service.projections.members import FIELDS as MEMBER_FIELDS
 from service.projections.members import Members, members, people_of
 from service.projections.mending import make_projections_anew
+from service.projections.moment import NOW
 from service.projections.past_days import PastDays
 from service.projections.pipeline import (
     MOST_STEPS,
@@ -58,6 +60,7 @@ from service.projections.units import Units
 from service.projections.variants import Variants
 from service.projections.view import people_in, view_as_of
 from service.replay import steps
+from service.scope import ALL, Scope
 from service.settings import Settings
 
 _LEAD = Prepared(
@@ -254,20 +257,16 @@ class Reads:
         names = {member_id: person.name for member_id, person in people.items()}
         return [step for step in steps(events, at, names) if step["version"] > after]
 
-    def is_of_member(self, lead_id: UUID, member_id: str) -> bool:
-        """Whether that member reported the lead."""
+    def lead_seen(self, lead_id: UUID, scope: Scope) -> int:
+        """The version of a lead as it stands, if ``scope`` sees it; NotFound for any other, asked
+        and told as for one that does not exist."""
         self.position()
-        mine = (
-            sa.select(lead_members.c.place)
-            .join(leads, leads.c.number == lead_members.c.lead)
-            .where(
-                leads.c.id == str(lead_id),
-                lead_members.c.member_id == member_id,
-                lead_members.c.until == FOREVER,
-            )
-        )
-        with self.store.reading() as connection:
-            return connection.execute(mine).first() is not None
+        chosen = scope.seen.values()
+        row = self.store.first(_seen(tuple(chosen)), *chosen.values(), *NOW.values(), str(lead_id))
+        if row is None:
+            raise NotFound(f"There is no lead {lead_id}.")
+        version: int = row[0]
+        return version
 
     def events_of(self, lead_id: UUID, upto: int | None) -> list[Any]:
         """A lead's events up to a version, as they were recorded; None for all."""
@@ -281,15 +280,25 @@ class Reads:
 
     # Members
 
-    def member(self, member_id: UUID) -> dict[str, Any]:
-        """A member with ``tips``, ``landed`` and ``credit``; NotFound."""
+    def member(self, member_id: UUID, scope: Scope = ALL) -> dict[str, Any]:
+        """A member with ``tips``, ``landed`` and ``credit``, of leads in the scope's district;
+        NotFound."""
         self.position()
-        one = sa.select(members).where(members.c.id == str(member_id))
         with self.store.snapshot() as connection:
-            row = connection.execute(one).one_or_none()
+            row = connection.execute(_one_member(member_id, scope)).one_or_none()
             if row is None:
                 raise NotFound(f"There is no member {member_id}.")
-            return _with_results(connection, [row])[0]
+            return _with_results(connection, [row], scope)[0]
+
+    def member_seen(self, member_id: UUID, scope: Scope) -> int:
+        """The version of a member, if ``scope`` sees it; NotFound for any other."""
+        self.position()
+        with self.store.reading() as connection:
+            row = connection.execute(_one_member(member_id, scope)).one_or_none()
+        if row is None:
+            raise NotFound(f"There is no member {member_id}.")
+        version: int = row.version
+        return version
 
     def last_tip_of(self, member_id: UUID) -> str | None:
         """The day of the last tip that the member reported; None without any."""
@@ -304,11 +313,18 @@ class Reads:
         return day
 
     def members(
-        self, after: int, limit: int, district: str | None, sector: str | None
+        self,
+        after: int,
+        limit: int,
+        district: str | None,
+        sector: str | None,
+        scope: Scope = ALL,
     ) -> tuple[list[dict[str, Any]], int | None]:
-        """Members in the order they were registered, after ``after``; and where to go on."""
+        """Members that ``scope`` sees, in the order they were registered, after ``after``; and
+        where to go on."""
         self.position()
-        wanted = sa.select(members).where(members.c.seq > after).order_by(members.c.seq)
+        wanted = sa.select(members).where(members.c.seq > after, *_people(scope))
+        wanted = wanted.order_by(members.c.seq)
         if district:
             wanted = wanted.where(members.c.district.startswith(district))
         if sector:
@@ -317,7 +333,7 @@ class Reads:
             rows = connection.execute(wanted.limit(limit + 1)).all()
             shown = rows[:limit]
             more = shown[-1].seq if len(rows) > limit else None
-            return _with_results(connection, shown), more
+            return _with_results(connection, shown, scope), more
 
     def credit(
         self, chosen: Selection, as_of: date | None, known_at: int | None, by: str
@@ -531,9 +547,34 @@ def _members_in(event: Any) -> list[str]:
     return named
 
 
-def _with_results(connection: sa.Connection, rows: Any) -> list[dict[str, Any]]:
-    """Members' rows with what came of their tips; a duplicate's share counts with its original."""
+@lru_cache(maxsize=16)
+def _seen(limits: tuple[str, ...]) -> Prepared:
+    """The version of one lead, if it is within limits of these names."""
+    one = leads.c.id == sa.bindparam("id")
+    wanted = sa.select(leads.c.version).where(one, *(FILTERS[name](leads) for name in limits))
+    return Prepared(lambda _insert: wanted, [*limits, *NOW, "id"])
+
+
+def _people(scope: Scope) -> list[sa.ColumnElement[bool]]:
+    """The members that ``scope`` sees."""
+    wanted: list[sa.ColumnElement[bool]] = []
+    if scope.district:
+        wanted.append(members.c.district.startswith(scope.district))
+    if scope.member:
+        wanted.append(members.c.id == scope.member)
+    return wanted
+
+
+def _one_member(member_id: UUID, scope: Scope) -> sa.Select[Any]:
+    return sa.select(members).where(members.c.id == str(member_id), *_people(scope))
+
+
+def _with_results(connection: sa.Connection, rows: Any, scope: Scope) -> list[dict[str, Any]]:
+    """Members' rows with what came of their tips, of leads in the scope's district; a duplicate's
+    share counts with its original."""
     ids = [row.id for row in rows]
+    limits = Selection(within=scope.district).values()
+    seen = [FILTERS[name](leads) for name in limits]
     counted = (
         sa.select(
             lead_members.c.member_id,
@@ -543,16 +584,16 @@ def _with_results(connection: sa.Connection, rows: Any) -> list[dict[str, Any]]:
             sa.func.count().label("leads"),
         )
         .join(leads, leads.c.number == lead_members.c.lead)
-        .where(lead_members.c.member_id.in_(ids), lead_members.c.until == FOREVER)
+        .where(lead_members.c.member_id.in_(ids), lead_members.c.until == FOREVER, *seen)
         .group_by(lead_members.c.member_id, lead_members.c.share, leads.c.stage, leads.c.outcome)
     )
     results: dict[str, list[Any]] = {id: [0, 0, Fraction(0)] for id in ids}
-    for row in connection.execute(counted):
+    for row in connection.execute(counted, limits):
         result = results[row.member_id]
         result[0] += row.leads
         result[1] += row.leads if row.stage in LANDED else 0
         result[2] += Fraction(row.share) * row.leads if row.outcome != "duplicate" else 0
-    for member_id, share in connection.execute(_credit_of_joined(ids)):
+    for member_id, share in connection.execute(_credit_of_joined(ids).where(*seen), limits):
         results[member_id][2] += Fraction(share)
     shown = []
     for row in rows:

@@ -12,6 +12,7 @@ from uuid import UUID, uuid5
 from eventsourcing.domain import DomainEvent
 
 from domain.actor import current_actor
+from service.scope import ALL, Scope
 
 _CLAIMS = UUID("b8a4a6c2-9a53-5a3f-8f0e-51a1c7a0d9e4")
 
@@ -21,13 +22,15 @@ class Call:
     """What a client asked for, besides the facts.
 
     ``token`` names the caller, ``key`` is its idempotency key, ``digest`` the SHA-256 of
-    method, path and body, and ``if_match`` the versions it knows (None: any).
+    method, path and body, ``if_match`` the versions it knows (None: any), and ``scope`` what it
+    may see and touch.
     """
 
     token: str
     digest: str
     key: str | None = None
     if_match: frozenset[int] | None = None
+    scope: Scope = ALL
 
     @property
     def claim_id(self) -> UUID | None:

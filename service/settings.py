@@ -331,6 +331,11 @@ class Settings:
         return self.database.with_name(self.database.name + ".marked")
 
     @property
+    def used(self) -> Path:
+        """The folder whose files tell when each token was last used."""
+        return self.database.with_name(self.database.name + ".used")
+
+    @property
     def projections(self) -> Path:
         """The file of the projections, beside the log; it can be made anew from the log."""
         return self.database.with_name(self.database.name + ".projections")

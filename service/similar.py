@@ -17,12 +17,15 @@ import sqlalchemy as sa
 from domain.errors import NotFound
 from domain.stage import TIP
 from service.likeness import key_of_uscc, keys_of, reasons, score
+from service.projections.choosing import FILTERS, Selection
 from service.projections.history import positions
 from service.projections.leads import leads
 from service.projections.likenesses import SAYING, sharing
-from service.projections.resembling import ALL, resembling
+from service.projections.resembling import ALL as EVERY
+from service.projections.resembling import resembling
 from service.projections.store import FOREVER, LAST_DAY, Prepared
 from service.reads import Found, Reads
+from service.scope import ALL, Scope
 
 # How many are shown; for how many leads what was found is remembered; and how many events may have
 # been recorded since, to look whether any of them changes it.
@@ -40,16 +43,15 @@ _NUMBER = Prepared(
     lambda _insert: sa.select(leads.c.number).where(leads.c.id == sa.bindparam("id")), ["id"]
 )
 # What is enough to weigh a lead by, of those whose numbers stand in a JSON list.
-_WORDS = Prepared(
-    lambda _insert: sa.select(
-        leads.c.number, leads.c.id, leads.c.position, leads.c.activity_on, leads.c.words
-    ).where(
-        leads.c.number.in_(
-            sa.select(sa.func.json_each(sa.bindparam("numbers")).table_valued("value").c.value)
-        )
-    ),
-    ["numbers"],
+_WORDS = sa.select(
+    leads.c.number, leads.c.id, leads.c.position, leads.c.activity_on, leads.c.words
+).where(
+    leads.c.number.in_(
+        sa.select(sa.func.json_each(sa.bindparam("numbers")).table_valued("value").c.value)
+    )
 )
+_ALL_OF = Prepared(lambda _insert: _WORDS, ["numbers"])
+_SEEN_OF = Prepared(lambda _insert: _WORDS.where(FILTERS["within"](leads)), ["numbers", "within"])
 _CHANGED = Prepared(
     lambda _insert: sa.select(leads.c.body).where(leads.c.position > sa.bindparam("since")),
     ["since"],
@@ -65,7 +67,7 @@ _AHEAD = Prepared(
             resembling.c.touched_by,
         )
         .join(leads, leads.c.number == resembling.c.lead)
-        .join(_ALL, _ALL.c.lead == sa.literal_column(f"{ALL}"))
+        .join(_ALL, _ALL.c.lead == sa.literal_column(f"{EVERY}"))
         .where(leads.c.id == sa.bindparam("id"))
     ),
     ["id"],
@@ -116,13 +118,24 @@ class Changes(NamedTuple):
 class Similar:
     """Answers: which leads may be the same as this one?"""
 
-    def __init__(self, reads: Reads) -> None:
+    def __init__(self, reads: Reads, scope: Scope = ALL) -> None:
+        """``scope``: whoever asks sees the leads of its district only."""
         self._reads = reads
+        self._limits = Selection(within=scope.district).values()
+        self._others: dict[str, Similar] = {}
         # By the lead, of one build of the projections.
         self._kept: OrderedDict[UUID, Resembling] = OrderedDict()
         self._build = 0
         # By one position: position → what changed since, None if too much.
         self._changes: tuple[int, dict[int, Changes | None]] = (0, {})
+
+    def within(self, scope: Scope) -> "Similar":
+        """The same for who sees no more than that, with a memory of its own."""
+        if scope.district is None:
+            return self
+        if scope.district not in self._others:
+            self._others[scope.district] = Similar(self._reads, scope)
+        return self._others[scope.district]
 
     def to(self, lead: Lead, then: Then = NOW, number: int = 0) -> list[dict[str, Any]]:
         """The leads that ``lead`` (its title and investor) may be the same as, the likeliest first:
@@ -162,7 +175,9 @@ class Similar:
         return _with(found, kept.said)
 
     def _ahead(self, lead_id: UUID) -> Resembling | None:
-        """What was found for it ahead (see `service.ahead`)."""
+        """What was found for it ahead (see `service.ahead`), for who sees all."""
+        if self._limits:
+            return None
         row = self._reads.store.first(_AHEAD, str(lead_id))
         return Resembling(*row) if row else None
 
@@ -250,9 +265,9 @@ class Similar:
         # Those that had the same code at any time, perhaps no longer.
         same = sharing(connection, [key_of_uscc(uscc)], then.known_at) if uscc else set()
         numbers = sharing(connection, keys_of(lead["title"], investor), then.known_at) - {number}
-        for other, lead_id, position, activity_on, words in _WORDS.all(
-            connection, orjson.dumps(sorted(numbers)).decode()
-        ):
+        words_of = _SEEN_OF if self._limits else _ALL_OF
+        asked = (orjson.dumps(sorted(numbers)).decode(), *self._limits.values())
+        for other, lead_id, position, activity_on, words in words_of.all(connection, *asked):
             was: Lead | None = None
             if position > then.known_at or activity_on > then.as_of:
                 was = weighed = self._was(connection, lead_id, then)

@@ -30,13 +30,17 @@ def token() -> None:
 @click.option("--role", type=click.Choice(ROLES), required=True)
 @click.option("--name", help="Whose it is; written into every event they cause.")
 @click.option("--member", type=click.UUID, help="With role member: whom it tips for and reads.")
+@click.option("--district", help="A prefix (32, 3208, 320812): it sees nothing outside of it.")
 @_good_for
-def issue(role: str, name: str | None, member: UUID | None, days: int | None) -> None:
+def issue(
+    role: str, name: str | None, member: UUID | None, district: str | None, days: int | None
+) -> None:
     """Issue a token and print it, once."""
     with open_ledger(making=True) as ledger:
         if member is not None:
             ledger.reads.member(member)
-        click.echo(ledger.tokens.issue(role, name, str(member) if member else None, days))
+        member_id = str(member) if member else None
+        click.echo(ledger.tokens.issue(role, name, member_id, days, district))
 
 
 @token.command("list")
@@ -75,4 +79,6 @@ def _shown(one: Listed) -> list[str]:
         state = f"revoked {one.revoked_at}" if one.revoked_at <= at else f"until {one.revoked_at}"
     elif one.expires_at:
         state = f"expired {one.expires_at}" if one.expires_at <= at else f"until {one.expires_at}"
-    return [one.id, one.role, one.name, f"issued {one.issued_at}", state]
+    used = f"used {one.last_used_at}" if one.last_used_at else "not used"
+    limit = f"member {one.member_id}" if one.member_id else f"district {one.district or '*'}"
+    return [one.id, one.role, one.name, f"issued {one.issued_at}", limit, used, state]

@@ -9,22 +9,27 @@ chance needs no salt and no slow function.
 import hmac
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import cached_property
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import sqlalchemy as sa
 
 from domain.actor import now
 from domain.errors import Invalid, NotFound, Refused
-from domain.values import check_text
+from domain.values import check_text, district_prefix_fault
 from service.access.record import Access
 from service.log import moment_text
 from service.projections.store import Prepared, Store
+from service.requests import Call
 from service.roles import ROLES as ROLES
+from service.scope import Scope
 from service.settings import Settings
+from service.token_keys import done_before, keep, keys_table
+from service.uses import Uses
 
 # What whoever looks for leaked ones searches for.
 PATTERN = "ll_[0-9a-f]{12}_[A-Za-z0-9_-]{43}[0-9a-f]{8}"
@@ -47,19 +52,16 @@ tokens = sa.Table(
     sa.Column("issued_at", sa.String(32), nullable=False),
     sa.Column("expires_at", sa.String(32)),
     sa.Column("revoked_at", sa.String(32)),
+    # A prefix; null for no limit.
+    sa.Column("district", sa.String(6)),
 )
-_ENDS = (tokens.c.expires_at, tokens.c.revoked_at)
-_ONE = Prepared(
-    lambda _insert: sa.select(
-        tokens.c.id, tokens.c.digest, tokens.c.role, tokens.c.name, tokens.c.member_id, *_ENDS
-    ).where(tokens.c.id == sa.bindparam("id")),
-    ["id"],
-)
+_KEYS = keys_table(metadata)
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a token; ``member_id`` is whom a token of role member tips for and reads. Moments
+    """Who holds a token; ``member_id`` is whom a token of role member tips for and reads, and
+    ``district`` a prefix that limits what the others see and touch (None: nothing does). Moments
     are RFC 3339 in UTC, None for never."""
 
     id: str
@@ -70,6 +72,11 @@ class Holder:
     expires_at: str | None = None
     revoked_at: str | None = None
     district: str | None = None
+
+    @cached_property
+    def scope(self) -> Scope:
+        """What it may see and touch."""
+        return Scope(self.district, self.member_id if self.role == "member" else None)
 
     @property
     def ends(self) -> bool:
@@ -85,16 +92,32 @@ class Holder:
         return None
 
 
+_ONE = Prepared(
+    lambda _insert: sa.select(*(tokens.c[field.name] for field in fields(Holder))).where(
+        tokens.c.id == sa.bindparam("id")
+    ),
+    ["id"],
+)
+
+
 class Listed(NamedTuple):
-    """A token as it is listed; of its secret nothing is known."""
+    """A token as it is listed; of its secret nothing is known. It was last used at about
+    ``last_used_at``."""
 
     id: str
     role: str
     name: str
     member_id: str | None
+    district: str | None
     issued_at: str
     expires_at: str | None
     revoked_at: str | None
+    last_used_at: str | None = None
+
+
+_LISTED = sa.select(*(tokens.c[name] for name in Listed._fields[:-1]))
+# Role, name, member, district: what another token takes over from the one it replaces.
+Who = tuple[str, str, str | None, str | None]
 
 
 class Tokens:
@@ -104,6 +127,7 @@ class Tokens:
     def __init__(self, settings: Settings, access: Access) -> None:
         self._access = access
         self.store = Store(settings.database, settings.lock_timeout, metadata, durable=True)
+        self.uses = Uses(settings.used)
         self._known: dict[str, Holder] = {}
         self._as_of: int | None = None
 
@@ -113,43 +137,76 @@ class Tokens:
         name: str | None = None,
         member_id: str | None = None,
         days: int | None = None,
+        district: str | None = None,
+        call: Call | None = None,
     ) -> str:
         """A new token, good for so many ``days`` (None: until revoked), told once: what is kept of
-        it cannot give it again."""
+        it cannot give it again. ``district``, a prefix, limits what it sees and touches. Refused
+        when the ``call`` has an idempotency key that made one before."""
         if role not in ROLES:
             raise Invalid({"role": [f"'{role}' is none of {', '.join(ROLES)}."]})
         if (role == "member") != (member_id is not None):
             raise Invalid({"member": ["A token of role member, and only it, names its member."]})
+        if district is not None and role == "member":
+            raise Invalid({"district": ["A token of role member has its member, and no district."]})
+        if district is not None and (fault := district_prefix_fault(district)):
+            raise Invalid({"district": [fault]})
         name = check_text("name", name or role, 100)
         with self.store.writing() as connection:
-            token = _issued(connection, role, name, member_id, days)
-            self._note(f"issue a token of role {role}", id_of(token))
+            _check_first(connection, call)
+            token = _issued(connection, (role, name, member_id, district), days, call)
+            limit = f", limited to district {district}" if district else ""
+            self._note(f"issue a token of role {role}{limit}", id_of(token))
             return token
 
-    def listed(self) -> list[Listed]:
-        """Every token that was ever issued, in the order of issue."""
-        columns = [tokens.c[name] for name in Listed._fields]
+    def listed(self, after: tuple[str, str] = ("", ""), limit: int | None = None) -> list[Listed]:
+        """Tokens that were ever issued, in the order of issue, after (moment, id)."""
+        place = (tokens.c.issued_at, tokens.c.id)
+        wanted = _LISTED.where(sa.tuple_(*place) > sa.tuple_(*map(sa.literal, after)))
+        return self._listed(wanted.order_by(*place).limit(limit))
+
+    def one(self, token_id: str) -> Listed:
+        """A token as it is listed; NotFound."""
+        found = self._listed(_LISTED.where(tokens.c.id == token_id))
+        if not found:
+            raise _unknown(token_id)
+        return found[0]
+
+    def _listed(self, wanted: sa.Select[Any]) -> list[Listed]:
         with self.store.reading() as connection:
-            rows = connection.execute(sa.select(*columns).order_by(tokens.c.issued_at, tokens.c.id))
-            return [Listed(*row) for row in rows]
+            found = [Listed(*row) for row in connection.execute(wanted)]
+        return [one._replace(last_used_at=self.uses.last(one.id)) for one in found]
 
     def rotate(
-        self, token_id: str, days: int | None = None, overlap: timedelta = timedelta(0)
+        self,
+        token_id: str,
+        days: int | None = None,
+        overlap: timedelta = timedelta(0),
+        call: Call | None = None,
     ) -> str:
         """Another token in the place of one, which ends now, or after ``overlap``; NotFound,
-        Refused for one that has ended."""
+        Refused for one that has ended, and as ``issue`` is."""
         with self.store.writing() as connection:
+            _check_first(connection, call)
             old = _good(connection, token_id)
             _end(connection, old, now() + overlap)
-            token = _issued(connection, old.role, old.name, old.member_id, days)
+            kept = (old.role, old.name, old.member_id, old.district)
+            token = _issued(connection, kept, days, call)
             self._note(f"rotate a token, whose place {id_of(token)} takes", old.id)
             return token
 
-    def revoke(self, token_id: str) -> None:
-        """End a token, on every worker at its next request; NotFound, Refused if it has ended."""
+    def revoke(self, token_id: str, call: Call | None = None) -> bool:
+        """End a token, on every worker at its next request; NotFound, Refused if it has ended.
+
+        False when the ``call`` has an idempotency key by which that was done before.
+        """
         with self.store.writing() as connection:
+            if done_before(connection, _KEYS, call):
+                return False
             _end(connection, _good(connection, token_id), now())
+            keep(connection, _KEYS, call, token_id)
             self._note("revoke a token", token_id)
+            return True
 
     def any(self) -> bool:
         """Whether a token was ever issued."""
@@ -201,9 +258,17 @@ def _checksum(text: str) -> str:
     return f"{crc32(text.encode()):08x}"
 
 
-def _issued(
-    connection: sa.Connection, role: str, name: str, member_id: str | None, days: int | None
-) -> str:
+def _check_first(connection: sa.Connection, call: Call | None) -> None:
+    """Refused when the call's key made a token before: that was told, and cannot be again."""
+    made = done_before(connection, _KEYS, call)
+    if made and call:
+        raise Refused(
+            f"Idempotency-Key '{call.key}' made token {made}, which was told then and is not kept. "
+            "If its answer was lost, revoke it, and ask for another with another key."
+        )
+
+
+def _issued(connection: sa.Connection, who: Who, days: int | None, call: Call | None) -> str:
     if days is not None and not 1 <= days <= MOST_DAYS:
         raise Invalid({"days": [f"{days} is no number of days from 1 to {MOST_DAYS}."]})
     moment, token_id = now(), secrets.token_hex(6)
@@ -212,20 +277,23 @@ def _issued(
     row = {
         "id": token_id,
         "digest": _digest(token.split("_", 2)[2]),
-        "role": role,
-        "name": name,
-        "member_id": member_id,
+        **dict(zip(("role", "name", "member_id", "district"), who, strict=True)),
         "issued_at": moment_text(moment),
         "expires_at": moment_text(moment + timedelta(days)) if days else None,
     }
     connection.execute(sa.insert(tokens), row)
+    keep(connection, _KEYS, call, token_id)
     return token
+
+
+def _unknown(token_id: str) -> NotFound:
+    return NotFound(f"There is no token {token_id[:40]}; the list of tokens has all.")
 
 
 def _good(connection: sa.Connection, token_id: str) -> Holder:
     row = _ONE.one(connection, token_id)
     if row is None:
-        raise NotFound(f"There is no token {token_id[:40]}; 'token list' shows all.")
+        raise _unknown(token_id)
     holder = Holder(*row)
     if ended := holder.ended(now()):
         raise Refused(ended)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import service  # noqa: F401 - a safe SQLite first
+from api.auth import MAY
 from domain.correction import ALWAYS, CORRECTABLE
 from service.access.record import KINDS
 from service.columns import HEADINGS
@@ -18,6 +19,7 @@ from service.projections.clocks import RULES as DUE_RULES
 from service.reports.annual import RULES
 from service.reports.grouping import BANDS
 from service.settings import HOME, TABLE
+from service.tokens import ROLES
 from tests.faults.serving import Server, serving
 
 README = HOME / "README.md"
@@ -31,6 +33,20 @@ def settings_table() -> str:
         if setting.variable == "LEDGER_WORKERS":
             default = "one per core, at least 2"
         rows.append(f"| `{setting.variable}` | {default} | {setting.meaning} |")
+    return "\n".join(rows)
+
+
+def roles_table() -> str:
+    """Who may do what, and what a token limited to a district may of it."""
+    rows = [
+        f"| | {' | '.join(ROLES)} | limited to a district |",
+        "|---|" + "---|" * (len(ROLES) + 1),
+    ]
+    for action, rule in MAY.items():
+        may = ("its own" if role == "member" else "yes" for role in ROLES if role in rule.roles)
+        cells = [next(may) if role in rule.roles else "" for role in ROLES]
+        limit = f"no: {rule.whole}" if rule.whole else "within it"
+        rows.append(f"| {action} | {' | '.join(cells)} | {limit} |")
     return "\n".join(rows)
 
 
@@ -84,6 +100,7 @@ def export_columns_table() -> str:
     ("part", "text"),
     [
         ("settings", settings_table()),
+        ("roles", roles_table()),
         ("headings", "、".join(HEADINGS) + "."),
         ("correctable", correctable_table()),
         ("claims", claims_table()),
@@ -95,6 +112,7 @@ def export_columns_table() -> str:
     ],
     ids=[
         "settings",
+        "roles",
         "headings",
         "correctable",
         "claims",

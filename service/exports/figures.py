@@ -73,7 +73,7 @@ def _movement_rows(reads: Reads, cut: Cut) -> Iterator[tuple[Any, ...]]:
 def period_tables(reads: Reads, cut: Cut) -> Iterator[Table]:
     """The reports of the month and of the week that the cut's day is in, up to that day."""
     for kind in (MONTHLY, WEEKLY):
-        yield sheet(periodic(reads, period_to(kind, cut.day), None, cut.position))
+        yield sheet(periodic(reads, period_to(kind, cut.day), EVERYTHING, cut.position))
 
 
 def _figure(figure: Mapping[str, Any]) -> tuple[int, Decimal]:

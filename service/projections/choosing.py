@@ -24,10 +24,18 @@ def _amount(rows: sa.FromClause) -> sa.ColumnElement[int]:
     return sa.func.coalesce(rows.c.fen, 0)
 
 
+def _within(rows: sa.FromClause) -> sa.ColumnElement[bool]:
+    """What a token that is limited to a district sees: leads that are in it now, whatever they
+    were at the moment that is asked about."""
+    now = leads.c.district.like(sa.bindparam("within"))
+    return now if rows is leads else rows.c.number.in_(sa.select(leads.c.number).where(now))
+
+
 _ESCAPE = "/"
 
 # filter → its condition on rows with the columns of ``leads``; its value is bound by its name
 FILTERS: Mapping[str, Callable[[sa.FromClause], sa.ColumnElement[bool]]] = {
+    "within": _within,
     "district": lambda rows: rows.c.district.like(sa.bindparam("district")),
     "industry": lambda rows: rows.c.industry.like(sa.bindparam("industry")),
     "sector": lambda rows: rows.c.number.in_(
@@ -60,9 +68,11 @@ class Selection:
     """Which leads count; None where all do.
 
     ``district`` and ``industry`` are prefixes, amounts are in fen, days are ISO text, and
-    ``words`` are looked for in title and investor.
+    ``words`` are looked for in title and investor. ``within``, a prefix too, is no question but
+    the limit of who asks.
     """
 
+    within: str | None = None
     district: str | None = None
     industry: str | None = None
     sector: str | None = None
@@ -79,7 +89,7 @@ class Selection:
     def values(self) -> dict[str, Any]:
         """The filters that are set, with the values to bind."""
         given = {name: value for name, value in vars(self).items() if value is not None}
-        for prefix in ("district", "industry"):
+        for prefix in ("within", "district", "industry"):
             if prefix in given:
                 given[prefix] += "%"
         if "words" in given:

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 
 from domain.posting import ABOUT_TO_SIGN, ACCOUNTS, FIRST, OUTSIDE, RECOGNISED, RETURN
 from domain.stage import GROUNDBROKEN, SIGNED, TIP
-from service.projections.choosing import FILTERS, Selection
+from service.projections.choosing import EVERYTHING, FILTERS, Selection
 from service.projections.entries import entries
 from service.projections.leads import leads
-from service.projections.moment import rows_at
+from service.projections.moment import NOW, rows_at
 from service.projections.store import rows_of
 from service.projections.variants import variants
 
@@ -59,9 +59,13 @@ def fates(connection: sa.Connection, chosen: Selection, window: Window) -> list[
     ]
 
 
-def ids_of(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, str]:
-    """The ids of these leads, by number."""
+def ids_of(
+    connection: sa.Connection, numbers: Sequence[int], chosen: Selection = EVERYTHING
+) -> dict[int, str]:
+    """The ids of these leads, by number; ``chosen`` by what they are now."""
+    values = chosen.values()
     columns = sa.select(leads.c.number, leads.c.id)
+    columns = columns.where(*(FILTERS[name](leads) for name in values)).params(**values, **NOW)
     return dict(map(tuple, rows_of(connection, columns, leads.c.number, numbers)))
 
 

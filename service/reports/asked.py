@@ -26,14 +26,17 @@ from service.reports.drift import Cause, causes, changed, counted
 from service.reports.periodic import periodic
 from service.reports.periods import EARLIEST, KINDS, Period
 from service.reports.printed import Printed, printed_annual, printed_periodic
+from service.scope import ALL, Scope
 
 
 class Asked(NamedTuple):
-    """A report of ``year`` as of the cut-off ``end``, for a district (a prefix; None: all)."""
+    """A report of ``year`` as of the cut-off ``end``, for a district (a prefix; None: all);
+    ``within``: of the leads that are in such a district now."""
 
     year: int
     end: date
     district: str | None
+    within: str | None = None
 
     @property
     def start(self) -> str:
@@ -66,8 +69,12 @@ class Reports:
     def __init__(self, reads: Reads) -> None:
         self._reads = reads
 
-    def annual(self, asked: Asked, known_at: int | None = None) -> dict[str, Any]:
-        """The sentence and its claims, from what the log up to ``known_at`` tells."""
+    def annual(
+        self, asked: Asked, known_at: int | None = None, scope: Scope = ALL
+    ) -> dict[str, Any]:
+        """The sentence and its claims, from what the log up to ``known_at`` tells of the leads
+        that ``scope`` sees."""
+        asked = asked._replace(within=scope.district)
         self._reads.position()
         with self._reads.store.snapshot() as connection:
             position = mark_within(connection).position
@@ -85,10 +92,16 @@ class Reports:
         }
 
     def periodic(
-        self, period: Period, district: str | None, known_at: int | None = None
+        self,
+        period: Period,
+        district: str | None,
+        known_at: int | None = None,
+        scope: Scope = ALL,
     ) -> dict[str, Any]:
-        """The tables of a month or week, from what the log up to ``known_at`` tells."""
-        return periodic(self._reads, period, district, known_at)
+        """The tables of a month or week, from what the log up to ``known_at`` tells of the leads
+        that ``scope`` sees."""
+        chosen = Selection(district=district, within=scope.district)
+        return periodic(self._reads, period, chosen, known_at)
 
     def printed(self, report: Mapping[str, Any]) -> Printed:
         """A report that was given here, as it is printed."""
@@ -107,24 +120,31 @@ class Reports:
         window = {"start": asked.start, "end": f"{asked.end}", "known_at": known}
         return {**place, **window, "rule": RULE, **told}
 
-    def sealed(self, report_id: UUID) -> dict[str, Any]:
-        """A sealed report; ``followed_by`` and ``verified``: whether the log tells the same
-        still, when it is read up to the report's position. NotFound."""
+    def sealed(self, report_id: UUID, scope: Scope = ALL) -> dict[str, Any]:
+        """A sealed report of a district that ``scope`` sees, as it was published, whatever became
+        of its leads; ``followed_by`` and ``verified``: whether the log tells the same still, when
+        it is read up to the report's position. NotFound."""
         self._reads.position()
         with self._reads.store.snapshot() as connection:
-            report = _sealed(connection, report_id)
+            report = _sealed(connection, report_id, scope)
             told = self._told(connection, _asked_by(report), report["position"])
             anew = {**report, **told, "start": report["from"], "end": report["to"]}
             same = digest_of({**anew, "known_at": report["position"]}) == report["digest"]
             return {**report, "followed_by": follower(connection, report), "verified": same}
 
     def all(
-        self, before: int, limit: int, year: int | None, district: str | None
+        self,
+        before: int,
+        limit: int,
+        year: int | None,
+        district: str | None,
+        scope: Scope = ALL,
     ) -> tuple[list[dict[str, Any]], int | None]:
-        """Sealed reports, the last one first, from those before the place ``before``; and where
-        to go on."""
+        """Sealed reports of what ``scope`` sees, the last one first, from those before the place
+        ``before``; and where to go on."""
         self._reads.position()
-        wanted = sa.select(reports).where(reports.c.seq < before).order_by(reports.c.seq.desc())
+        wanted = sa.select(reports).where(reports.c.seq < before, *_of(scope))
+        wanted = wanted.order_by(reports.c.seq.desc())
         if year is not None:
             wanted = wanted.where(reports.c.year == year)
         if district is not None:
@@ -134,13 +154,14 @@ class Reports:
         shown = [orjson.loads(row.body) for row in rows[:limit]]
         return shown, rows[limit - 1].seq if len(rows) > limit else None
 
-    def drift(self, report_id: UUID) -> dict[str, Any]:
+    def drift(self, report_id: UUID, scope: Scope = ALL) -> dict[str, Any]:
         """Of each claim what was published, what it would be now, and the events that made the
         difference: each is one by which a lead came to be counted, or not, or with another
-        amount, or the largest to be named otherwise. NotFound."""
+        amount, or the largest to be named otherwise. Events of leads that ``scope`` does not see
+        any more are left out. NotFound."""
         self._reads.position()
         with self._reads.store.snapshot() as connection:
-            report = _sealed(connection, report_id)
+            report = _sealed(connection, report_id, scope)
             asked, position = _asked_by(report), mark_within(connection).position
             then = _window(asked, report["position"])
             before = self._claims(connection, asked, then.known_at)
@@ -155,8 +176,10 @@ class Reports:
             ]
             found[-1][2].extend(self._renamed(connection, before[-1], after[-1], then))
             leads = {cause.number for _, _, these in found for cause in these}
-            ids = ids_of(connection, sorted(leads))
-        events = self._events({(ids[c.number], c.position) for _, _, these in found for c in these})
+            ids = ids_of(connection, sorted(leads), Selection(within=scope.district))
+        events = self._events(
+            {(ids[c.number], c.position) for _, _, these in found for c in these if c.number in ids}
+        )
         return {
             "report": f"{report_id}",
             "published_at": report["position"],
@@ -164,7 +187,7 @@ class Reports:
             "claims": [
                 {
                     **_figures(a, b),
-                    "events": [events[c.position] for c in sorted(set(these))],
+                    "events": [events[c.position] for c in sorted(set(these)) if c.number in ids],
                 }
                 for a, b, these in found
             ],
@@ -216,7 +239,7 @@ class Reports:
             return ""
 
     def _claims(self, connection: sa.Connection, asked: Asked, known_at: int) -> list[Claim]:
-        chosen = Selection(district=asked.district)
+        chosen = Selection(district=asked.district, within=asked.within)
         return claims_of(fates(connection, chosen, _window(asked, known_at)))
 
     def _events(self, wanted: Iterable[tuple[str, int]]) -> dict[int, dict[str, Any]]:
@@ -253,8 +276,13 @@ def _asked_by(report: Mapping[str, Any]) -> Asked:
     return Asked(report["year"], date.fromisoformat(report["to"]), report["district"])
 
 
-def _sealed(connection: sa.Connection, report_id: UUID) -> dict[str, Any]:
-    one = sa.select(reports.c.body).where(reports.c.id == str(report_id))
+def _of(scope: Scope) -> list[sa.ColumnElement[bool]]:
+    """The reports that ``scope`` sees: those of its district, none of all districts."""
+    return [reports.c.district.startswith(scope.district)] if scope.district else []
+
+
+def _sealed(connection: sa.Connection, report_id: UUID, scope: Scope) -> dict[str, Any]:
+    one = sa.select(reports.c.body).where(reports.c.id == str(report_id), *_of(scope))
     body = connection.execute(one).scalar()
     if body is None:
         raise NotFound(f"There is no report {report_id}.")

@@ -35,12 +35,12 @@ class Told:
     def __init__(
         self,
         connection: sa.Connection,
-        district: str | None,
+        chosen: Selection,
         position: int,
         periods: Iterable[Period],
     ) -> None:
         self._connection = connection
-        self._chosen = Selection(district=district)
+        self._chosen = chosen
         self._position = position
         self._sectors = sectors_at(connection, position)
         self._units = units_at(connection, {f"{period.end}" for period in periods}, position)
@@ -110,15 +110,15 @@ def groups_of(traits: Traits) -> list[Group]:
 
 
 def periodic(
-    reads: Reads, period: Period, district: str | None, known_at: int | None = None
+    reads: Reads, period: Period, chosen: Selection, known_at: int | None = None
 ) -> dict[str, Any]:
-    """The tables of a period, from what the log up to ``known_at`` tells."""
+    """The tables of a period for a district, from what the log up to ``known_at`` tells."""
     reads.position()
     with reads.store.snapshot() as connection:
         position = mark_within(connection).position
         known = position if known_at is None else min(known_at, position)
         periods = compared(period)
-        told = Told(connection, district, known, periods.values())
+        told = Told(connection, chosen, known, periods.values())
         counted = {name: told.of(one) for name, one in periods.items()}
     return {
         "kind": period.kind,
@@ -131,7 +131,7 @@ def periodic(
             for name, one in periods.items()
             if name != "now"
         },
-        "district": district,
+        "district": chosen.district,
         "known_at": known_at,
         "position": known,
         "rule": RULE,

@@ -48,7 +48,7 @@ def found(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[As
     def after_call(context: HookContext, case: "Case[Any]", response: Response) -> None:
         action = ACTIONS.get((case.method, case.operation.path))
         if action is not None:
-            counted = found.may if role in MAY[action] else found.may_not
+            counted = found.may if role in MAY[action].roles else found.may_not
             counted[response.status_code] += 1
 
     for event in engine.from_schema(schema).execute():

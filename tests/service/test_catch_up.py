@@ -24,6 +24,7 @@ from service.projections.feed import BATCH, ProjectionStopped
 from service.projections.lead_list import Question
 from service.projections.store import Projection, bookmarks
 from service.reads import projections
+from service.scope import Scope
 from tests.service.helpers import (
     CONTEXT,
     PATIENCE,
@@ -236,7 +237,10 @@ QUESTIONS: dict[str, Callable[[Ledger, UUID], object]] = {
     "series": lambda ledger, _: ledger.reads.series(Selection(), *DAY, None, "month"),
     "times": lambda ledger, _: ledger.reads.times(Selection(), *DAY),
     "balance": lambda ledger, _: ledger.reads.whole_book_balances(),
-    "is_of_member": lambda ledger, lead: ledger.reads.is_of_member(lead, "x"),
+    "lead_seen": lambda ledger, lead: ledger.reads.lead_seen(lead, Scope("32")),
+    "member_seen": lambda ledger, _: ledger.reads.member_seen(
+        UUID(str(whole_log(ledger)[0].originator_id)), Scope("32")
+    ),
 }
 STAMP = '{"timestamp":"2025-01-01T00:00:00Z","actor":"a","request":"r","note":null,'
 UNREADABLE = [

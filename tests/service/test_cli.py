@@ -121,6 +121,21 @@ def test_a_members_token_names_its_member_and_no_other_token_does(tmp_path: Path
     assert "names its member" in one_line(command(tmp_path, *issue, "officer", "--member", member))
 
 
+def test_a_token_is_listed_with_its_district_and_its_last_use(tmp_path: Path) -> None:
+    issue = ("token", "issue", "--role", "officer")
+    limited = command(tmp_path, *issue, "--district", "3208").stdout.split("_")[1]
+    free = command(tmp_path, *issue).stdout.split("_")[1]
+    with ledger_in(tmp_path) as ledger:
+        ledger.tokens.uses.note(free)
+    listed = command(tmp_path, "token", "list").stdout
+    assert re.search(
+        f"{limited}\tofficer\tofficer\tissued .*\tdistrict 3208\tnot used\tgood", listed
+    )
+    assert re.search(f"{free}\tofficer\tofficer\tissued .*\tdistrict \\*\tused 2.*\tgood", listed)
+    said = one_line(command(tmp_path, *issue, "--district", "320"))
+    assert "'320' is no district prefix" in said
+
+
 def test_a_token_for_a_member_that_is_not_registered_is_refused(tmp_path: Path) -> None:
     nobody = "00000000-0000-4000-8000-000000000000"
     said = one_line(command(tmp_path, "token", "issue", "--role", "member", "--member", nobody))

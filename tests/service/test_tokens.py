@@ -1,5 +1,6 @@
 """Tokens: told once, kept as a hash, known to every process at its next request."""
 
+import os
 import re
 import string
 from datetime import timedelta
@@ -10,9 +11,11 @@ from uuid import uuid4
 import pytest
 
 from domain.actor import now
-from domain.errors import Invalid, NotFound, Refused
+from domain.errors import Invalid, KeyReused, NotFound, Refused
 from service.application import Ledger
+from service.requests import Call
 from service.tokens import PATTERN, ROLES, Holder, is_token
+from service.uses import Uses
 from tests.service.helpers import a_lead, ledger_in, processes
 
 
@@ -209,6 +212,103 @@ def test_a_rotated_token_gives_way_to_another_of_the_same_holder(tmp_path: Path)
     assert {one.id for one in listed} == {id_of(token) for token in (first, second, third)}
 
 
+@pytest.mark.parametrize("district", ["32", "3208", "320812"])
+def test_a_token_may_be_limited_to_a_district_and_so_is_the_one_in_its_place(
+    tmp_path: Path, district: str
+) -> None:
+    with ledger_in(tmp_path) as ledger:
+        first = ledger.tokens.issue("officer", district=district)
+        second = ledger.tokens.rotate(id_of(first))
+        free = ledger.tokens.issue("officer")
+        holders = [held(ledger, token) for token in (first, second, free)]
+        assert [h and h.scope.district for h in holders] == [district, district, None]
+        assert [one.district for one in ledger.tokens.listed()] == [district, district, None]
+
+
+@pytest.mark.parametrize("district", ["", "3", "320", "990000", "3208121", "32 ", "%", "__"])
+def test_what_is_no_district_limits_no_token(tmp_path: Path, district: str) -> None:
+    with ledger_in(tmp_path) as ledger:
+        with pytest.raises(Invalid, match="is no district prefix"):
+            ledger.tokens.issue("officer", district=district)
+        assert not ledger.tokens.any()
+
+
+def test_a_members_token_has_its_member_and_no_district(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger:
+        with pytest.raises(Invalid, match="has its member, and no district"):
+            ledger.tokens.issue("member", member_id=str(uuid4()), district="32")
+        member = str(uuid4())
+        holder = held(ledger, ledger.tokens.issue("member", member_id=member))
+        assert holder and (holder.scope.district, holder.scope.member) == (None, member)
+
+
+def test_the_last_use_is_noted_once_in_ten_minutes_and_without_the_ledger(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger, ledger_in(tmp_path) as other:
+        used, unused = (id_of(ledger.tokens.issue("officer")) for _ in range(2))
+        version = ledger.reads.data_version()
+        with other.tokens.store.writing():
+            before = now()
+            ledger.tokens.uses.note(used)
+        file = ledger.settings.used / used
+        assert before.timestamp() - 1 <= file.stat().st_mtime <= now().timestamp() + 1
+        at = ledger.tokens.one(used).last_used_at
+        assert at and at.endswith("Z")
+        os.utime(file, (0, 0))
+        ledger.tokens.uses.note(used)
+        assert file.stat().st_mtime == 0, "not again so soon"
+        Uses(ledger.settings.used).note(used)
+        assert file.stat().st_mtime > 0, "by another process, or later"
+        assert ledger.tokens.one(unused).last_used_at is None
+        assert ledger.reads.data_version() == version
+
+
+def test_what_cannot_be_noted_of_a_use_is_not(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    uses = Uses(tmp_path / "file")
+    uses.note("0123456789ab")
+    assert Uses(tmp_path / "nowhere").last("0123456789ab") is None
+
+
+def keyed(key: str, digest: str = "d") -> Call:
+    """A request of one caller with an idempotency key."""
+    return Call("caller", digest, key)
+
+
+def test_a_key_makes_one_token_however_often_it_comes(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger:
+        first = ledger.tokens.issue("officer", call=keyed("k"))
+        told = f"made token {id_of(first)}, which was told then"
+        with pytest.raises(Refused, match=told):
+            ledger.tokens.issue("officer", call=keyed("k"))
+        with pytest.raises(Refused, match=told):
+            ledger.tokens.rotate(id_of(first), call=keyed("k"))
+        with pytest.raises(KeyReused, match="came before with another request"):
+            ledger.tokens.issue("admin", call=keyed("k", "another"))
+        assert [one.id for one in ledger.tokens.listed()] == [id_of(first)]
+        assert good(ledger, first)
+        ledger.tokens.issue("officer", call=Call("another caller", "d", "k"))
+        ledger.tokens.issue("officer", call=Call("caller", "d"))
+        assert len(ledger.tokens.listed()) == 3
+
+
+def test_a_refused_request_leaves_its_key_free(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger:
+        with pytest.raises(NotFound):
+            ledger.tokens.rotate("0123", call=keyed("k"))
+        with pytest.raises(Invalid):
+            ledger.tokens.issue("officer", days=0, call=keyed("k"))
+        assert good(ledger, ledger.tokens.issue("officer", call=keyed("k")))
+
+
+def test_a_revocation_that_comes_again_with_its_key_was_done(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger:
+        token = ledger.tokens.issue("officer")
+        assert ledger.tokens.revoke(id_of(token), keyed("k")) is True
+        assert ledger.tokens.revoke(id_of(token), keyed("k")) is False
+        with pytest.raises(Refused, match="was revoked at"):
+            ledger.tokens.revoke(id_of(token), keyed("another"))
+
+
 def test_a_token_tells_itself_from_what_looks_like_one(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         token = ledger.tokens.issue("officer")
@@ -220,7 +320,7 @@ def test_a_file_of_an_earlier_version_keeps_its_tokens(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         token = ledger.tokens.issue("officer")
         with ledger.tokens.store.writing() as connection:
-            for column in ("expires_at", "revoked_at"):
+            for column in ("expires_at", "revoked_at", "district"):
                 connection.exec_driver_sql(f"ALTER TABLE tokens DROP COLUMN {column}")
     with ledger_in(tmp_path) as ledger:
         assert good(ledger, token)

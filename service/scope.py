@@ -1,0 +1,32 @@
+"""What whoever asks may see and touch: the leads and members of a district, or those of one member.
+
+Whether it sees a lead is judged by what the lead is now (`FILTERS` in `projections.choosing`).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from domain.errors import Forbidden
+from service.projections.choosing import Selection
+
+
+@dataclass(frozen=True)
+class Scope:
+    """``district`` is a prefix of codes, ``member`` an id; None: no such limit."""
+
+    district: str | None = None
+    member: str | None = None
+
+    @cached_property
+    def seen(self) -> Selection:
+        """The leads that it sees."""
+        return Selection(within=self.district, member=self.member)
+
+    def check_district(self, district: str) -> None:
+        """Forbidden for what is, or would be, in a district outside."""
+        if not district.startswith(self.district or ""):
+            limit = f"This token is limited to district {self.district}"
+            raise Forbidden(f"{limit}, and {district} is outside of it.")
+
+
+ALL = Scope()

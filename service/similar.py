@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from domain.errors import NotFound
 from domain.stage import TIP
 from service.likeness import key_of_uscc, keys_of, reasons, score
-from service.projections.choosing import FILTERS, Selection
+from service.projections.choosing import Selection
 from service.projections.history import positions
 from service.projections.leads import leads
 from service.projections.likenesses import SAYING, sharing
@@ -43,15 +43,16 @@ _NUMBER = Prepared(
     lambda _insert: sa.select(leads.c.number).where(leads.c.id == sa.bindparam("id")), ["id"]
 )
 # What is enough to weigh a lead by, of those whose numbers stand in a JSON list.
-_WORDS = sa.select(
-    leads.c.number, leads.c.id, leads.c.position, leads.c.activity_on, leads.c.words
-).where(
-    leads.c.number.in_(
-        sa.select(sa.func.json_each(sa.bindparam("numbers")).table_valued("value").c.value)
-    )
+_WORDS = Prepared(
+    lambda _insert: sa.select(
+        leads.c.number, leads.c.id, leads.c.position, leads.c.activity_on, leads.c.words
+    ).where(
+        leads.c.number.in_(
+            sa.select(sa.func.json_each(sa.bindparam("numbers")).table_valued("value").c.value)
+        )
+    ),
+    ["numbers"],
 )
-_ALL_OF = Prepared(lambda _insert: _WORDS, ["numbers"])
-_SEEN_OF = Prepared(lambda _insert: _WORDS.where(FILTERS["within"](leads)), ["numbers", "within"])
 _CHANGED = Prepared(
     lambda _insert: sa.select(leads.c.body).where(leads.c.position > sa.bindparam("since")),
     ["since"],
@@ -263,11 +264,12 @@ class Similar:
         investor = lead["investor"]
         uscc = investor["uscc"] if investor else None
         # Those that had the same code at any time, perhaps no longer.
-        same = sharing(connection, [key_of_uscc(uscc)], then.known_at) if uscc else set()
-        numbers = sharing(connection, keys_of(lead["title"], investor), then.known_at) - {number}
-        words_of = _SEEN_OF if self._limits else _ALL_OF
-        asked = (orjson.dumps(sorted(numbers)).decode(), *self._limits.values())
-        for other, lead_id, position, activity_on, words in words_of.all(connection, *asked):
+        asked = (then.known_at, self._limits)
+        same = sharing(connection, [key_of_uscc(uscc)], *asked) if uscc else set()
+        numbers = sharing(connection, keys_of(lead["title"], investor), *asked) - {number}
+        for other, lead_id, position, activity_on, words in _WORDS.all(
+            connection, orjson.dumps(sorted(numbers)).decode()
+        ):
             was: Lead | None = None
             if position > then.known_at or activity_on > then.as_of:
                 was = weighed = self._was(connection, lead_id, then)

@@ -1,11 +1,15 @@
 """What leads that resemble each other are found by: the keys of every title and investor."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 
 from service.likeness import keys_of
+from service.projections.choosing import FILTERS
+from service.projections.leads import leads
 from service.projections.store import FOREVER, Happened, Prepared, inserting, metadata
 
 likenesses = sa.Table(
@@ -51,22 +55,34 @@ SAYING = {
     "lead.corrected": _stated,
 }
 _KEEP = inserting(likenesses)
-_OF_KEY = Prepared(
-    lambda _insert: (
-        sa.select(likenesses.c.lead)
-        .where(
-            likenesses.c.key == sa.bindparam("key"),
-            likenesses.c.position <= sa.bindparam("known_at"),
-        )
-        .order_by(likenesses.c.position.desc())
-        .limit(MOST_OF_A_KEY)
-    ),
-    ["key", "known_at"],
+_OF_KEY = (
+    sa.select(likenesses.c.lead)
+    .where(
+        likenesses.c.key == sa.bindparam("key"),
+        likenesses.c.position <= sa.bindparam("known_at"),
+    )
+    .order_by(likenesses.c.position.desc())
+    .limit(MOST_OF_A_KEY)
 )
 
 
+@lru_cache(maxsize=4)
+def _of_key(limits: tuple[str, ...]) -> Prepared:
+    """The leads of a key, of those within limits of these names."""
+    found = _OF_KEY
+    if limits:
+        found = found.join(leads, leads.c.number == likenesses.c.lead)
+        found = found.where(*(FILTERS[name](leads) for name in limits))
+    return Prepared(lambda _insert: found, ["key", "known_at", *limits])
+
+
 def sharing(
-    connection: sa.Connection, keys: Iterable[int], known_at: int = FOREVER - 1
+    connection: sa.Connection,
+    keys: Iterable[int],
+    known_at: int = FOREVER - 1,
+    limits: Mapping[str, Any] = MappingProxyType({}),
 ) -> set[int]:
-    """The numbers of the leads that share one of ``keys``, as known at a position."""
-    return {row[0] for key in keys for row in _OF_KEY.all(connection, key, known_at)}
+    """The numbers of the leads that share one of ``keys``, as known at a position; of those that
+    are within ``limits`` (filters and their values), as if there were no others."""
+    of_key, values = _of_key(tuple(limits)), tuple(limits.values())
+    return {row[0] for key in keys for row in of_key.all(connection, key, known_at, *values)}

@@ -16,6 +16,8 @@ from domain.errors import Refused
 from service.ahead import Ahead
 from service.application import Ledger
 from service.likeness import reasons, score
+from service.projections.likenesses import MOST_OF_A_KEY
+from service.scope import Scope
 from service.similar import MOST_SHOWN, Similar
 from tests.service.helpers import call, check_projections, ledger_in, register, somebody, tip
 
@@ -256,3 +258,33 @@ def slowly(lead: Any, all_leads: list[Any]) -> list[Any]:
     others = [one for one in all_leads if one is not lead and one["outcome"] != "duplicate"]
     found = [(one["id"], score(why), list(why)) for one in others if (why := reasons(lead, one))]
     return sorted(found, key=lambda one: -one[1])
+
+
+def test_what_is_like_a_lead_elsewhere_takes_no_place_from_what_is_like_it_within(
+    ledger: Ledger,
+) -> None:
+    member = register(ledger).subject
+    here = Scope("320812")
+    ours = enter(ledger, member, "大晶圆厂")
+    with acting(somebody()):
+        for _ in range(MOST_OF_A_KEY + 1):
+            facts = {"title": "大晶圆厂", "members": [str(member)], "district": "440106"}
+            ledger.tip(call(), {**facts, "occurred_on": "2025-03-18"})
+    lead = enter(ledger, member, "大晶圆厂")
+
+    def alike(scope: Scope) -> list[str]:
+        similar, position = ledger.similar.within(scope), ledger.reads.position()
+        return ids(orjson.loads(similar.lead(UUID(lead["id"]), position).body))
+
+    assert ours["id"] not in ids(lead), "for who sees all there are too many"
+    assert alike(here) == [ours["id"]]
+    assert alike(Scope("440106")) != [ours["id"]]
+    # What is found is remembered, and is another thing when one that is like it goes elsewhere.
+    right = {"version": 1, "facts": {"district": "440106"}, "reason": "在别处"}
+    command(ledger, "correct", ours, **right)
+    assert alike(here) == []
+
+
+def ids(lead: dict[str, Any]) -> list[str]:
+    """What a lead says that it may be the same as."""
+    return [one["id"] for one in lead["possible_duplicates"]]

@@ -13,7 +13,7 @@ ifneq ($(INSTALLED),$(PYTHON))
 $(RUNTIME) $(DEV): FORCE
 endif
 
-.PHONY: run test format faults bench coverage mutate lock upgrade audit sbom image-check clean FORCE
+.PHONY: run test format faults fuzz bench coverage mutate lock upgrade audit sbom image-check clean FORCE
 .DEFAULT_GOAL := run
 
 run: $(RUNTIME)
@@ -32,6 +32,11 @@ format: $(DEV)
 
 faults: $(DEV)
 	$(BIN)/python -m pytest -m fault -n 0
+
+# So many seconds for each of the doors that strangers' bytes come through.
+SECONDS ?= 60
+fuzz: $(DEV)
+	for door in body paper sheet; do $(BIN)/python -m tests.fuzz.fuzz $$door $(SECONDS) || exit 1; done
 
 bench: $(DEV)
 	$(BIN)/python -m pytest -m bench -n 0 -s tests/bench

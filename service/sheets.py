@@ -1,6 +1,7 @@
 """Files of a paper ledger as rows: CSV in UTF-8 or GB18030, and Excel workbooks."""
 
 import csv
+import errno
 import re
 import zipfile
 import zlib
@@ -27,10 +28,12 @@ _FEWEST = 3
 MOST_UNPACKED = 1 << 30
 _DAYS = frozenset(column.heading for column in COLUMNS if column.kind == DAY)
 # Whatever openpyxl and what it stands on say of a file that is not whole: parsers' errors are
-# all of them SyntaxErrors.
+# all of them SyntaxErrors, RuntimeErrors are those of archives that need a password, or a way of
+# packing that nobody has, and TypeErrors those of attributes that openpyxl does not know.
 _DAMAGE = (
     *(InvalidFileException, zipfile.BadZipFile, zlib.error, EOFError),
-    *(SyntaxError, KeyError, ValueError, IndexError, AttributeError),
+    *(SyntaxError, LookupError, ValueError, AttributeError),
+    *(RuntimeError, OverflowError, TypeError),
 )
 # What stands for a control character, and for a _ before what would be taken for one. (Of others
 # openpyxl leaves nothing.)
@@ -280,7 +283,10 @@ def _damaged() -> Iterator[None]:
     """Whatever cannot be read within is a damaged workbook: BadSheet."""
     try:
         yield
-    except _DAMAGE as why:
+    except (*_DAMAGE, OSError) as why:
+        # What an archive says of its parts may lead to before its beginning.
+        if isinstance(why, OSError) and why.errno != errno.EINVAL:
+            raise
         raise BadSheet(_about(f"It is a damaged workbook, save it anew ({why}).")) from None
 
 

@@ -131,6 +131,12 @@ class Access:
             row = connection.execute(_LAST).first()
         return Head(*row) if row else None
 
+    def has(self, head: Head) -> bool:
+        """Whether that was the last row once, and is there as it was."""
+        asked = sa.select(access.c.digest).where(access.c.id == head.id)
+        with self.store.reading() as connection:
+            return connection.execute(asked).scalar() == head.digest
+
     def listed(
         self,
         limit: int,

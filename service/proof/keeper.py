@@ -18,7 +18,8 @@ from threading import Thread
 from eventsourcing.persistence import PersistenceError
 
 from domain.actor import CHINA, now
-from domain.errors import NotReady
+from domain.errors import Invalid, NotReady
+from service.access.heads import Heads
 from service.ahead import Ahead
 from service.application import Ledger
 from service.exports.schedule import Nights
@@ -68,6 +69,7 @@ class Keeper:
         self._sender = Sender(ledger.settings)
         self._nights = Nights(ledger.settings, ledger.reads.position_known_at)
         self._ahead = Ahead(ledger.reads)
+        self._heads = Heads(ledger.settings, ledger.access)
         self._hashed_on: date | None = None
 
     def run(self, say: Callable[[str], object]) -> None:
@@ -92,8 +94,14 @@ class Keeper:
                 due = time.monotonic() + self._round(now())
             else:
                 self._look()
+            self._look_at_accesses()
             self._export()
             self._search()
+
+    def _look_at_accesses(self) -> None:
+        # What keeps it from looking now does not for ever, and what is seen then is as true.
+        with suppress(NotReady, Invalid, OSError):
+            self._heads.look()
 
     def _export(self) -> None:
         """Begin what is due, under a checkpoint that covers it, and notice its end."""

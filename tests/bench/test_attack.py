@@ -1,0 +1,86 @@
+"""A thousand wrong tokens a second, while officers go on: what they wait, before and during."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bench.conftest import Office
+from tests.bench.harness import CLIENT_CORE, PATIENCE, Limit, Report, check, http
+from tests.bench.test_http import follow_ups
+from tests.service.helpers import raw
+
+pytestmark = pytest.mark.bench
+
+RATE, ROUNDS, SECONDS = 1000, 5, 2.0
+
+
+@contextmanager
+def attacked(office: Office, seconds: float) -> Iterator[dict[str, Any]]:
+    """Within, somebody tries tokens; how many were answered what, afterwards."""
+    attacker = subprocess.Popen(
+        [sys.executable, "-S", "-E", str(Path(__file__).parent / "attack.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert attacker.stdin and attacker.stdout
+    plan = {"port": office.server.port, "rate": RATE, "seconds": seconds, "core": CLIENT_CORE}
+    attacker.stdin.write(json.dumps(plan))
+    attacker.stdin.close()
+    assert attacker.stdout.readline() == "begun\n"
+    found: dict[str, Any] = {}
+    try:
+        yield found
+        found.update(json.loads(attacker.stdout.read()))
+    finally:
+        attacker.stdout.close()
+        attacker.wait(PATIENCE)
+
+
+def records_in(folder: Path) -> int:
+    """How many access records there are."""
+    with closing(raw(folder / "ledger.sqlite.access")) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM access").fetchone()
+        return int(count)
+
+
+def test_officers_hardly_notice_a_thousand_wrong_tokens_a_second(
+    office: Office, report: Report, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "office0"
+    before = records_in(folder)
+    reads = [("read", http("GET", f"/v1/leads/{id}", office.token)) for id in office.leads]
+    asked = [pair for both in zip(reads, follow_ups(office), strict=False) for pair in both]
+    rounds: dict[str, list[float]] = {"read": [], "write": []}
+    waits: dict[str, tuple[float, float]] = {}
+    tried: list[float] = []
+    for number in range(ROUNDS):
+        skip = number * 2000
+        calm = office.server.load(asked, skip=skip, connections=1, seconds=SECONDS)
+        with attacked(office, SECONDS + 0.5) as attack:
+            stormy = office.server.load(asked, skip=skip + 1000, connections=1, seconds=SECONDS)
+        assert set(attack["statuses"]) <= {"401", "429"}
+        tried.append(sum(attack["statuses"].values()) / attack["seconds"])
+        for kind, ratios in rounds.items():
+            waits[kind] = calm.latency[kind], stormy.latency[kind]
+            ratios.append(stormy.latency[kind] / calm.latency[kind])
+    grown = records_in(folder) - before
+    # What a machine shared with others lets through of them.
+    assert min(tried) > 0.75 * RATE, tried
+    figures = [
+        report.add(
+            f"{RATE} wrong tokens a second, an officer's wait for a {kind} beside none",
+            ratios,
+            Limit(at_most=2),
+            f"{waits[kind][1] * 1e3:.2f} ms beside {waits[kind][0] * 1e3:.2f} ms; "
+            f"{min(tried):.0f}/s answered; {grown} access records",
+        )
+        for kind, ratios in rounds.items()
+    ]
+    check(*figures)

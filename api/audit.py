@@ -89,6 +89,7 @@ def access(query: dict[str, Any]) -> Reply:
         query.get("kind"),
         since(date.fromisoformat(start)) if start else None,
         upto(date.fromisoformat(end)) if end else None,
+        query.get("holder"),
     )
     cursor = write_cursor(more) if more else None
     return page_of(orjson.dumps(found), cursor, g.position, by_body=True)

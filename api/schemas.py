@@ -573,8 +573,9 @@ class AuditEventsQuery(Paged):
 
 
 class AccessQuery(Paged):
-    """Which access records: of which kind, of which days in China."""
+    """Which access records: of which kind, of which token's id, of which days in China."""
 
+    holder = Text(40)
     kind = fields.String(validate=validate.OneOf(list(KINDS)))
     start = Day(data_key="from")
     end = Day(data_key="to")

@@ -22,18 +22,24 @@ def access() -> None:
 
 @access.command("list")
 @click.option("--kind", type=click.Choice(list(KINDS)), help="Only these.")
+@click.option("--holder", metavar="ID", help="Only of the token with this id.")
 @click.option("--from", "start", type=_DAY, help="From this day on, in China.")
 @click.option("--to", "end", type=_DAY, help="Up to this day, itself among them.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=100, help="So many at most.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_(
-    kind: str | None, start: datetime | None, end: datetime | None, limit: int, as_json: bool
+    kind: str | None,
+    holder: str | None,
+    start: datetime | None,
+    end: datetime | None,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """The records, the newest first."""
     first = since(start.date()) if start else None
     last = upto(end.date()) if end else None
     with open_ledger(projections=False) as ledger:
-        found, _ = ledger.access.listed(limit, kind=kind, start=first, end=last)
+        found, _ = ledger.access.listed(limit, None, kind, first, last, holder)
     for row in found:
         click.echo(orjson.dumps(row) if as_json else "\t".join(_shown(row)))
 

@@ -144,15 +144,18 @@ class Access:
         kind: str | None = None,
         start: str | None = None,
         end: str | None = None,
+        holder: str | None = None,
     ) -> tuple[list[dict[str, Any]], int | None]:
         """Records from the newest to the oldest, and the id before which to go on (None: the end).
 
         ``start`` and ``end`` are moments (RFC 3339 in UTC): from the one on, and before the other.
+        ``holder`` is a token's id.
         """
         asked = sa.select(access).order_by(access.c.id.desc()).limit(limit + 1)
         for value, is_so in (
             (before, access.c.id.__lt__),
             (kind, access.c.kind.__eq__),
+            (holder, access.c.holder.__eq__),
             (start, access.c.at.__ge__),
             (end, access.c.at.__lt__),
         ):

@@ -15,6 +15,7 @@ import logging
 import os
 import time
 from contextlib import suppress
+from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
 from math import ceil
@@ -127,6 +128,7 @@ class Slowing:
             log.warning("nobody is slowed down: %s", why)
 
 
+@lru_cache(maxsize=1024)
 def _whose(address: str) -> str:
     """Whoever has an address of IPv6 has the 2^64 beside it."""
     with suppress(ValueError):

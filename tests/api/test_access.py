@@ -93,6 +93,7 @@ def test_the_record_is_chosen_by_day_and_kind(auditor: Caller) -> None:
         "to=2025-01-01": False,
         "kind=token": True,
         "kind=sign-in": False,
+        "holder=000000000000": False,
     }
     found = {query: bool(auditor.ok(f"{PATH}?{query}")["items"]) for query in asked}
     assert found == asked

@@ -91,6 +91,7 @@ def test_the_command_line_says_that_it_was_the_command_line(tmp_path: Path) -> N
     assert all("at the command line\tthis machine" in line for line in listed)
     assert token not in "".join(listed)
     assert command(tmp_path, "access", "list", "--kind", "sign-in").stdout == ""
+    assert command(tmp_path, "access", "list", "--holder", id_of(token)).stdout == ""
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,12 @@ _OUT = (
     # A signed token of a provider's (JWT): its header and claims begin with {" in base64.
     (re.compile(r"\beyJ[\w-]+(?:\.[\w-]*)+"), "eyJ…"),
     (re.compile(r"(?i)\b(bearer|basic)\s+\S+"), r"\1 …"),
-    # Mobile numbers in China, however they are set apart.
-    (re.compile(r"(?<!\d)(1[3-9]\d)[- ]?\d{4}[- ]?(\d{4})(?!\d)"), r"\1****\2"),
+)
+# Mobile numbers in China, however they are set apart; but not within ids and digests.
+_PHONES = re.compile(
+    r"(?<![0-9a-f])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{12}|[0-9a-f]{32}"
+    r"|[0-9a-f]{64})(?![0-9a-f])"
+    r"|(?<!\d)(?P<first>1[3-9]\d)[- ]?\d{4}[- ]?(?P<last>\d{4})(?!\d)"
 )
 
 
@@ -35,4 +39,8 @@ def scrubbed(text: str) -> str:
     """``text`` without tokens and phone numbers."""
     for pattern, instead in _OUT:
         text = pattern.sub(instead, text)
-    return text
+    return _PHONES.sub(_without_its_middle, text)
+
+
+def _without_its_middle(found: re.Match[str]) -> str:
+    return f"{found['first']}****{found['last']}" if found["first"] else found[0]

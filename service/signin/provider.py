@@ -7,7 +7,6 @@ claim for it. A token for a sign-in page (ID token) is none for requests.
 """
 
 import json
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from joserfc.jws import JWSRegistry, extract_compact, validate_compact
 from joserfc.jwt import JWTClaimsRegistry
 
 from domain.errors import Invalid
-from domain.values import check_text
+from domain.values import check_text, district_prefix_fault
 from service.access.callers import Unauthenticated
 from service.log import moment_text
 from service.settings import Settings
@@ -41,9 +40,11 @@ MOST_CHARACTERS = 16_384
 _MOST_KEPT = 1024
 # A district claim of whoever is not limited to one.
 EVERYWHERE = "*"
-_PREFIX = re.compile("[0-9]{2}(?:[0-9]{2}){0,2}")
-# What only tokens for a sign-in page, or about signing out, have.
-_OTHER_TOKENS = ("nonce", "at_hash", "c_hash", "events")
+# What only tokens for a sign-in page, about signing out, or bound to a key of the client's have.
+_OTHER_TOKENS = ("nonce", "at_hash", "c_hash", "events", "cnf")
+# What a token may say that it is, in its header and, as some providers do, in a claim.
+_TYPES = (None, "jwt", "at+jwt", "application/at+jwt")
+_TYPES_CLAIMED = (None, "bearer", "at+jwt")
 
 
 class Accepted(NamedTuple):
@@ -107,6 +108,8 @@ class Provider:
         kid = header.get("kid")
         if header.get("alg") not in ALGORITHMS or not isinstance(kid, str | None):
             raise ValueError("it is signed in another way")
+        if lower(header.get("typ")) not in _TYPES:
+            raise ValueError("it is a token of another kind")
         key = self._keys.named(kid)
         if key is None or key.alg not in (None, header["alg"]):
             raise ValueError("the issuer has no such key")
@@ -131,7 +134,8 @@ class Provider:
         # JSON as Python reads it has numbers that are none, which no comparison refuses.
         if claims["exp"] > LAST or not isfinite(claims["exp"]):
             raise ValueError("it has no end")
-        if any(name in claims for name in _OTHER_TOKENS):
+        other = lower(claims.get("typ")) not in _TYPES_CLAIMED
+        if other or any(name in claims for name in _OTHER_TOKENS):
             raise ValueError("it is for something else")
 
     def _holder_of(self, claims: dict[str, Any]) -> Holder:
@@ -173,9 +177,14 @@ class Provider:
         said = claim_of(claims, self._settings.oidc_district_claim)
         if said == EVERYWHERE:
             return None
-        if isinstance(said, str) and _PREFIX.fullmatch(said):
+        if isinstance(said, str) and not district_prefix_fault(said):
             return said
         raise Unauthenticated("The provider's token names no district.")
+
+
+def lower(text: Any) -> Any:
+    """A text in small letters; anything else as it is."""
+    return text.lower() if isinstance(text, str) else text
 
 
 def claim_of(claims: Mapping[str, Any], path: str) -> Any:

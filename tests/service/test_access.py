@@ -102,7 +102,12 @@ def test_the_command_line_says_that_it_was_the_command_line(tmp_path: Path) -> N
         ("call 138-1234-5678", "call 138****5678"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer …"),
         ("eyJhbGciOiJub25lIn0." + "eyJzdWIiOiIxIn0.x-_", "eyJ…"),
+        ("tel13812345678 电话13812345678，", "tel138****5678 电话138****5678，"),
         ("2025-03-18, 320812, QJP-001", "2025-03-18, 320812, QJP-001"),
+        # Ids and digests in which a number stands by chance.
+        ("lead 5b3c1139-4123-8123-9000-13812345678f", "lead 5b3c1139-4123-8123-9000-13812345678f"),
+        ("token 13812345678f", "token 13812345678f"),
+        (f"request {'a' * 20}b13812345678", f"request {'a' * 20}b13812345678"),
     ],
 )
 def test_a_secret_or_a_phone_number_that_is_given_all_the_same_is_taken_out(

@@ -180,6 +180,19 @@ def test_a_member_and_a_district_are_what_the_claims_say(office: Office, issuer:
     assert (city.role, city.district) == ("officer", "3208")
 
 
+def test_a_person_of_a_district_sees_and_touches_nothing_outside(
+    office: Office, issuer: Issuer
+) -> None:
+    everywhere, city = (office.holding(issuer.token(client)) for client in ("office", "city"))
+    inside = everywhere.tip(everywhere.register("IN-1")["id"])["id"]
+    outsider = everywhere.register("OUT-1", district="320102")["id"]
+    outside = everywhere.tip(outsider, district="320102")["id"]
+    assert city.get(f"/v1/leads/{inside}").status_code == 200
+    assert city.get(f"/v1/leads/{outside}").status_code == 404
+    seen = {lead["id"] for lead in city.ok("/v1/leads?limit=200")["items"]}
+    assert inside in seen and outside not in seen
+
+
 @pytest.mark.parametrize("client", sorted(set(CLIENTS) - set(GOOD)))
 def test_a_token_that_is_not_for_this_or_not_for_now_is_refused(
     office: Office, issuer: Issuer, client: str

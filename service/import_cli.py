@@ -10,6 +10,7 @@ import orjson
 
 from domain.actor import Actor, acting, now
 from domain.errors import LedgerError
+from domain.values import district_prefix_fault
 from service.alike import Alike
 from service.application import Ledger
 from service.cli_shared import open_ledger, progress_bar
@@ -22,12 +23,23 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _OUT = click.Path(dir_okay=False, path_type=Path)
 
 
+def _prefix(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    fault = district_prefix_fault(text) if text is not None else None
+    if fault:
+        raise click.BadParameter(fault)
+    return text
+
+
 @click.command("import")
 @click.argument("file", type=_FILE)
 @click.option("--dry-run", is_flag=True, help="Check everything, record nothing.")
 @click.option("--marked", type=_OUT, help="Where to write a copy with what is wrong, if anything.")
 @click.option("--json", "as_json", is_flag=True, help="What was done, or is wrong, as JSON.")
-@click.option("--district", help="A prefix: refuse whatever a token limited to it may not touch.")
+@click.option(
+    "--district",
+    callback=_prefix,
+    help="A prefix: refuse whatever a token limited to it may not touch.",
+)
 @click.option("--actor", hidden=True)
 @click.option("--request", hidden=True)
 def import_(

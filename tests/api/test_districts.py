@@ -400,6 +400,18 @@ def test_a_cursor_of_another_leads_nowhere(ground: Ground) -> None:
         assert own is None or ground.officer.get(f"{path}?limit=1&cursor={own}").status_code == 200
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/leads", "/v1/members", "/v1/worklist", "/v1/reports", f"/v1/pipeline?{YEAR}"],
+)
+def test_what_another_was_shown_is_no_old_news(ground: Ground, path: str) -> None:
+    shown, own = ground.admin.get(path), ground.officer.get(path)
+    assert shown.json != own.json
+    again = ground.officer.get(path, If_None_Match=shown.headers["ETag"])
+    assert (again.status_code, again.json) == (200, own.json)
+    assert ground.officer.get(path, If_None_Match=own.headers["ETag"]).status_code == 304
+
+
 def test_a_key_of_another_answers_nothing(ground: Ground) -> None:
     body = tip_of(ground.foreign_member, title="键", district=ABROAD)
     ground.admin.ok("/v1/leads", body, Idempotency_Key="k")

@@ -136,6 +136,15 @@ def test_a_token_is_listed_with_its_district_and_its_last_use(tmp_path: Path) ->
     assert "'320' is no district prefix" in said
 
 
+def test_an_import_may_be_limited_to_a_district(tmp_path: Path) -> None:
+    path = str(sheet(tmp_path / "a.csv", [row(1, 区划代码="440106")]))
+    said = one_line(command(tmp_path, "import", path, "--district", "3208"))
+    assert "440106 is outside of it" in said
+    for wrong in ("%", "320", "990000"):
+        assert command(tmp_path, "import", path, "--district", wrong).exit_code == 2
+    assert command(tmp_path, "import", path, "--district", "44").exit_code == 0
+
+
 def test_a_token_for_a_member_that_is_not_registered_is_refused(tmp_path: Path) -> None:
     nobody = "00000000-0000-4000-8000-000000000000"
     said = one_line(command(tmp_path, "token", "issue", "--role", "member", "--member", nobody))

@@ -452,6 +452,11 @@ def test_a_lead_that_went_elsewhere_is_seen_there_and_here_no_more(office: Offic
     for asked in ("", f"&known_at={known}", "&as_of=2025-12-29"):
         assert officer.ok(f"/v1/leads?limit=9{asked}")["items"] == []
         assert officer.ok(f"/v1/pipeline?{YEAR}{asked}")["tips"] == 0
+    told = officer.ok(f"/v1/reports/annual/2025?known_at={known}")["claims"]
+    assert [claim["leads"] for claim in told] == [[] for _ in told]
+    march = officer.ok(f"/v1/reports/monthly/2025-03?known_at={known}")
+    assert (march["tips"]["now"], march["stages"][0]["standing"]["now"]["count"]) == (0, 0)
+    assert admin.ok(f"/v1/reports/monthly/2025-03?known_at={known}")["tips"]["now"] == 1
     # As known then it belonged to the district that it had: so no number of theirs changes.
     assert there.ok(f"/v1/pipeline?{YEAR}&known_at={known}")["tips"] == 0
     assert there.ok(f"/v1/pipeline?{YEAR}")["tips"] == 1
@@ -463,6 +468,17 @@ def test_a_lead_that_went_elsewhere_is_seen_there_and_here_no_more(office: Offic
     path = f"/v1/leads/{lead['id']}/follow-ups"
     assert officer.ok(path, BODIES["follow-ups"], **replayed) == noted
     assert officer.post(path, BODIES["follow-ups"]).status_code == 404
+
+
+def test_credit_in_a_foreign_lead_is_not_told(office: Office) -> None:
+    admin, officer = office.one("admin"), limited(office)
+    mine, theirs = admin.register("1")["id"], admin.register("2", district=ABROAD)["id"]
+    lead, other = admin.tip(mine), admin.tip(theirs, district=ABROAD)
+    ruled = {"verdict": "duplicate", "reason": "同一家", "duplicate_of": other["id"]}
+    admin.command(lead, "screening", **ruled)
+    path = f"/v1/members/{mine}"
+    assert [who.ok(path)["credit"] for who in (admin, officer)] == ["1/2", "0"]
+    assert officer.ok(path)["tips"] == 1
 
 
 def test_a_ruling_that_would_change_a_foreign_lead_is_not_undone(office: Office) -> None:

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event, Semaphore
 from uuid import UUID
 
 import pytest
@@ -14,6 +15,7 @@ from service.requests import Call
 from service.scope import Scope
 from tests.service.helpers import a_lead, call, follow, ledger_in, somebody
 
+PATIENCE = 60
 HERE, ABROAD = Scope("320812"), "440106"
 
 
@@ -41,26 +43,27 @@ def test_nothing_is_recorded_of_a_lead_while_it_is_elsewhere(tmp_path: Path) -> 
     """One moves it there and back, another who may not touch it there writes all the while."""
     with ledger_in(tmp_path) as ledger, ledger_in(tmp_path) as other:
         lead = a_lead(ledger)
-        moving = True
+        wrote, refused, ended = Semaphore(0), Semaphore(0), Event()
 
-        def write() -> tuple[int, int]:
-            done = refused = 0
-            while moving or not refused:
+        def write() -> None:
+            while not ended.is_set():
                 try:
-                    follow(other, lead, f"{done}", by=limited())
-                    done += 1
+                    follow(other, lead, by=limited())
+                    wrote.release()
                 except NotFound:
-                    refused += 1
-            return done, refused
+                    refused.release()
 
         with ThreadPoolExecutor(1) as writer:
             writing = writer.submit(write)
-            for turn in range(60):
-                move(ledger, lead, "320812" if turn % 2 else ABROAD)
-            move(ledger, lead, ABROAD)
-            moving = False
-            done, refused = writing.result()
-        assert done and refused, "they never met"
+            try:
+                for _ in range(25):
+                    one_more(wrote)
+                    move(ledger, lead, ABROAD)
+                    one_more(refused)
+                    move(ledger, lead, "320812")
+            finally:
+                ended.set()
+            writing.result()
         events = ledger.reads.events_of(lead, None)
         outside = [
             event.originator_version
@@ -69,3 +72,10 @@ def test_nothing_is_recorded_of_a_lead_while_it_is_elsewhere(tmp_path: Path) -> 
             and effective(events[:before])[0].district != "320812"
         ]
         assert outside == []
+
+
+def one_more(times: Semaphore) -> None:
+    """Wait until it has happened once more from now on."""
+    while times.acquire(blocking=False):
+        pass
+    assert times.acquire(timeout=PATIENCE), "the writer stands still"

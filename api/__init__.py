@@ -11,6 +11,7 @@ from api import (
     members,
     pipeline,
     reports,
+    subjects,
     system,
     tokens,
     worklist,
@@ -54,6 +55,7 @@ def create_app(settings: Settings) -> Flask:
     for resource in (
         members,
         leads,
+        subjects,
         pipeline,
         worklist,
         reports,

@@ -52,10 +52,24 @@ class InvestorOut(Schema):
 
 
 class ContactOut(Schema):
-    """Whom to call."""
+    """Whom to call: masked (李**, 138****0001); 已删除 where the person was erased, 无法解密 where
+    the key is not there. ``subject`` is the person, on whatever lead; a token of a member is not
+    told it, and what was recorded before there were keys has none."""
 
+    subject = fields.UUID()
     name = fields.String(**MAYBE)
     phone = fields.String(**MAYBE)
+
+
+class ErasureOut(Schema):
+    """Whose key was destroyed, when, by whom and why. ``exports``: the dates of the exports on the
+    shelf that told of the person; the contact in them is masked."""
+
+    subject = fields.UUID(**ALWAYS)
+    erased_at = _moment(**ALWAYS)
+    actor = fields.String(**ALWAYS)
+    reason = fields.String(**ALWAYS)
+    exports = fields.List(_day(), **ALWAYS)
 
 
 class ShareOut(Schema):

@@ -169,8 +169,10 @@ def shown(
     *,
     tag: str = "",
     kind: str = _JSON,
+    fresh: bool = False,
 ) -> Reply:
-    """A read's answer (of type ``kind``) with its ETag; 304 if the client has it.
+    """A read's answer (of type ``kind``) with its ETag; 304 if the client has it. ``fresh``: it is
+    answered whatever the client has, and not to be kept by anybody.
 
     The ETag is the ``version``, else ``tag`` (weak), else a hash of the body (weak).
     """
@@ -181,6 +183,8 @@ def shown(
         etag = f'W/"{tag or blake2b(data, digest_size=12).hexdigest()}"'
     environ = request_now().environ
     reflects(position, environ)
+    if fresh:
+        return Reply(data, 200, ("ETag", etag), ("Cache-Control", "no-store"), kind=kind)
     known = environ.get("HTTP_IF_NONE_MATCH")
     if known is not None and _matches(known, etag):
         return Reply(b"", 304, ("ETag", etag))

@@ -1,21 +1,25 @@
 """Leads: tip, read, and every command that moves or describes one."""
 
+from dataclasses import replace
 from typing import Any
 
+import orjson
 from flask import g
 from flask_smorest import Blueprint
 
 from api import schemas
 from api.answers import HistoryOut, LeadOut, LeadsOut
-from api.auth import scope
+from api.auth import check_may, scope
 from api.cursors import page_of, read_cursor, write_cursor
 from api.endpoint import View, answered, call, endpoint, ledger, shown
+from api.noting import caller
 from api.reply import Reply
 from api.windows import as_of, known_at, lead_seen, selection
 from domain.errors import Forbidden, Invalid
-from service.application import Ledger
+from service.application import Answer, Ledger
 from service.projections.lead_list import Question
 from service.projections.store import FOREVER, LAST_DAY
+from service.reads import Found
 
 blueprint = Blueprint("leads", __name__, url_prefix="/v1", description="Leads (项目).")
 
@@ -36,8 +40,9 @@ def tip(body: dict[str, Any]) -> Reply:
     if own is not None and body["members"] != [own]:
         raise Forbidden("This token tips for its own member only; name it alone in members.")
     # Whether it is the same as somebody else's lead is not a member's to know.
-    enter = ledger().enter if own is None else ledger().tip
-    return answered(enter(call(body), body))
+    if own is None:
+        return answered(ledger().enter(call(body), body))
+    return answered(_nameless(ledger().tip(call(body), body)))
 
 
 @endpoint(blueprint, "GET", "/leads", "read leads", LeadsOut, query=schemas.LeadsQuery())
@@ -69,7 +74,8 @@ def leads(query: dict[str, Any]) -> Reply:
     )
     page = ledger().reads.leads(question)
     cursor = write_cursor(page.position, *page.last) if page.last else None
-    return page_of(b"[" + b",".join(page.bodies) + b"]", cursor, page.reflects)
+    bodies = ledger().personal.bodies(page.bodies, named=scope().member is None)
+    return page_of(b"[" + b",".join(bodies) + b"]", cursor, page.reflects)
 
 
 @endpoint(
@@ -82,14 +88,29 @@ def leads(query: dict[str, Any]) -> Reply:
     refusals=(404,),
 )
 def lead(lead_id: str, query: dict[str, Any]) -> Reply:
-    """A lead as it stands, or as it was at a version, or as it was known at a moment."""
-    wanted = lead_seen(lead_id)
-    office = ledger().reads if scope().member is not None else ledger().similar.within(scope())
+    """A lead as it stands, or as it was at a version, or as it was known at a moment. Its contact
+    is masked, unless an officer or administrator asks for it with a reason."""
+    wanted, named = lead_seen(lead_id), scope().member is None
+    office = ledger().similar.within(scope()) if named else ledger().reads
     if query:
         found = office.lead_at(wanted, query.get("version"), known_at(query), as_of(query))
     else:
         found = office.lead(wanted, g.position)
-    return shown(found.body, found.position, found.version)
+    if "contact" in query:
+        return _in_plain(found, query["reason"])
+    body, gone = ledger().personal.body(found.body, named=named)
+    # Whoever holds the lead as it was before its person was erased is not told that it still is.
+    return shown(body, found.position, found.version, fresh=gone)
+
+
+def _in_plain(found: Found, reason: str) -> Reply:
+    """A lead with its contact as it is; who asks, and why, is recorded before it is shown."""
+    check_may(g.holder, "read personal data")
+    lead = orjson.loads(found.body)
+    access = ledger().access
+    access.note("personal-data", "read a contact", by=caller(), subject=lead["id"], reason=reason)
+    told = ledger().personal.shown(lead, plain=True)
+    return shown(told, found.position, found.version, fresh=True)
 
 
 @endpoint(
@@ -104,8 +125,18 @@ def lead(lead_id: str, query: dict[str, Any]) -> Reply:
 def history(lead_id: str, query: dict[str, Any]) -> Reply:
     """What happened to a lead, oldest first: when it was recorded, by whom, what it changed."""
     reads = ledger().reads
-    items = reads.history(lead_seen(lead_id), known_at=known_at(query))
+    told = reads.history(lead_seen(lead_id), known_at=known_at(query))
+    items = ledger().personal.steps(told, named=scope().member is None)
     return shown({"items": items}, reads.seen_position)
+
+
+def _nameless(answer: Answer) -> Answer:
+    """The answer as a member gets it: whom a contact is on other leads is not theirs to know."""
+    contact = answer.body["contact"]
+    if contact:
+        told = {name: contact[name] for name in ("name", "phone")}
+        return replace(answer, body={**answer.body, "contact": told})
+    return answer
 
 
 def _command(path: str, body: schemas.Command, method: Any) -> None:

@@ -529,9 +529,24 @@ class LeadsQuery(Paged, Selected, Moment):
 
 
 class LeadQuery(Moment):
-    """Which of a lead's versions."""
+    """Which of a lead's versions; and ``contact=plain``, with a ``reason`` that is recorded, for
+    the contact as it is and not masked."""
 
     version = Whole(1, 10**9)
+    contact = fields.String(validate=validate.OneOf(["plain"]))
+    reason = Text(200)
+
+    @validates_schema
+    def _check_reason(self, data: Mapping[str, Any], **_: Any) -> None:
+        if ("contact" in data) != ("reason" in data):
+            lacking = "reason" if "contact" in data else "contact"
+            raise ValidationError({lacking: ["contact=plain and its reason go together."]})
+
+
+class ErasureIn(Request):
+    """Why a person's data are erased; no personal data belong into it, for it is kept."""
+
+    reason = Text(NOTE, lines=True, required=True)
 
 
 class HistoryQuery(Request):

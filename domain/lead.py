@@ -60,6 +60,9 @@ _NOT_GIVEN = frozenset(
     "originator_id originator_version originator_topic timestamp recorded_at actor request".split()
 )
 
+# The names in a contact: sealed, as it is given and kept; in plain, as it was recorded before.
+_SEALED, _PLAIN = ("subject", "alg", "sealed"), ("name", "phone")
+
 TITLE_LENGTH = 200
 AUTHORITY_LENGTH = 200
 MOST_MEMBERS = 20
@@ -992,7 +995,8 @@ def _checked(facts: Facts) -> dict[str, Any]:
     if facts.get("investor") is not None:
         _check_named("investor", facts["investor"], ("name", "uscc", "country"), "name")
     if facts.get("contact") is not None:
-        _check_named("contact", facts["contact"], ("name", "phone"), None)
+        shape = _SEALED if "sealed" in facts["contact"] else _PLAIN
+        _check_named("contact", facts["contact"], shape, None)
     money = facts.get("investment")
     if money:
         parse_money("investment", money["amount"], money["unit"])

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, cast
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from eventsourcing.application import Application
 from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Mapper, StoredEvent
@@ -24,11 +25,16 @@ from domain.errors import (
 from domain.lead import Lead, Ruling
 from domain.member import Member
 from domain.report import Report
-from domain.values import check_text
+from domain.values import NOTE, check_text
 from service.access.record import Access
 from service.access.slowing import Slowing
 from service.audit import Audit
+from service.exports.cut import SETTLED
+from service.exports.shelf import Shelf
 from service.log import LedgerMapper, LedgerRecorder
+from service.personal import erasures
+from service.personal.erasures import ERASURES, Erased
+from service.personal.personal import Personal
 from service.projections import members as member_rows
 from service.projections.sealed import shown as sealed_report
 from service.projections.view import people_in, view_of
@@ -70,6 +76,7 @@ EVENTS = (
     Answered,
     KeyRotated,
     Ruled,
+    Erased,
 )
 BEGINNINGS = {"member.registered": Member, "lead.tipped": Lead, "report.sealed": Report}
 # Each try loses only to another command on the same lead that was recorded meanwhile.
@@ -109,8 +116,9 @@ class Ledger(Application[UUID]):
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         super().__init__()
-        self.reads = Reads(self.log_recorder, self.mapper, settings)
-        self.reports = Reports(self.reads)
+        self.personal = Personal(settings, self.log_recorder, self.mapper)
+        self.reads = Reads(self.log_recorder, self.mapper, settings, self.personal.log_went_on)
+        self.reports = Reports(self.reads, self.personal)
         self.worklist = Worklist(self.reads, settings.due_days)
         self.similar = Similar(self.reads)
         self.access = Access(settings)
@@ -152,6 +160,7 @@ class Ledger(Application[UUID]):
         self.access.store.create_tables()
         self.tokens.store.create_tables()
         self.published.store.create_tables()
+        self.personal.create()
         if projections:
             self.reads.store.create_tables()
 
@@ -162,6 +171,7 @@ class Ledger(Application[UUID]):
         self.access.close()
         self.slowing.close()
         self.published.store.close()
+        self.personal.keys.close()
         self.audit.close()
         self.reads.store.close()
         super().close()
@@ -194,11 +204,13 @@ class Ledger(Application[UUID]):
     def tip(self, call: Call, facts: Facts) -> Answer:
         """A member's tip begins a lead."""
         call.scope.check_district(facts["district"])
-        lead_id = uuid4()
+        # The same request, sent again, is about the same lead: so it is about the same person.
+        lead_id = uuid5(call.claim_id, "lead") if call.claim_id else uuid4()
+        call, told = self._sealed(lead_id, call, facts)
 
         def attempt() -> tuple[list[Any], list[Any]]:
-            self._check_members(call.scope, facts["members"], facts["occurred_on"])
-            return [], list(Lead.tip(id=lead_id, **facts).collect_events())
+            self._check_members(call.scope, told["members"], told["occurred_on"])
+            return [], list(Lead.tip(id=lead_id, **told).collect_events())
 
         return self._carry_out(call, 201, attempt)
 
@@ -274,23 +286,91 @@ class Ledger(Application[UUID]):
 
     def revise(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
         """Facts changed."""
-        return self._lead(lead_id, call, lambda lead: lead.revise(**facts))
+        call, told = self._sealed(lead_id, call, facts["facts"])
+
+        def decide(lead: Lead) -> None:
+            lead.revise(**{**facts, "facts": self._as_before(lead, told)})
+
+        return self._lead(lead_id, call, decide)
 
     def correct(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
         """An earlier event was put right, or voided."""
+        call, right = self._sealed(lead_id, call, facts.get("facts") or {})
 
         def decide(lead: Lead) -> None:
-            right = facts.get("facts") or {}
             if right.get("duplicate_of"):
                 self._check_lead(call.scope, right["duplicate_of"])
             tip, known = lead.past[0], effective(lead.past)[0].members
-            lead.correct(**facts)
+            lead.correct(**{**facts, "facts": self._as_before(lead, right)})
             told = effective(lead.past)[0]
             call.scope.check_district(told.district)
             if (told.members, told.occurred_on) != (tip.members, tip.occurred_on):
                 self._check_members(call.scope, told.members, told.occurred_on, known)
 
         return self._rule(lead_id, call, decide)
+
+    # Personal data
+
+    def erase(self, subject: UUID, call: Call, facts: Facts) -> Answer:
+        """A person's key is destroyed, and with it what was sealed; NotFound. Whoever asks again is
+        told of the first time."""
+        reason = check_text("reason", facts["reason"], NOTE, lines=True)
+        exports = self._exports_with(subject)
+        self.access.note("personal-data", "erase a person", subject=f"{subject}", reason=reason)
+
+        def attempt() -> tuple[list[Any], list[Any]]:
+            before = self._events(ERASURES)
+            for version, event in enumerate(before, 1):
+                if event.subject == f"{subject}":
+                    return before[:version], []
+            if exports is None:
+                raise NotFound(f"There is no subject {subject}.")
+            actor = current_actor()
+            erased = Erased(
+                ERASURES,
+                len(before) + 1,
+                actor.moment,
+                actor=actor.name,
+                request=actor.request,
+                subject=f"{subject}",
+                reason=reason,
+                exports=exports,
+            )
+            return before, [erased]
+
+        answer = self._carry_out(call, 200, attempt)
+        self.personal.destroy_erased()
+        return answer
+
+    def _exports_with(self, subject: UUID) -> list[str] | None:
+        """The dates of the exports on the shelf that were made since the subject is known; None for
+        one that is not, or not any more."""
+        since = self.personal.keys.made_at(f"{subject}")
+        if since is None:
+            return None
+        shelf = Shelf(self.settings.exports)
+        # The event that the key was made for is dated before it.
+        position = self.reads.position_known_at(datetime.fromisoformat(since) - SETTLED)
+        days = sorted(shelf.days())
+        return [f"{day}" for day in days if shelf.may_hold(day, position)]
+
+    def _sealed(self, lead_id: UUID, call: Call, facts: Facts) -> tuple[Call, dict[str, Any]]:
+        """Facts with the contact in them sealed, if there is one. A digest of a request that names
+        a contact could be tried out on every telephone number: it is told with the person's key."""
+        contact = facts.get("contact")
+        if not contact:
+            return call, {**facts}
+        # Who was erased has another key from then on.
+        self.reads.data_version()
+        person = self.personal.person(contact, lead_id)
+        sealed = self.personal.sealed(contact, person)
+        return replace(call, digest=person.blinded(call.digest)), {**facts, "contact": sealed}
+
+    def _as_before(self, lead: Lead, facts: Facts) -> dict[str, Any]:
+        """Facts whose contact, if the lead knows it, is as it was sealed the first time."""
+        if not facts.get("contact"):
+            return {**facts}
+        return {**facts, "contact": self.personal.as_before(facts["contact"], lead.past)}
 
     # Reports
 
@@ -497,7 +577,8 @@ class Ledger(Application[UUID]):
         if call.if_match is None or version in call.if_match:
             return
         known = max((v for v in call.if_match if v < version), default=0)
-        since = self.reads.history(subject, after=known) if known and cls is Lead else []
+        steps = self.reads.history(subject, after=known) if known and cls is Lead else []
+        since = self.personal.steps(steps)
         wanted = ", ".join(map(str, sorted(call.if_match)))
         told = f"You know version {wanted}" if wanted else "If-Match names no version"
         raise Stale(f"{told}; the present one is {version}.", since)
@@ -531,11 +612,14 @@ class Ledger(Application[UUID]):
 
     def _show(self, stream: list[Any]) -> dict[str, Any]:
         """A lead or member as the API shows it after ``stream``."""
+        if stream[0].TOPIC == Erased.TOPIC:
+            return erasures.shown(stream[-1])
         begun = BEGINNINGS[stream[0].TOPIC]
         if begun is Report:
             return sealed_report(stream[0])
         if begun is Lead:
-            return view_of(stream, self._names_of(people_in(stream)), alone=True).lead
+            view = view_of(stream, self._names_of(people_in(stream)), alone=True)
+            return self.personal.shown(view.lead)
         row: dict[str, Any] = {}
         for event in stream:
             member_rows.fold(row, event)

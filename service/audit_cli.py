@@ -96,7 +96,7 @@ def replay(lead: UUID, known_at: str | None, as_json: bool) -> None:
     """A lead's history, step by step: what happened, who recorded it when, what it changed."""
     with _ledger() as ledger:
         position = None if known_at is None else ledger.reads.position_named(known_at)
-        told = ledger.reads.history(lead, known_at=position)
+        told = ledger.personal.steps(ledger.reads.history(lead, known_at=position))
         shown = orjson.loads(ledger.reads.lead_at(lead, known_at=position).body)
     if as_json:
         for step in told:

@@ -20,6 +20,7 @@ from service.export_cli import export
 from service.folders import check_folders
 from service.import_cli import import_, take_in
 from service.imports import Imported, Overtaken
+from service.keys_cli import keys
 from service.proof.keeper import Keeper, Stop
 from service.proof.signer import Signer
 from service.report_cli import report
@@ -41,6 +42,7 @@ main.add_command(access)
 main.add_command(audit)
 main.add_command(import_)
 main.add_command(export)
+main.add_command(keys)
 main.add_command(report)
 main.add_command(token)
 main.add_command(worklist)

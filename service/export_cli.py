@@ -14,6 +14,7 @@ from service.cli_shared import open_ledger
 from service.exports.failing import note_failure, note_success
 from service.exports.shelf import Shelf
 from service.log import UnreadableEvent
+from service.personal.erasures import Erased
 from service.serving import end_with_starter
 
 if TYPE_CHECKING:
@@ -63,8 +64,10 @@ def export(
         if due:
             _export_due(ledger, exporter)
         elif again:
-            _make_again(exporter, wanted)
+            _make_again(ledger, exporter, wanted)
         else:
+            if personal:
+                ledger.access.note("personal-data", "export contacts unmasked", subject=f"{wanted}")
             _tell(exporter.export(wanted, out=out, position=position, personal=personal))
 
 
@@ -79,10 +82,15 @@ def _export_due(ledger: Ledger, exporter: "Exporter") -> None:
     note_success(folder)
 
 
-def _make_again(exporter: "Exporter", day: date) -> None:
+def _make_again(ledger: Ledger, exporter: "Exporter", day: date) -> None:
     other = exporter.made_again(day)
     if other:
-        raise Refused(f"Made again, these files of {day} come out otherwise: {', '.join(other)}.")
+        told = f"Made again, these files of {day} come out otherwise: {', '.join(other)}."
+        position = Shelf(ledger.settings.exports).manifest(day)["position"]
+        topics = [Erased.TOPIC]
+        if ledger.log_recorder.select_notifications(position + 1, 1, topics=topics):
+            told += " Somebody was erased since, whose contacts are 已删除 now."
+        raise Refused(told)
     click.echo(f"The export of {day} made again is the same, byte for byte.")
 
 

@@ -118,8 +118,16 @@ class LeadPage:
 class Reads:
     """Everything that clients ask of the ledger."""
 
-    def __init__(self, recorder: LedgerRecorder, mapper: Mapper[Any], settings: Settings) -> None:
+    def __init__(
+        self,
+        recorder: LedgerRecorder,
+        mapper: Mapper[Any],
+        settings: Settings,
+        log_went_on: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``log_went_on`` is called whenever the log may have gone on, before anything is read."""
         self._recorder = recorder
+        self._log_went_on = log_went_on
         self._mapper = mapper
         self.store = Store(
             settings.projections,
@@ -141,7 +149,10 @@ class Reads:
     def data_version(self) -> int:
         """A number that changes whenever anything in the log's file did that was not recorded here;
         takes note that the log may have gone on, whoever recorded."""
-        state = self._log_state = self._recorder.data_version(), self._recorder.commits
+        state = self._recorder.data_version(), self._recorder.commits
+        if state != self._log_state:
+            self._log_state = state
+            self._log_went_on()
         return state[0]
 
     @property

@@ -1,6 +1,7 @@
 """Every setting, read from the environment once, checked, and frozen."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
@@ -13,6 +14,9 @@ from urllib.parse import urlsplit
 from service.projections.clocks import DAYS
 from service.roles import ROLES
 
+# What seals contacts and wraps keys; `service.personal.ciphers` has them.
+CIPHERS = ("A256GCM", "SM4GCM")
+_KEY = re.compile("[0-9a-fA-F]{64}", re.ASCII)
 HOME = Path(__file__).resolve().parent.parent
 
 
@@ -74,6 +78,23 @@ def _send_to(text: str) -> str | None:
         return text or None
     if "://" in text:
         raise ValueError(f"'{text}' is neither a folder nor an http:// or https:// address")
+    return text
+
+
+def secret_keys(text: str) -> tuple[bytes, ...]:
+    """Master keys, each in hexadecimal, with commas between; ValueError tells none of them."""
+    keys = [part.strip() for part in text.split(",")] if text else []
+    if not all(_KEY.fullmatch(key) for key in keys) or len(set(keys)) < len(keys):
+        raise ValueError(
+            "a key has 64 hexadecimal digits, as 'openssl rand -hex 32' prints them; several stand "
+            "with commas between, none of them twice"
+        )
+    return tuple(map(bytes.fromhex, keys))
+
+
+def _cipher(text: str) -> str:
+    if text not in CIPHERS:
+        raise ValueError(f"'{text}' is none of {', '.join(CIPHERS)}")
     return text
 
 
@@ -262,6 +283,27 @@ TABLE: Mapping[str, Setting] = {
         "the names, divided by commas, by which the service is asked for, like "
         "`ledger.example.cn`; a request by another one is refused. By default any",
     ),
+    "secret_key": Setting(
+        "LEDGER_SECRET_KEY",
+        "",
+        secret_keys,
+        "the master key that wraps the keys of personal data, 64 hexadecimal digits; where it is "
+        "not set it is in a file. While keys are rotated: the new one, a comma, the old one",
+    ),
+    "secret_key_file": Setting(
+        "LEDGER_SECRET_FILE",
+        "",
+        _folder,
+        "the file of the master key, made at the first start where `LEDGER_SECRET_KEY` is not set; "
+        "by default `ledger.sqlite.secret` beside the ledger, better on another disk",
+    ),
+    "cipher": Setting(
+        "LEDGER_CIPHER",
+        CIPHERS[0],
+        _cipher,
+        "what seals contacts from now on and wraps their keys: `A256GCM`, or `SM4GCM` for offices "
+        "that must use national algorithms",
+    ),
 }
 
 
@@ -298,6 +340,9 @@ class Settings:
     oidc_district_claim: str = ""
     oidc_member_claim: str = ""
     hosts: frozenset[str] = frozenset()
+    secret_key: tuple[bytes, ...] = field(default=(), repr=False)
+    secret_key_file: Path | None = None
+    cipher: str = CIPHERS[0]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -307,7 +352,8 @@ class Settings:
             text = environment.get(setting.variable) or setting.default
             try:
                 if not text.isprintable():
-                    raise ValueError(f"{text!r} has a character that cannot be printed")
+                    what = "it" if name == "secret_key" else f"{text!r}"
+                    raise ValueError(f"{what} has a character that cannot be printed")
                 values[name] = setting.read(text)
             except ValueError as why:
                 raise WrongSetting(f"{setting.variable}: {why}.") from None
@@ -323,7 +369,20 @@ class Settings:
         return {
             "LEDGER_DATABASE": f"sqlite:///{self.database}",
             "LEDGER_LOCK_TIMEOUT": f"{self.lock_timeout}",
+            "LEDGER_SECRET_KEY": ",".join(key.hex() for key in self.secret_key),
+            "LEDGER_SECRET_FILE": f"{self.secret_file}",
+            "LEDGER_CIPHER": self.cipher,
         }
+
+    @property
+    def subjects(self) -> Path:
+        """The file of the persons' keys, which cannot be made from anything."""
+        return self.database.with_name(self.database.name + ".subjects")
+
+    @property
+    def secret_file(self) -> Path:
+        """The file of the master key."""
+        return self.secret_key_file or self.database.with_name(self.database.name + ".secret")
 
     @property
     def marked(self) -> Path:

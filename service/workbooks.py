@@ -14,6 +14,7 @@ from domain.money import UNITS
 from service.columns import COLUMNS
 from service.exports.workbook import A3, MOST_ROWS
 from service.paper import AGREEMENTS, OUTCOME_WORDS
+from service.personal.contacts import NAME_MASKS, PHONE_MASKS, Masks, cover
 from service.sheets import BadCell, BadSheet, Source
 from service.written import plain
 
@@ -32,6 +33,23 @@ _CHOICES = {
 _WIDTH, _REASON_WIDTH = 12, 60
 # Of one row; they are kept in memory.
 _MOST_NOTES = 3
+# The headings of a contact, in an export and as people write them → how it is masked.
+_MASKS: dict[str, Masks] = {
+    **dict.fromkeys(("联系人", "contact_name", "contact.name"), NAME_MASKS),
+    **dict.fromkeys(
+        (
+            "联系电话",
+            "联系方式",
+            "电话",
+            "手机",
+            "手机号",
+            "手机号码",
+            "contact_phone",
+            "contact.phone",
+        ),
+        PHONE_MASKS,
+    ),
+}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -91,13 +109,37 @@ def mark(source: Source, bad: Iterable[BadCell], path: Path) -> None:
             after = widths.get(name, 0)
             sheet.set_column(0, max(after - 1, 0), _WIDTH)
             sheet.set_column(after, after, _REASON_WIDTH)
+            contacts = Contacts()
             try:
                 for line, values in rows:
                     if line <= MOST_ROWS:
-                        _copy(sheet, line, values, reasons.get((name, line), []), (after, red))
+                        shown = contacts.masked(values)
+                        _copy(sheet, line, shown, reasons.get((name, line), []), (after, red))
             except BadSheet as why:
                 book.add_worksheet(_REASONS).write_string(0, 0, f"{why}", red)
                 return
+
+
+class Contacts:
+    """Masks a sheet's contacts: an import does not read them, and a copy does not spread them."""
+
+    def __init__(self) -> None:
+        # Column → how it is masked, as the last headings told.
+        self._columns: dict[int, Masks] = {}
+
+    def masked(self, values: Iterable[Any]) -> list[Any]:
+        """A row's values, with what stands under the headings of a contact masked."""
+        found = list(values)
+        told = {
+            at: _MASKS[text] for at, value in enumerate(found) if (text := plain(value)) in _MASKS
+        }
+        if told:
+            self._columns = told
+            return found
+        for at, masks in self._columns.items():
+            if at < len(found) and plain(found[at]):
+                found[at] = cover(plain(found[at]), masks)
+        return found
 
 
 def _widths(source: Source) -> dict[str | None, int]:

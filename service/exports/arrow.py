@@ -3,17 +3,21 @@
 Whole columns are changed at a time, in Arrow: a million rows are never Python objects.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from service.exports.safe import FIRST_OF_FORMULA, FORMULA, MASKS, QUOTED
+from service.exports.safe import FIRST_OF_FORMULA, FORMULA, QUOTED
 from service.exports.table import Column, Kind
 from service.projections.cells import BETWEEN, BREAKS, NAMES
 
+# Of the two cells of each contact, what is shown in them.
+Cells = tuple[str | None, str | None]
+Contacts = Callable[[Sequence[Cells]], Sequence[Cells]]
+_CONTACT = ("contact_name", "contact_phone")
 _YUAN = pa.decimal128(18, 2)
 # What each kind is for machines. An amount as stated stays the text that it is.
 TYPES: Mapping[Kind, pa.DataType] = {
@@ -46,23 +50,30 @@ def read_lines(page: bytes, names: Sequence[str]) -> pa.Table:
     )
 
 
-def whole(page: bytes, columns: Sequence[Column], *, personal: bool) -> pa.Table:
-    """``columns`` of a page of leads, every text as it was typed; masked unless ``personal``."""
-    table = read_lines(page, NAMES)
+def whole(page: bytes, columns: Sequence[Column], contacts: Contacts) -> pa.Table:
+    """``columns`` of a page of leads, every text as it was typed; ``contacts`` shows those."""
+    table = _with_contacts(read_lines(page, NAMES), contacts)
     breaks = {told: char for char, told in BREAKS.items() if told.encode() in page}
-    return pa.table({c.name: _whole(table[c.name], c, breaks, personal) for c in columns})
+    return pa.table({c.name: _whole(table[c.name], c, breaks) for c in columns})
 
 
-def _whole(
-    values: pa.ChunkedArray, column: Column, breaks: Mapping[str, str], personal: bool
-) -> pa.ChunkedArray:
-    if column.kind is not Kind.TEXT:
-        return values
-    for told_as, char in breaks.items():
-        values = pc.replace_substring(values, told_as, char)
-    if column.name in MASKS and not personal:
-        for pattern, mask in MASKS[column.name]:
-            values = pc.replace_substring_regex(values, pattern, mask)
+def _with_contacts(table: pa.Table, contacts: Contacts) -> pa.Table:
+    """The table with its contacts as they are shown: the only cells that are looked at singly."""
+    if all(table[name].null_count == table.num_rows for name in _CONTACT):
+        return table
+    shown = [table[name].to_pylist() for name in _CONTACT]
+    there = [at for at, cells in enumerate(zip(*shown, strict=True)) if any(cells)]
+    for at, told in zip(there, contacts([(shown[0][i], shown[1][i]) for i in there]), strict=True):
+        shown[0][at], shown[1][at] = told
+    for name, values in zip(_CONTACT, shown, strict=True):
+        table = table.set_column(NAMES.index(name), name, pa.chunked_array([values], pa.string()))
+    return table
+
+
+def _whole(values: pa.ChunkedArray, column: Column, breaks: Mapping[str, str]) -> pa.ChunkedArray:
+    if column.kind is Kind.TEXT:
+        for told_as, char in breaks.items():
+            values = pc.replace_substring(values, told_as, char)
     return values
 
 

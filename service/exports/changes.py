@@ -6,7 +6,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from service.exports.arrow import for_people, whole
+from service.exports.arrow import Contacts, for_people, whole
 from service.exports.columns import LEADS
 from service.exports.cut import Cut
 from service.exports.lines import Changed, line_then
@@ -54,12 +54,12 @@ _TOUCHED = Prepared(
 
 
 def change_rows(
-    reads: Reads, recorder: LedgerRecorder, before: Cut, cut: Cut, *, personal: bool
+    reads: Reads, recorder: LedgerRecorder, before: Cut, cut: Cut, contacts: Contacts
 ) -> Iterator[Sequence[Any]]:
     """What differs between two cuts, in ``CHANGES``."""
     for touched in _batches(reads, before, cut):
-        was = _rows(reads, before, touched, personal=personal)
-        now = _rows(reads, cut, touched, personal=personal)
+        was = _rows(reads, before, touched, contacts)
+        now = _rows(reads, cut, touched, contacts)
         names = recorder.named_at(sorted({p for one in touched for p in one.positions}))
         for one in touched:
             number = one.lead.number
@@ -91,14 +91,14 @@ def _batches(reads: Reads, before: Cut, cut: Cut) -> Iterator[list[Touched]]:
         ]
 
 
-def _rows(reads: Reads, cut: Cut, touched: Sequence[Touched], *, personal: bool) -> dict[int, Row]:
+def _rows(reads: Reads, cut: Cut, touched: Sequence[Touched], contacts: Contacts) -> dict[int, Row]:
     """The rows of leads.csv at a cut, by the leads' numbers."""
     lines = {one.lead.number: line_then(reads, cut, one.lead) for one in touched}
     there = {number: line for number, line in lines.items() if line is not None}
     if not there:
         return {}
     page = "".join(f"{line}\n" for line in there.values()).encode()
-    shown = for_people(whole(page, LEADS, personal=personal), LEADS)
+    shown = for_people(whole(page, LEADS, contacts), LEADS)
     return dict(zip(there, shown.to_pylist(), strict=True))
 
 

@@ -1,13 +1,12 @@
 """What was recorded since the last export, as CloudEvents 1.0: a line of JSON for each event."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import orjson
 
-from service.exports.safe import masked
 from service.exports.sinks import HashedFile, Written
 from service.log import LedgerRecorder
 from service.proof.tree import Row
@@ -16,16 +15,18 @@ SOURCE = "urn:leadledger:log"
 TYPE = "leadledger."
 CONTENT_TYPE = "application/x-ndjson"
 _BATCH = 2_000
+# What may be told of an event's facts.
+Facts = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 def write_events(
-    path: Path, recorder: LedgerRecorder, after: int, upto: int, *, personal: bool
+    path: Path, recorder: LedgerRecorder, span: tuple[int, int], facts: Facts
 ) -> Written:
-    """The log after a position and up to another; telephone numbers masked unless ``personal``."""
+    """The log after a position and up to another; ``facts`` tells what an event may tell."""
     file = HashedFile(path)
     count = 0
-    for rows in _batches(recorder, after, upto):
-        lines = [cloud_event(row, personal=personal) for row in rows]
+    for rows in _batches(recorder, *span):
+        lines = [cloud_event(row, facts) for row in rows]
         file.write(b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines))
         count += len(rows)
     file.close()
@@ -38,7 +39,7 @@ def _batches(recorder: LedgerRecorder, after: int, upto: int) -> Iterator[list[R
         after = rows[-1][0]
 
 
-def cloud_event(row: Row, *, personal: bool) -> dict[str, Any]:
+def cloud_event(row: Row, facts: Facts) -> dict[str, Any]:
     """A stored event as a CloudEvent; ``position`` and ``streamversion`` are its place."""
     position, originator, version, topic, state = row
     data = orjson.loads(state)
@@ -54,18 +55,5 @@ def cloud_event(row: Row, *, personal: bool) -> dict[str, Any]:
         "datacontenttype": "application/json",
         "position": position,
         "streamversion": version,
-        "data": data if personal else _masked(data),
+        "data": facts(data),
     }
-
-
-def _masked(data: Mapping[str, Any]) -> dict[str, Any]:
-    """An event's facts with every contact in them masked."""
-    told = dict(data)
-    if isinstance(told.get("contact"), dict):
-        told["contact"] = {
-            name: masked(f"contact_{name}", value) if isinstance(value, str) else value
-            for name, value in told["contact"].items()
-        }
-    if isinstance(told.get("facts"), dict):
-        told["facts"] = _masked(told["facts"])
-    return told

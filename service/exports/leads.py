@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from service.exports.arrow import read_lines, whole
+from service.exports.arrow import Contacts, read_lines, whole
 from service.exports.columns import ENTRIES, LEADS
 from service.exports.cut import Cut
 from service.exports.lines import PAGE, pages
@@ -20,10 +20,10 @@ from service.reads import Reads
 _FEN = pa.scalar(Decimal("0.01"), pa.decimal128(3, 2))
 
 
-def lead_pages(reads: Reads, cut: Cut, *, personal: bool = False) -> Iterator[pa.Table]:
+def lead_pages(reads: Reads, cut: Cut, contacts: Contacts) -> Iterator[pa.Table]:
     """Every lead that had been tipped by the cut, in the order of their tips, in ``LEADS``."""
     for page in pages(reads, cut):
-        yield whole(page, LEADS, personal=personal)
+        yield whole(page, LEADS, contacts)
 
 
 def _page_of_entries() -> sa.Select[int, int, int, bytes]:

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import xlsxwriter
 from domain.actor import CHINA
 from service.application import Ledger
 from service.audit import VERIFIER
-from service.exports.arrow import for_machines
+from service.exports.arrow import Contacts, for_machines
 from service.exports.changes import change_rows
 from service.exports.columns import CHANGES, ENTRIES, LEADS, ON_PAPER
 from service.exports.cut import Cut
@@ -79,7 +79,7 @@ def write_leads(ledger: Ledger, plan: Plan, folder: Path) -> list[Written]:
         CsvSink(folder / "leads.csv", LEADS),
         ParquetSink(folder / "leads.parquet", LEADS),
     ]
-    return pour(lead_pages(ledger.reads, plan.cut, personal=plan.personal), sinks)
+    return pour(lead_pages(ledger.reads, plan.cut, _contacts(ledger, plan)), sinks)
 
 
 def write_book(ledger: Ledger, plan: Plan, folder: Path, before: Sequence[Table]) -> Path:
@@ -98,7 +98,7 @@ def write_book(ledger: Ledger, plan: Plan, folder: Path, before: Sequence[Table]
 
 def lead_rows(ledger: Ledger, plan: Plan) -> Iterator[tuple[Any, ...]]:
     """The leads as rows of Python values, in ``LEADS``."""
-    for page in lead_pages(ledger.reads, plan.cut, personal=plan.personal):
+    for page in lead_pages(ledger.reads, plan.cut, _contacts(ledger, plan)):
         typed: pa.Table = for_machines(page, LEADS)
         for batch in typed.to_batches(max_chunksize=_ROWS):
             yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
@@ -106,15 +106,20 @@ def lead_rows(ledger: Ledger, plan: Plan) -> Iterator[tuple[Any, ...]]:
 
 def _since(ledger: Ledger, plan: Plan, folder: Path) -> Iterator[Written]:
     """What came since the previous export; of the first one every event, and no change."""
-    recorder, before, personal = ledger.log_recorder, plan.previous, plan.personal
+    recorder, before = ledger.log_recorder, plan.previous
     rows: Iterator[Any] = iter(())
     if before:
-        rows = change_rows(ledger.reads, recorder, before, plan.cut, personal=personal)
+        contacts = _contacts(ledger, plan)
+        rows = change_rows(ledger.reads, recorder, before, plan.cut, contacts)
     yield write_csv(folder / "changes.csv", CHANGES, rows)
     after = before.position if before else 0
-    yield write_events(
-        folder / "events.jsonl", recorder, after, plan.cut.position, personal=personal
-    )
+    facts = partial(ledger.personal.event, plain=plan.personal)
+    yield write_events(folder / "events.jsonl", recorder, (after, plan.cut.position), facts)
+
+
+def _contacts(ledger: Ledger, plan: Plan) -> Contacts:
+    """How contacts are shown in the cells of an export."""
+    return partial(ledger.personal.cells, plain=plan.personal)
 
 
 def _manifest(plan: Plan, files: list[Written]) -> dict[str, Any]:

@@ -51,6 +51,13 @@ class Shelf:
         found: dict[str, Any] = orjson.loads(self._manifest(day))
         return found
 
+    def may_hold(self, day: date, position: int) -> bool:
+        """Whether something is in an export that was recorded after ``position``: it may be where
+        the manifest does not say."""
+        with suppress(NotFound, OSError, ValueError, KeyError, TypeError):
+            return bool(self.manifest(day)["position"] > position)
+        return True
+
     def file(self, day: date, name: str) -> tuple[Path, str]:
         """A file of an export and its SHA-256; NotFound for any name that its manifest has not,
         NotReady for one that is not as it was written."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain.stage import GROUNDBROKEN, NEGOTIATING, SIGNED, TIP
+from service.personal.contacts import cells_of_contact
 from service.projections.members import Person
 from service.projections.view import View
 
@@ -51,7 +52,7 @@ def _named(person: Person, district: str) -> str:
 def cells_of(number: int, lead: Mapping[str, Any], told: Mapping[str, Any]) -> str:
     """The line of a lead; ``number`` is its own in the log, for one that no paper numbered."""
     source = lead["source"] or _NOTHING
-    investor, contact = lead["investor"] or _NOTHING, lead["contact"] or _NOTHING
+    investor, contact = lead["investor"] or _NOTHING, lead["contact"]
     dates, recognised = lead["dates"], lead["recognised"]
     money = lead["investment"] or _NOTHING
     contract_number, agreed_too = told.get("contract") or (None, False)
@@ -96,8 +97,7 @@ def cells_of(number: int, lead: Mapping[str, Any], told: Mapping[str, Any]) -> s
         ";".join([member["name"] for member in lead["members"]]),
         lead["summary"],
         investor.get("country"),
-        contact.get("name"),
-        contact.get("phone"),
+        *(cells_of_contact(contact) if contact else (None, None)),
         contract_number if dates[SIGNED] else None,
         told.get("start") if dates[GROUNDBROKEN] else None,
         told.get("lost_to"),

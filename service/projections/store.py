@@ -102,7 +102,8 @@ class Store:
 
     ``durable``: a commit waits for the disk. Projections need not: what a crash takes away
     the log gives again, for the bookmark goes with the rows. Another file may be put in the
-    place of this one (see `shadow.py`): ``follow()`` notices.
+    place of this one (see `shadow.py`): ``follow()`` notices. ``forgets``: of what is deleted
+    nothing stays in the file, which only its owner may read.
 
     ``mend`` (see `mending.py`) puts an empty file in the place of one that is damaged, if that is
     still the one of an identity, and gives a sentence on it.
@@ -115,6 +116,7 @@ class Store:
         tables: sa.MetaData,
         *,
         durable: bool,
+        forgets: bool = False,
         mend: "Callable[[Store, Identity], str] | None" = None,
     ) -> None:
         self.path = path
@@ -124,6 +126,7 @@ class Store:
         # Another number whenever another file is read: what was kept of the last one is void.
         self.generation = 0
         self._durable = durable
+        self._forgets = forgets
         self._mend = mend
         self._synchronous = "FULL" if durable else "NORMAL"
         self._opened: Opened | None = None
@@ -148,7 +151,8 @@ class Store:
             return
         with self._usable(), self.lock.held():
             if not self.path.exists():
-                os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
+                mode = 0o600 if self._forgets else 0o644
+                os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, mode))
             with self._transaction() as connection:
                 if self._durable:
                     _add_columns(connection, self.tables)
@@ -180,6 +184,13 @@ class Store:
         """The caller holds the lock, so nobody puts another file in this one's place."""
         with self._open().engine.connect() as connection, transaction(connection):
             yield connection
+
+    def truncate(self) -> bool:
+        """Empty the write-ahead log, which may hold what the file has no more; whether nobody who
+        reads kept it from being emptied."""
+        with self._usable(), self.lock.held(), self._open().engine.connect() as connection:
+            busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+        return not busy
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -261,7 +272,9 @@ class Store:
         while True:
             identity = self._tried = identity_of(self.path)
             try:
-                return Opened(self.path, identity, self.lock_timeout, self._synchronous)
+                pragmas = [f"synchronous = {self._synchronous}"]
+                pragmas += ["secure_delete = ON"] if self._forgets else []
+                return Opened(self.path, identity, self.lock_timeout, pragmas)
             except DatabaseError:
                 # Unless it was replaced, and removed, this very moment.
                 if identity_of(self.path) == identity:
@@ -272,12 +285,12 @@ class Opened:
     """A file that is read: its connections, which are closed once nobody uses them any more."""
 
     def __init__(
-        self, path: Path, identity: Identity, lock_timeout: float, synchronous: str
+        self, path: Path, identity: Identity, lock_timeout: float, pragmas: Sequence[str]
     ) -> None:
         # Taken before: had another file come between, the next look would notice that.
         self.identity = identity
         self.engine = engine_of(os.path.realpath(path), lock_timeout, "rw")
-        sa.event.listen(self.engine, "connect", partial(_prepare, synchronous))
+        sa.event.listen(self.engine, "connect", partial(_prepare, pragmas))
         # One for single statements; one for snapshots, which takes turns.
         self.single = self.engine.connect()
         self.shared = self.engine.connect()
@@ -305,9 +318,10 @@ def engine_of(path: str | Path, lock_timeout: float, mode: str) -> sa.Engine:
     )
 
 
-def _prepare(synchronous: str, connection: Any, _record: Any) -> None:
+def _prepare(pragmas: Sequence[str], connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    for pragma in pragmas:
+        connection.execute(f"PRAGMA {pragma}")
     connection.execute("PRAGMA cache_size = -65536")
 
 

@@ -13,6 +13,7 @@ from domain.errors import Invalid, NotFound
 from domain.money import yuan
 from domain.report import ANNUAL, digest_of
 from domain.values import district_prefix_fault
+from service.personal.personal import Personal
 from service.projections.choosing import Selection
 from service.projections.fates import Retold, Window, fates, ids_of
 from service.projections.history import positions
@@ -66,8 +67,9 @@ def asked_for(year: int, end: date | None, district: str | None) -> Asked:
 class Reports:
     """Answers what leaders and auditors ask."""
 
-    def __init__(self, reads: Reads) -> None:
+    def __init__(self, reads: Reads, personal: Personal) -> None:
         self._reads = reads
+        self._personal = personal
 
     def annual(
         self, asked: Asked, known_at: int | None = None, scope: Scope = ALL
@@ -250,7 +252,7 @@ class Reports:
         return {
             step["position"]: {"lead": lead_id, **{name: step[name] for name in _TOLD}}
             for lead_id, these in positions.items()
-            for step in self._reads.history(UUID(lead_id))
+            for step in self._personal.steps(self._reads.history(UUID(lead_id)))
             if step["position"] in these
         }
 

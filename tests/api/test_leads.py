@@ -49,8 +49,9 @@ def test_a_tip_is_answered_with_the_whole_lead(officer: Caller, member_id: str) 
     assert answer.status_code == 201
     assert answer.headers["ETag"] == '"1"'
     assert answer.headers["Location"] == f"/v1/leads/{lead['id']}"
-    same = ("title", "summary", "investor", "district", "industry", "contact")
+    same = ("title", "summary", "investor", "district", "industry")
     assert {name: lead[name] for name in same} == {name: body[name] for name in same}
+    assert (lead["contact"]["name"], lead["contact"]["phone"]) == ("李**", "051****0000")
     assert lead["investment"] == {**MONEY, "cny": "3000000000"}
     assert lead["members"] == [{"id": member_id, "name": "王委员", "share": "1"}]
     assert lead["dates"]["tip"] == lead["last_activity_on"] == "2025-03-18"

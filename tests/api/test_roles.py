@@ -39,6 +39,7 @@ ACTIONS: dict[tuple[str, str], str | None] = {
     ("GET", "/v1/leads/{lead_id}"): "read leads",
     ("GET", "/v1/leads/{lead_id}/history"): "read leads",
     **{("POST", f"/v1/leads/{{lead_id}}/{command}"): "write leads" for command in BODIES},
+    ("POST", "/v1/subjects/{subject_id}/erasure"): "erase personal data",
     ("GET", "/v1/pipeline"): "read the pipeline",
     ("GET", "/v1/pipeline/movements"): "read the pipeline",
     ("GET", "/v1/pipeline/series"): "read the pipeline",
@@ -114,6 +115,7 @@ class Ground(NamedTuple):
     their_lead: str
     our_lead: str
     report: str
+    subject: str
     walkers: dict[tuple[str, str], Caller]
 
     def walker(self, role: str, state: str) -> Caller:
@@ -153,7 +155,9 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     signed(office.ledger)
     exported(office.ledger)
     report = officer.ok(f"/v1/reports/annual/2025?district={DISTRICT}", {})["id"]
-    yield Ground(office, mine, theirs, leads[0], leads[1], leads[2], report, {})
+    contact = {"name": "李先生", "phone": "13800000001"}
+    subject = officer.tip(theirs, title="有人联系的", contact=contact)["contact"]["subject"]
+    yield Ground(office, mine, theirs, leads[0], leads[1], leads[2], report, subject, {})
     office.close()
 
 
@@ -167,6 +171,7 @@ def request_for(ground: Ground, method: str, template: str) -> tuple[str, Any]:
         lead_id=ground.my_lead,
         member_id=ground.mine,
         report_id=ground.report,
+        subject_id=ground.subject,
         year=2025,
         month="2025-03",
         week="2025-W12",
@@ -185,6 +190,7 @@ def request_for(ground: Ground, method: str, template: str) -> tuple[str, Any]:
             **BODIES["credit"],
             "shares": [{"member": ground.mine, "share": "1"}],
         },
+        "/v1/subjects/{subject_id}/erasure": {"reason": "本人要求"},
         "/v1/tokens": {"role": "auditor"},
         "/v1/tokens/{token_id}/rotation": {},
         "/v1/tokens/{token_id}/revocation": {},
@@ -195,7 +201,10 @@ def request_for(ground: Ground, method: str, template: str) -> tuple[str, Any]:
 def test_the_table_names_every_operation_of_the_document(ground: Ground) -> None:
     described = {(o.method, o.template) for o in ground.office.contract.operations}
     assert described == set(ACTIONS)
-    assert {action for action in ACTIONS.values() if action} == set(MAY) - {"waive facts"}
+    assert {action for action in ACTIONS.values() if action} == set(MAY) - {
+        "waive facts",
+        "read personal data",
+    }
 
 
 def test_the_document_says_which_operations_ask_for_a_token(ground: Ground) -> None:

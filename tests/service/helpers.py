@@ -293,6 +293,21 @@ def _judged(ledger: Ledger, member: UUID, second: UUID) -> None:
     ledger.reopen(first, call(), {"reason": "再看看", "occurred_on": "2025-03-01"})
 
 
+def somebody_erased(ledger: Ledger, numbers: str = "QJP-") -> None:
+    """A contact sealed in each event that has one, and its person erased."""
+    contact = {"name": "李先生", "phone": "13800000001"}
+    member = register(ledger, f"{numbers}001").subject
+    lead = tip(ledger, member, contact=contact)
+    others = [{**contact, "name": "李女士"}, {**contact, "name": "李总"}]
+    with acting(somebody()):
+        revised = {"facts": {"contact": others[0]}, "occurred_on": "2025-04-01"}
+        ledger.revise(lead.subject, call(), revised)
+        right = {"version": 2, "facts": {"contact": others[1]}, "reason": "录入有误"}
+        ledger.correct(lead.subject, call(), {**right, "occurred_on": "2025-04-02"})
+        subject = UUID(lead.body["contact"]["subject"])
+        ledger.erase(subject, call(), {"reason": "本人要求"})
+
+
 def keep_the_proof(ledger: Ledger) -> None:
     """What the keeping of the proof records."""
     with acting(somebody()):

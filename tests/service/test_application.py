@@ -28,6 +28,7 @@ from tests.service.helpers import (
     processes,
     register,
     somebody,
+    somebody_erased,
     tip,
     whole_log,
 )
@@ -399,6 +400,7 @@ def test_the_journeys_of_the_tests_cover_every_event(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         journeys(ledger)
         keep_the_proof(ledger)
+        somebody_erased(ledger, "E-")
         assert set(topics(ledger)) == {event.TOPIC for event in EVENTS}
 
 

@@ -27,6 +27,7 @@ from tests.service.helpers import (
     journeys,
     keep_the_proof,
     ledger_in,
+    somebody_erased,
     whole_log,
 )
 
@@ -72,7 +73,7 @@ def amounts_to(ledger: Ledger, stream: UUID) -> Line:
         (answered,) = events
         told = {name: getattr(answered, name) for name in ("digest", "subject", "version")}
         return {**told, "status": answered.status, "actor": answered.actor}
-    if kind.startswith("audit."):
+    if kind.startswith(("audit.", "subject.")):
         return {f"{event.originator_version}": facts_of(event) for event in events}
     if kind == "report.sealed":
         report = ledger.reports.sealed(stream)
@@ -123,6 +124,8 @@ def append_missing(folder: Path) -> int:
         ledger.record_all(map(stored, before))
         if all(topic.startswith("audit.") for topic, _ in missing):
             keep_the_proof(ledger)
+        elif missing == {("subject.erased", 1)}:
+            somebody_erased(ledger, f"G{len(before)}-")
         else:
             journeys(ledger, f"G{len(before)}-")
         new = whole_log(ledger)[len(before) :]

@@ -324,6 +324,9 @@ def test_the_librarys_environment_variables_have_no_influence(
         "ledger.sqlite.lock",
         "ledger.sqlite.projections",
         "ledger.sqlite.projections.lock",
+        "ledger.sqlite.secret",
+        "ledger.sqlite.subjects",
+        "ledger.sqlite.subjects.lock",
     }
 
 

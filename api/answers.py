@@ -115,11 +115,23 @@ class SimilarOut(Schema):
     reasons = fields.List(fields.String(validate=validate.OneOf(list(WEIGHTS))), **ALWAYS)
 
 
+TransferOut = Schema.from_dict(
+    {
+        "from": fields.String(**ALWAYS),
+        "to": fields.String(**ALWAYS),
+        "on": _day(**ALWAYS),
+    },
+    name="TransferOut",
+)
+
+
 class LeadOut(Schema):
     """A lead as it stands. ``possible_duplicates`` are looked for when a tip is entered and when
     one lead is read, not by other commands nor by lists; a token of a member sees none.
     ``credit_ruled_on`` is the day of the ruling that the shares follow; without one they are equal,
-    and ``credit_ruling_needed`` says that there was one, of other members."""
+    and ``credit_ruling_needed`` says that there was one, of other members.
+    ``transfer_to``: the district that an open proposal would pass it to; ``transfers``: those
+    that were accepted."""
 
     id = fields.UUID(**ALWAYS)
     version = fields.Integer(**ALWAYS)
@@ -130,6 +142,9 @@ class LeadOut(Schema):
     credit_ruled_on = _day(**MAYBE)
     credit_ruling_needed = fields.Boolean(**ALWAYS)
     district = fields.String(**ALWAYS)
+    transfer_to = fields.String(**MAYBE)
+    transfer_proposed_on = _day(**MAYBE)
+    transfers = fields.List(fields.Nested(TransferOut), **ALWAYS)
     industry = fields.String(**MAYBE)
     investment = fields.Nested(MoneyOut, **MAYBE)
     contact = fields.Nested(ContactOut, **MAYBE)
@@ -325,9 +340,11 @@ def _window() -> dict[str, fields.Field[Any]]:
 
 
 class PipelineOut(Schema.from_dict(_window())):  # type: ignore[misc]
-    """Where every lead stands."""
+    """Where every lead stands. ``received``: leads that another district passed on within the
+    window; standing adds up to all tips and all of these."""
 
     tips = fields.Integer(**ALWAYS)
+    received = fields.Integer(**ALWAYS)
     landed = fields.Nested(FigureOut, **ALWAYS)
     about_to_sign = fields.Nested(FigureOut, **ALWAYS)
     stages = fields.List(fields.Nested(StageOut), **ALWAYS)

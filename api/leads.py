@@ -146,7 +146,7 @@ def _command(path: str, body: schemas.Command, method: Any) -> None:
         wanted = schemas.id_of(lead_id, "lead")
         return answered(method(ledger(), wanted, call(body), body))
 
-    view.__name__ = path.replace("-", "_")
+    view.__name__ = path.replace("-", "_").replace("/", "_")
     view.__doc__ = body.__doc__
     declared: View = view
     endpoint(
@@ -190,6 +190,9 @@ _command("suspension", schemas.SuspensionIn(), Ledger.suspend)
 _command("resumption", schemas.ResumptionIn(), Ledger.resume)
 _command("closure", schemas.ClosureIn(), Ledger.close_lead)
 _command("reopening", schemas.ReopeningIn(), Ledger.reopen)
+_command("transfer", schemas.TransferIn(), Ledger.propose_transfer)
+_command("transfer/acceptance", schemas.AcceptanceIn(), Ledger.accept_transfer)
+_command("transfer/refusal", schemas.RefusalIn(), Ledger.refuse_transfer)
 _command("revision", schemas.RevisionIn(), _revise)
 _command("credit", schemas.CreditIn(), Ledger.rule_credit)
 _command("corrections", schemas.CorrectionIn(), Ledger.correct)

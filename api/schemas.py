@@ -362,6 +362,23 @@ class ReopeningIn(Command):
     reason = Text(NOTE, lines=True, required=True)
 
 
+class TransferIn(Command):
+    """A proposal that the lead pass to another district."""
+
+    district = District(required=True)
+    reason = Text(NOTE, lines=True, required=True)
+
+
+class AcceptanceIn(Command):
+    """The other district takes the lead over, from that day on."""
+
+
+class RefusalIn(Command):
+    """The other district does not take the lead."""
+
+    reason = Text(NOTE, lines=True, required=True)
+
+
 class RevisionIn(Command):
     """Facts that changed; what is left out stays as it was, null says: not known."""
 

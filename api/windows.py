@@ -39,7 +39,7 @@ def lead_seen(lead_id: str) -> UUID:
     """The lead's id; NotFound, as for one that does not exist, when the request may not see it."""
     wanted, seen = id_of(lead_id, "lead"), scope()
     if seen != ALL:
-        ledger().reads.lead_seen(wanted, seen)
+        ledger().reads.lead_seen(wanted, seen, proposed=True)
     return wanted
 
 

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from domain.stage import CLOSED, NEGOTIATING, OPEN, SIGNED, STAGES, TIP
+from domain.stage import CLOSED, NEGOTIATING, OPEN, SIGNED, STAGES, TIP, TRANSFERABLE
 
 CORRECTED = "lead.corrected"
 JOINED, LEFT = "lead.members_joined", "lead.members_left"
@@ -48,6 +48,9 @@ CORRECTABLE: Mapping[str, Correctable] = {
     "lead.resumed": Correctable("resume", ("reason",)),
     "lead.closed": Correctable("close", ("outcome", "reason", "lost_to")),
     "lead.reopened": Correctable("reopen", ("reason",)),
+    "lead.transfer_proposed": Correctable("propose_transfer", ("district", "reason")),
+    "lead.transferred": Correctable("accept_transfer", ()),
+    "lead.transfer_refused": Correctable("refuse_transfer", ("reason",)),
     "lead.credit_ruled": Correctable("rule_credit", ("shares", "reason")),
     # Of the facts, those that the revision stated.
     "lead.revised": Correctable("revise", (*REVISABLE, "reason")),
@@ -81,6 +84,9 @@ HAPPENS: Mapping[str, Happens] = {
     "lead.resumed": Happens(OPEN, ("tipped_on", "flagged_on"), on_hold=True),
     "lead.closed": Happens(OPEN, _IN_STAGE),
     "lead.reopened": Happens((CLOSED,), _IN_STAGE),
+    "lead.transfer_proposed": Happens(TRANSFERABLE, ("tipped_on", "settled_on")),
+    "lead.transferred": Happens(TRANSFERABLE, _EVER),
+    "lead.transfer_refused": Happens(OPEN, _EVER),
     "lead.credit_ruled": Happens(STAGES, _EVER),
     "lead.revised": Happens(STAGES, _EVER),
 }

@@ -47,6 +47,7 @@ from domain.stage import (
     STARTS,
     STEPS,
     TIP,
+    TRANSFERABLE,
     VERDICT_OUTCOME,
     VERDICTS,
     missing_facts,
@@ -76,6 +77,14 @@ class Ruling(NamedTuple):
     day: str
     reported_on: str
     members: tuple[str, ...]
+
+
+class Proposal(NamedTuple):
+    """Since ``day`` it is proposed that the lead pass to another ``district``."""
+
+    district: str
+    day: str
+    reason: str
 
 
 class Lead(Recorded):
@@ -135,6 +144,7 @@ class Lead(Recorded):
             """Begin the lead."""
             aggregate._begin(self.occurred_on, {name: getattr(self, name) for name in REVISABLE})
             aggregate.reporters = list(self.members)
+            aggregate.district = self.district
 
     def screen(
         self,
@@ -662,8 +672,113 @@ class Lead(Recorded):
         def apply(self, aggregate: Any) -> None:
             """Return to the stage it left; a tip is to be screened again."""
             aggregate._enter(aggregate.left, self.occurred_on)
+            aggregate._settle(self.occurred_on)
             if aggregate.stage == TIP:
                 aggregate.screened = None
+
+    def propose_transfer(
+        self, *, district: str, reason: str, occurred_on: str, note: str | None = None
+    ) -> None:
+        """Propose that it pass to another district (流转), which that one accepts or refuses."""
+        self._check_open()
+        if self.stage not in TRANSFERABLE:
+            raise Refused(
+                f"Only a lead that is {', '.join(TRANSFERABLE)} passes to another district; this "
+                f"lead is {self._standing}."
+            )
+        fault = district_fault(district)
+        if fault or district == self.district:
+            raise Invalid({"district": [fault or f"The lead is in {district} already."]})
+        reason = check_text("reason", reason or "", NOTE, lines=True)
+        asked = Proposal(district, occurred_on, reason)
+        if self.proposal == asked:
+            return
+        if self.proposal:
+            raise Refused(
+                f"Its transfer to {self.proposal.district} was proposed on {self.proposal.day} and "
+                "is not answered yet; one at a time."
+            )
+        check_day(occurred_on, not_before=self.tipped_on, since="the lead was tipped")
+        since = "the last transfer was answered, or the lead reopened"
+        check_day(occurred_on, not_before=self.settled_on, since=since)
+        self.trigger_event(
+            self.TransferProposed,
+            district=district,
+            reason=reason,
+            occurred_on=occurred_on,
+            note=note,
+        )
+
+    class TransferProposed(Recorded.Event):
+        """The district it stands in would pass it to another one."""
+
+        TOPIC = "lead.transfer_proposed"
+        district: str
+        reason: str
+
+        def apply(self, aggregate: Any) -> None:
+            """Keep what waits for an answer."""
+            aggregate.proposal = Proposal(self.district, self.occurred_on, self.reason)
+
+    def accept_transfer(
+        self, *, occurred_on: str, district: str | None = None, note: str | None = None
+    ) -> None:
+        """The other district takes it over: from that day on it stands there. ``district``: which,
+        where it is said."""
+        proposal = self._proposed(occurred_on)
+        if district not in (None, proposal.district):
+            raise Refused(f"Its transfer is proposed to {proposal.district}, not to {district}.")
+        if self.stage not in TRANSFERABLE:
+            raise Refused(
+                f"The lead is {self._standing} by now and stays where it is: refuse the transfer."
+            )
+        self.trigger_event(
+            self.Transferred, district=proposal.district, occurred_on=occurred_on, note=note
+        )
+
+    class Transferred(Recorded.Event):
+        """It passed to that district, in the stage and with the amount that it has."""
+
+        TOPIC = "lead.transferred"
+        district: str
+
+        def apply(self, aggregate: Any) -> None:
+            """Stand there."""
+            aggregate.district = self.district
+            aggregate._settle(self.occurred_on)
+
+    def refuse_transfer(self, *, reason: str, occurred_on: str, note: str | None = None) -> None:
+        """The other district does not take it; it stays where it is."""
+        self._proposed(occurred_on)
+        reason = check_text("reason", reason or "", NOTE, lines=True)
+        self.trigger_event(self.TransferRefused, reason=reason, occurred_on=occurred_on, note=note)
+
+    class TransferRefused(Recorded.Event):
+        """The other district did not want it."""
+
+        TOPIC = "lead.transfer_refused"
+        reason: str
+
+        def apply(self, aggregate: Any) -> None:
+            """Nothing waits any more."""
+            aggregate._settle(self.occurred_on)
+
+    def transfer(
+        self, *, district: str, reason: str, occurred_on: str, note: str | None = None
+    ) -> None:
+        """A transfer that is over, as old paper tells it: proposed and accepted on one day."""
+        self.propose_transfer(district=district, reason=reason, occurred_on=occurred_on, note=note)
+        self.accept_transfer(occurred_on=occurred_on, note=note)
+
+    def _proposed(self, occurred_on: str) -> Proposal:
+        """The proposal that is answered; Refused when none is open."""
+        if self.proposal is None:
+            raise Refused(
+                f"No transfer of this lead is open; it stands in {self.district}, and is "
+                f"{self._standing}."
+            )
+        check_day(occurred_on, not_before=self.proposal.day, since="the transfer was proposed")
+        return self.proposal
 
     def revise(
         self,
@@ -802,6 +917,10 @@ class Lead(Recorded):
         self.reporters: list[str] = []
         self.duplicate_of: str | None = None
         self.joined: dict[str, tuple[str, list[str]]] = {}
+        # The district it stands in; what is proposed of another one; since when nothing was.
+        self.district = ""
+        self.proposal: Proposal | None = None
+        self.settled_on: str | None = None
         # What was ruled on the shares of its members, in the order of recording.
         self.credit_rulings: tuple[CreditRuling, ...] = ()
         self.expected_on: str | None = None
@@ -826,6 +945,12 @@ class Lead(Recorded):
         if stage == CLOSED:
             self.suspension = None
             self.holds = ended(self.holds, occurred_on)
+            # Who closes a lead withdraws what was proposed of it.
+            self.proposal = None
+
+    def _settle(self, occurred_on: str) -> None:
+        self.proposal = None
+        self.settled_on = occurred_on
 
     def _move_on(self, occurred_on: str) -> None:
         self.moved_on = max(self.moved_on or occurred_on, occurred_on)
@@ -842,6 +967,9 @@ class Lead(Recorded):
             stages = OUTCOMES[event.outcome][1]
         if self.stage not in stages:
             return f"the lead would be {self.stage}"
+        fault = self._untransferable(event)
+        if fault:
+            return fault
         if on_hold and not self.suspension:
             return "nothing to resume"
         if on_hold is False and hold_on(self.holds, event.occurred_on):
@@ -852,6 +980,23 @@ class Lead(Recorded):
         if event.occurred_on < first:
             return f"its day, {event.occurred_on}, would be too early"
         return None
+
+    def _untransferable(self, event: Any) -> str | None:
+        """Why an event of a transfer cannot have happened to the lead as it stands; None of any
+        other event."""
+        proposal = self.proposal
+        if event.TOPIC == "lead.transfer_proposed":
+            if event.district == self.district:
+                return f"the lead would be in {event.district} already"
+            return "another transfer would be open" if proposal else None
+        if event.TOPIC not in ("lead.transferred", "lead.transfer_refused"):
+            return None
+        if proposal is None:
+            return "no transfer would be open"
+        if event.TOPIC == "lead.transferred" and event.district != proposal.district:
+            return f"the transfer would be to {proposal.district}"
+        early = event.occurred_on < proposal.day
+        return f"its day, {event.occurred_on}, would be before the proposal" if early else None
 
     def _check_open(self) -> None:
         if self.stage == CLOSED:

@@ -9,7 +9,7 @@ There are two books, which differ only where a signing or groundbreaking is not 
 one counts from the day it happened, the other from the day a higher office recognised it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from domain.money import fen_of
@@ -26,6 +26,8 @@ from domain.stage import (
 )
 
 OUTSIDE = "outside"
+# In the book of a district: where leads come from that another district passed to it.
+ELSEWHERE = "elsewhere"
 ABOUT_TO_SIGN = "negotiating/about_to_sign"
 
 
@@ -34,9 +36,13 @@ def closed_account(outcome: str) -> str:
     return f"{CLOSED}/{outcome}"
 
 
+# Where leads stand, in the book of a district, that it passed to another one.
+PASSED_ON = closed_account("transferred")
+
 # Every account of the book → the stage it belongs to.
 ACCOUNTS: Mapping[str, str] = {
     OUTSIDE: OUTSIDE,
+    ELSEWHERE: ELSEWHERE,
     **{stage: stage for stage in STAGES if stage != CLOSED},
     ABOUT_TO_SIGN: NEGOTIATING,
     **{closed_account(outcome): CLOSED for outcome in OUTCOMES},
@@ -50,11 +56,13 @@ BOTH, OCCURRED, RECOGNISED = "both", "occurred", "recognised"
 
 
 class Placement(NamedTuple):
-    """From ``day`` on: ``account`` and/or ``fen`` as given, None where unchanged."""
+    """From ``day`` on: ``account``, ``fen`` and ``district`` as given, None where unchanged."""
 
     day: str
     account: str | None
     fen: int | None
+    # By a transfer; the tip's is not among the placements.
+    district: str | None = None
 
 
 class Posting(NamedTuple):
@@ -120,7 +128,12 @@ def _revised(event: Any, _track: "Track") -> Placement | None:
     return Placement(event.occurred_on, None, _fen(event.facts["investment"]))
 
 
+def _transferred(event: Any, _track: "Track") -> Placement:
+    return Placement(event.occurred_on, None, None, event.district)
+
+
 # What happened → where the lead stands from that day on. Everything else posts nothing.
+# (A transfer posts in the books of the districts only: in that of all it moves nothing.)
 POSTING_RULES: Mapping[str, Callable[[Any, "Track"], Placement | None]] = {
     "lead.tipped": _tipped,
     "lead.screened": _screened,
@@ -131,9 +144,11 @@ POSTING_RULES: Mapping[str, Callable[[Any, "Track"], Placement | None]] = {
     "lead.closed": _closed,
     "lead.reopened": _reopened,
     "lead.revised": _revised,
+    "lead.transferred": _transferred,
 }
 
 
+TIPPED, TRANSFER = "lead.tipped", "lead.transferred"
 RECOGNITION, CORRECTION = "lead.recognised", "lead.corrected"
 # Every event that can change the books.
 BOOKED = frozenset({*POSTING_RULES, RECOGNITION, CORRECTION})
@@ -144,9 +159,9 @@ class Track:
 
     __slots__ = ("account", "fen", "path", "reached")
 
-    def __init__(self, path: Iterable[Placement] = ()) -> None:
+    def __init__(self, path: Iterable[Placement] = (), begins: str = OUTSIDE) -> None:
         self.path: list[Placement] = []
-        self.account = OUTSIDE
+        self.account = begins
         self.fen = 0
         self.reached: list[str] = []
         for placement in path:
@@ -160,7 +175,7 @@ class Track:
         after = Track(_placed(self.path, placement))
         self.path, self.account, self.fen = after.path, after.account, after.fen
         self.reached = after.reached
-        return _difference(before, postings(after.path))
+        return difference(before, postings(after.path))
 
     def ends_by(self, day: str) -> bool:
         """Whether nothing in the path is dated after ``day``."""
@@ -168,14 +183,14 @@ class Track:
 
     def _go_on(self, placement: Placement) -> list[Posting]:
         """Append ``placement``; its entries against what stood before."""
-        day, account, fen = placement
+        day, account, fen, _ = placement
         source, target = self.account, account or self.account
         amount = self.fen if fen is None else fen
         change = amount - self.fen
         lines: list[Posting] = []
-        # A lead comes from outside with its money; other money follows it, or goes back there,
-        # before it moves on.
-        if change > 0 and source != OUTSIDE:
+        # A lead comes from outside, or elsewhere, with its money; other money follows it from
+        # outside, or goes back there, before it moves on.
+        if change > 0 and source not in (OUTSIDE, ELSEWHERE):
             lines.append(Posting(day, AMOUNT, OUTSIDE, source, 0, change))
         elif change < 0:
             lines.append(Posting(day, AMOUNT, source, OUTSIDE, 0, -change))
@@ -211,7 +226,7 @@ class Books:
         if event.TOPIC == RECOGNITION:
             before = self._by_recognition()
             self.recognised[event.stage] = event.occurred_on
-            return _split([], _difference(before, self._by_recognition()))
+            return _split([], difference(before, self._by_recognition()))
         placement = POSTING_RULES[event.TOPIC](event, self.track)
         if placement is None:
             return []
@@ -221,7 +236,7 @@ class Books:
             others = sorted(self._unrecognised()._go_on(_uncounted(placement)))
             return _split(self.track.post(placement), others)
         before = self._by_recognition()
-        return _split(self.track.post(placement), _difference(before, self._by_recognition()))
+        return _split(self.track.post(placement), difference(before, self._by_recognition()))
 
     def retold(self, events: Iterable[Any]) -> list[Posting]:
         """The entries by which the books come to agree with ``events``, and with these only."""
@@ -229,8 +244,8 @@ class Books:
         for event in events:
             if event.TOPIC in BOOKED:
                 now.happened(event)
-        lines = _difference(postings(self.track.path), postings(now.track.path))
-        others = _difference(self._by_recognition(), now._by_recognition())
+        lines = difference(postings(self.track.path), postings(now.track.path))
+        others = difference(self._by_recognition(), now._by_recognition())
         self.track, self.recognised = now.track, now.recognised
         return _split(lines, others)
 
@@ -265,7 +280,7 @@ def recognised_path(path: Sequence[Placement], recognised: Mapping[str, str]) ->
             counted += _recognition(*waiting.pop(0), account)
         account = placement.account or account
         shown = placement.account and _counted(placement.account, placement.day, days)
-        counted.append(Placement(placement.day, shown, placement.fen))
+        counted.append(placement._replace(account=shown))
     for stage, day in waiting:
         counted += _recognition(stage, day, account)
     return counted
@@ -305,9 +320,9 @@ def _split(occurred: list[Posting], recognised: list[Posting]) -> list[Posting]:
     ]
 
 
-def postings(path: Iterable[Placement]) -> list[Posting]:
+def postings(path: Iterable[Placement], begins: str = OUTSIDE) -> list[Posting]:
     """The lead's whole book: every placement against the one before it."""
-    track = Track()
+    track = Track((), begins)
     return [line for placement in path for line in track._go_on(placement)]
 
 
@@ -318,11 +333,11 @@ def _placed(path: list[Placement], placement: Placement) -> list[Placement]:
     """
     later = [p for p in path if p.day > placement.day]
     if placement.account not in (None, ABOUT_TO_SIGN):
-        later = [Placement(p.day, None, p.fen) for p in later if p.fen is not None]
+        later = [p._replace(account=None) for p in later if p.fen is not None or p.district]
     return [*(p for p in path if p.day <= placement.day), placement, *later]
 
 
-def _difference(before: list[Posting], after: list[Posting]) -> list[Posting]:
+def difference(before: list[Posting], after: list[Posting]) -> list[Posting]:
     """Entries that turn the book ``before`` into ``after``, each on its own day."""
     sums: dict[tuple[Any, ...], list[int]] = {}
     for sign, lines in ((-1, before), (1, after)):
@@ -331,3 +346,61 @@ def _difference(before: list[Posting], after: list[Posting]) -> list[Posting]:
             total[0] += sign * line.leads
             total[1] += sign * line.fen
     return [Posting(*key, *total) for key, total in sorted(sums.items()) if any(total)]
+
+
+# The books of districts
+
+# How many digits of a code name a province, a city, a district.
+LEVELS = (2, 4, 6)
+
+
+def prefixes_crossed(events: Sequence[Any]) -> set[str]:
+    """The prefixes of districts that a lead came to, or left, by what ``events`` (effective ones)
+    tell."""
+    districts = [event.district for event in events if event.TOPIC in (TIPPED, TRANSFER)]
+    levels = [{district[:level] for district in districts} for level in LEVELS]
+    return {prefix for prefixes in levels if len(prefixes) > 1 for prefix in prefixes}
+
+
+def difference_within(prefix: str, before: Sequence[Any], after: Sequence[Any]) -> list[Posting]:
+    """The entries that turn the book of the districts of ``prefix``, as the (effective) events
+    ``before`` tell it, into that of ``after``."""
+    (occurred, recognised), (occurs, recognises) = _within(prefix, before), _within(prefix, after)
+    return _split(difference(occurred, occurs), difference(recognised, recognises))
+
+
+def _within(prefix: str, events: Sequence[Any]) -> tuple[list[Posting], list[Posting]]:
+    """A lead in both books of a prefix."""
+    if not events:
+        return [], []
+    books, home = Books(), events[0].district
+    for event in events:
+        if event.TOPIC in BOOKED:
+            books.happened(event)
+    path = books.track.path
+    counted = recognised_path(path, books.recognised)
+    return _book_within(prefix, home, path), _book_within(prefix, home, counted)
+
+
+def _book_within(prefix: str, home: str, path: Iterable[Placement]) -> list[Posting]:
+    begins = OUTSIDE if home.startswith(prefix) else ELSEWHERE
+    return postings(path_within(prefix, home, path), begins)
+
+
+def path_within(prefix: str, home: str, path: Iterable[Placement]) -> Iterator[Placement]:
+    """``path`` as the districts of ``prefix`` see it, of a lead tipped in ``home``: it comes with
+    what it has by then, and is closed as transferred when it goes; what happens elsewhere does not
+    show here."""
+    district, account, fen = home, OUTSIDE, 0
+    for placement in path:
+        was_here = district.startswith(prefix)
+        district = placement.district or district
+        account = placement.account or account
+        fen = fen if placement.fen is None else placement.fen
+        if not district.startswith(prefix):
+            if was_here:
+                yield Placement(placement.day, PASSED_ON, None)
+        elif was_here:
+            yield placement
+        else:
+            yield Placement(placement.day, account, fen)

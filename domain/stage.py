@@ -54,6 +54,9 @@ OUTCOMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "transferred": ("流转", (TIP, NEGOTIATING, SIGNED)),
 }
 
+# The stages in which a lead may pass to another district.
+TRANSFERABLE = OUTCOMES["transferred"][1]
+
 # What a closure may say; a duplicate is a verdict, a transfer the other district's to accept.
 CLOSURE_OUTCOMES = ("declined", "lost", "withdrawn", "rescinded")
 

@@ -70,6 +70,9 @@ EVENTS = (
     Lead.Resumed,
     Lead.Closed,
     Lead.Reopened,
+    Lead.TransferProposed,
+    Lead.Transferred,
+    Lead.TransferRefused,
     Lead.Revised,
     Lead.Corrected,
     Report.Sealed,
@@ -284,6 +287,28 @@ class Ledger(Application[UUID]):
             lead_id, call, lambda lead: lead.reopen(**facts), facts.get("occurred_on")
         )
 
+    def propose_transfer(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
+        """Its passing to another district is proposed."""
+        return self._lead(lead_id, call, lambda lead: lead.propose_transfer(**facts))
+
+    def accept_transfer(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
+        """The other district takes it over."""
+        return self._answer(lead_id, call, lambda lead: lead.accept_transfer(**facts))
+
+    def refuse_transfer(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
+        """The other district does not."""
+        return self._answer(lead_id, call, lambda lead: lead.refuse_transfer(**facts))
+
+    def _answer(self, lead_id: UUID, call: Call, decide: Callable[[Lead], None]) -> Answer:
+        """What the district does to which the lead is proposed, and no other."""
+
+        def answer(lead: Lead) -> None:
+            if lead.proposal:
+                call.scope.check_answers(lead.proposal.district)
+            decide(lead)
+
+        return self._change(Lead, lead_id, call, answer)
+
     def revise(self, lead_id: UUID, call: Call, facts: Facts) -> Answer:
         """Facts changed."""
         call, told = self._sealed(lead_id, call, facts["facts"])
@@ -300,12 +325,13 @@ class Ledger(Application[UUID]):
         def decide(lead: Lead) -> None:
             if right.get("duplicate_of"):
                 self._check_lead(call.scope, right["duplicate_of"])
-            tip, known = lead.past[0], effective(lead.past)[0].members
+            tip, known = lead.past[0], effective(lead.past)[0]
             lead.correct(**{**facts, "facts": self._as_before(lead, right)})
             told = effective(lead.past)[0]
-            call.scope.check_district(told.district)
+            if told.district != known.district:
+                call.scope.check_district(told.district)
             if (told.members, told.occurred_on) != (tip.members, tip.occurred_on):
-                self._check_members(call.scope, told.members, told.occurred_on, known)
+                self._check_members(call.scope, told.members, told.occurred_on, known.members)
 
         return self._rule(lead_id, call, decide)
 
@@ -416,7 +442,12 @@ class Ledger(Application[UUID]):
     # How every command is carried out
 
     def _lead(self, lead_id: UUID, call: Call, decide: Callable[[Lead], None]) -> Answer:
-        return self._change(Lead, lead_id, call, decide)
+        def touch(lead: Lead) -> None:
+            # One that is proposed to another district is seen there, and not touched.
+            call.scope.check_district(lead.district)
+            decide(lead)
+
+        return self._change(Lead, lead_id, call, touch)
 
     def _rule(
         self, lead_id: UUID, call: Call, decide: Callable[[Lead], None], day: str | None = None
@@ -426,6 +457,7 @@ class Ledger(Application[UUID]):
         before: list[Ruling | None] = []
 
         def decide_and_note(lead: Lead) -> None:
+            call.scope.check_district(lead.district)
             before[:] = [lead.ruling]
             decide(lead)
 
@@ -480,7 +512,7 @@ class Ledger(Application[UUID]):
         of others that ``follow``."""
 
         def attempt() -> tuple[list[Any], list[Any]]:
-            events = self._seen(cls, subject, call.scope)
+            events = self._seen(cls, subject, call.scope, proposed=True)
             aggregate: Any = _replayed(events)
             self._check_version(call, cls, subject, aggregate.version)
             decide(aggregate)
@@ -556,14 +588,19 @@ class Ledger(Application[UUID]):
             raise NotFound(f"There is no {cls.__name__.lower()} {subject}.")
         return events
 
-    def _seen(self, cls: type[Any], subject: UUID, scope: Scope) -> list[Any]:
+    def _seen(
+        self, cls: type[Any], subject: UUID, scope: Scope, *, proposed: bool = False
+    ) -> list[Any]:
         """All events of ``subject``; NotFound unless it is a ``cls`` that ``scope`` sees as it is
-        after the last of them. Of what it does not see nothing is read."""
+        after the last of them, or (``proposed``) that is proposed to pass there. Of what it does
+        not see nothing is read."""
         if scope == ALL:
             return self._stream(cls, subject)
-        look = self.reads.lead_seen if cls is Lead else self.reads.member_seen
         for _ in range(ATTEMPTS):
-            version = look(subject, scope)
+            if cls is Lead:
+                version = self.reads.lead_seen(subject, scope, proposed=proposed)
+            else:
+                version = self.reads.member_seen(subject, scope)
             events = self._stream(cls, subject)
             if events[-1].originator_version == version:
                 return events

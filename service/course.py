@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 from domain.stage import OUTCOMES
 from service import written
 
-TIPPED, PLANNED, NOTHING = "信息", "拟签约", "无"
+TIPPED, PLANNED, PASSED, NOTHING = "信息", "拟签约", "流转", "无"
 _RECOGNISED = {"signed": "签约认定", "groundbroken": "开工认定"}
 ENDS = {label: name for name, (label, _) in OUTCOMES.items() if name != "transferred"}
 WORDS = (
     *(TIPPED, "研判", "洽谈", PLANNED, "框架协议", "签约", "开工", "投资", "暂缓", "恢复", "重开"),
+    PASSED,
     *_RECOGNISED.values(),
     *ENDS,
 )
@@ -102,4 +103,5 @@ _TOLD: Mapping[str, Callable[[Any], tuple[Any, ...] | None]] = {
     "lead.closed": lambda event: (OUTCOMES[event.outcome][0], event.reason),
     "lead.reopened": lambda event: ("重开", event.reason),
     "lead.revised": _revised,
+    "lead.transferred": lambda event: (PASSED, event.district),
 }

@@ -6,9 +6,9 @@ from typing import Any
 from domain.errors import Invalid
 from domain.money import parse_money
 from domain.stage import CLOSING_FACTS, STEPS, VERDICTS
-from domain.values import parse_day
+from domain.values import district_fault, parse_day
 from service import written
-from service.course import ENDS, NOTHING, TIPPED, Entry, entries_in
+from service.course import ENDS, NOTHING, PASSED, TIPPED, Entry, entries_in
 from service.rows import WAIVED, Command, step
 
 Facts = dict[str, Any]
@@ -123,6 +123,14 @@ def _plan(more: str, _cells: Mapping[str, str]) -> Step:
     return "plan_signing", {"expected_on": None if more == NOTHING else written.day(more)}, ()
 
 
+def _transfer(more: str, _cells: Mapping[str, str]) -> Step:
+    """A transfer that was accepted; when and why it was proposed no course tells."""
+    fault = district_fault(more)
+    if fault:
+        raise ValueError(f"{PASSED} names the district that took the lead over: {fault}")
+    return "transfer", {"district": more, "reason": WAIVED}, ()
+
+
 _STEPS: Mapping[str, Callable[[str, Mapping[str, str]], Step]] = {
     "研判": lambda _more, _: ("screen", {"verdict": "pursue"}, ()),
     "洽谈": _negotiation,
@@ -139,5 +147,6 @@ _STEPS: Mapping[str, Callable[[str, Mapping[str, str]], Step]] = {
     ),
     "暂缓": _suspension,
     "恢复": lambda more, _: ("resume", {"reason": more or None}, ()),
+    PASSED: _transfer,
     "重开": lambda more, _: ("reopen", {"reason": more or WAIVED}, ()),
 }

@@ -149,7 +149,7 @@ class _Batch:
         digests = [_digest(cells), _digest(row.cells)]
         known = self._known(lead_id, identity, paper)
         if known and identity:
-            _check_is(known[0], paper)
+            _check_is(known, paper)
         if known and last_row(known) in digests:
             self.done.unchanged += 1
             return
@@ -187,6 +187,13 @@ class _Batch:
             self._scope.check_district(paper.district)
         except Forbidden as why:
             raise BadRow({DISTRICT: str(why)}) from None
+        try:
+            # That a transfer was accepted is for the district to say that accepted it.
+            for step in paper.steps:
+                if step.method == "transfer":
+                    self._scope.check_answers(step.facts["district"])
+        except Forbidden as why:
+            raise BadRow({"历程": str(why)}) from None
 
     def _known(self, lead_id: UUID, identity: str, paper: Paper) -> list[Any]:
         """The events of the row's lead, none if it is new; BadRow for one outside of scope.
@@ -303,13 +310,15 @@ def _lead_named(identity: str) -> UUID:
         raise BadRow({IDENTITY: f"'{identity[:40]}' is no id of a lead."}) from None
 
 
-def _check_is(tip: Any, paper: Paper) -> None:
-    """BadRow if the lead that a row names is not the one it tells of."""
-    if tip.TOPIC != "lead.tipped":
+def _check_is(known: Sequence[Any], paper: Paper) -> None:
+    """BadRow if the lead that a row names, of these events, is not the one it tells of."""
+    if known[0].TOPIC != "lead.tipped":
         raise BadRow({IDENTITY: "It names no lead."})
-    if tip.district != paper.district:
-        raise BadRow({IDENTITY: f"It names a lead of {tip.district}, and the row is of another."})
-    source = tip.source
+    # Where it was tipped: as it was recorded, or as it was put right since.
+    tipped = {known[0].district, (district := effective(known)[0].district)}
+    if paper.district not in tipped:
+        raise BadRow({IDENTITY: f"It names a lead of {district}, and the row is of another."})
+    source = known[0].source
     if source and source["number"] != paper.number:
         was = f"{source['number']} of {source['year']}"
         raise BadRow({"编号": f"{IDENTITY} names the lead that the paper has as {was}."})

@@ -23,6 +23,7 @@ from service.log import LedgerRecorder
 from service.projections import lead_list
 from service.projections.catch_up import CatchUp
 from service.projections.choosing import EVERYTHING, FILTERS, Selection
+from service.projections.district_book import DistrictBook
 from service.projections.entries import Entries
 from service.projections.history import History, positions, version_known_at
 from service.projections.kept_days import KeptDays, Mark, MarkNow, mark_within
@@ -93,7 +94,7 @@ def _unknown(lead_id: UUID, position: int | None) -> NotFound:
 def projections() -> list[Projection]:
     """Everything that is made from the log to be read, in the order in which it is made."""
     found: list[Projection] = [Members(), Leads(), History(), Entries(), Variants(), Units()]
-    return [*found, Sharings(), Sealed(), Likenesses()]
+    return [*found, DistrictBook(), Sharings(), Sealed(), Likenesses()]
 
 
 @dataclass(frozen=True)
@@ -268,12 +269,14 @@ class Reads:
         names = {member_id: person.name for member_id, person in people.items()}
         return [step for step in steps(events, at, names) if step["version"] > after]
 
-    def lead_seen(self, lead_id: UUID, scope: Scope) -> int:
-        """The version of a lead as it stands, if ``scope`` sees it; NotFound for any other, asked
-        and told as for one that does not exist."""
+    def lead_seen(self, lead_id: UUID, scope: Scope, *, proposed: bool = False) -> int:
+        """The version of a lead as it stands, if ``scope`` sees it, or (``proposed``) that is
+        proposed to pass there; NotFound for any other, asked and told as for one that does not
+        exist."""
         self.position()
         chosen = scope.seen.values()
-        row = self.store.first(_seen(tuple(chosen)), *chosen.values(), *NOW.values(), str(lead_id))
+        one = _seen(tuple(chosen), proposed)
+        row = self.store.first(one, *chosen.values(), *NOW.values(), str(lead_id))
         if row is None:
             raise NotFound(f"There is no lead {lead_id}.")
         version: int = row[0]
@@ -559,10 +562,14 @@ def _members_in(event: Any) -> list[str]:
 
 
 @lru_cache(maxsize=16)
-def _seen(limits: tuple[str, ...]) -> Prepared:
+def _seen(limits: tuple[str, ...], proposed: bool) -> Prepared:
     """The version of one lead, if it is within limits of these names."""
     one = leads.c.id == sa.bindparam("id")
-    wanted = sa.select(leads.c.version).where(one, *(FILTERS[name](leads) for name in limits))
+    filters = {name: FILTERS[name](leads) for name in limits}
+    if proposed and "within" in filters:
+        asked = leads.c.transfer_to.like(sa.bindparam("within"))
+        filters["within"] = sa.or_(filters["within"], asked)
+    wanted = sa.select(leads.c.version).where(one, *filters.values())
     return Prepared(lambda _insert: wanted, [*limits, *NOW, "id"])
 
 

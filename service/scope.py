@@ -28,5 +28,13 @@ class Scope:
             limit = f"This token is limited to district {self.district}"
             raise Forbidden(f"{limit}, and {district} is outside of it.")
 
+    def check_answers(self, district: str) -> None:
+        """Forbidden unless a transfer that is proposed to ``district`` is this one's to answer."""
+        if not district.startswith(self.district or ""):
+            raise Forbidden(
+                f"The transfer is proposed to {district}, whose answer it is; this token is "
+                f"limited to district {self.district}."
+            )
+
 
 ALL = Scope()

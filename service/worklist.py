@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from domain.stage import NEGOTIATING, SIGNED, TIP
 from service.projections.choosing import FILTERS, Selection
-from service.projections.clocks import INSTEAD, RULES, DueRule
+from service.projections.clocks import ANSWERED_ELSEWHERE, INSTEAD, RULES, DueRule
 from service.projections.kept_days import mark_within
 from service.projections.leads import leads
 from service.projections.moment import NOW
@@ -70,7 +70,7 @@ class Worklist:
         with self._reads.store.snapshot() as connection:
             position = mark_within(connection).position
             rows = connection.execute(_candidates(chosen), {**chosen.values(), **NOW}).all()
-        due = [item for row in rows for item in self._due(row, f"{day}")]
+        due = [item for row in rows for item in self._due(row, f"{day}", chosen.book)]
         wanted = sorted(
             item
             for item in due
@@ -81,10 +81,13 @@ class Worklist:
         last = shown[-1].place if len(wanted) > limit else None
         return Page([_shown(item, day) for item in shown], last, position, _warning(shown, day))
 
-    def _due(self, row: Any, day: str) -> Iterator[Due]:
+    def _due(self, row: Any, day: str, book: str | None) -> Iterator[Due]:
         lead, clocks = orjson.loads(row.body), orjson.loads(row.state)
         found: dict[str, Due] = {}
+        here = lead["district"].startswith(book or "")
         for number, rule in enumerate(RULES):
+            if not here and rule.name != ANSWERED_ELSEWHERE:
+                continue
             since = rule.since(lead, clocks)
             if since is not None:
                 place = Place(f"{self._due_on(rule, since)}", number, row.number)
@@ -100,9 +103,17 @@ class Worklist:
 
 
 def _candidates(chosen: Selection) -> sa.Select[Any]:
-    filters = [FILTERS[name](leads) for name in chosen.values()]
+    filters = [_or_proposed(name) for name in chosen.values()]
     either = sa.or_(leads.c.stage.in_(_OPEN), leads.c.untold_on.is_not(None), leads.c.unruled)
     return sa.select(leads.c.number, leads.c.body, leads.c.state).where(either, *filters)
+
+
+def _or_proposed(name: str) -> sa.ColumnElement[bool]:
+    """A filter; of districts also the leads that are proposed to them, which are to answer."""
+    chosen = FILTERS[name](leads)
+    if name not in ("district", "within"):
+        return chosen
+    return sa.or_(chosen, leads.c.transfer_to.like(sa.bindparam(name)))
 
 
 def _shown(item: Due, day: date) -> dict[str, Any]:

@@ -43,7 +43,7 @@ LEADS: Sequence[Column] = (
     Column("note", "备注", TEXT, "of the tip", width=20),
     Column("course", "历程", TEXT, "each step with its day, as an import takes it", width=40),
     Column("sector", "委员界别", TEXT, "of the first member", width=10),
-    Column("district", "区划代码", CODE, "GB/T 2260"),
+    Column("district", "区划代码", CODE, "GB/T 2260; where the tip was given"),
     Column("uscc", "统一社会信用代码", CODE, "", width=21),
     Column("evidence", "开工佐证", TEXT, "the first piece of it, kind:reference", width=18),
     Column("reason", "终止原因", TEXT, "", width=20),
@@ -69,6 +69,7 @@ LEADS: Sequence[Column] = (
     Column("groundbroken_recognised_on", "开工认定日期", DAY),
     Column("last_activity_on", "最近动态", DAY),
     Column("recorded_at", "登记时间", MOMENT, "of the last event: UTC, in the workbook China time"),
+    Column("stands_in", "现区划", CODE, "where it stands, if it passed to another district"),
 )
 ON_PAPER = 1 + [column.name for column in LEADS].index("note")
 

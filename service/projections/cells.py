@@ -25,7 +25,7 @@ NAMES = tuple(
     "id version stage about_to_sign suspended review_on screened investment investment_unit cny "
     "member_names summary country contact_name contact_phone contract_number start lost_to "
     "duplicate_of signed_recognised_on groundbroken_recognised_on last_activity_on "
-    "recorded_at".split()
+    "recorded_at stands_in".split()
 )
 
 _NOTHING: Mapping[str, Any] = {}
@@ -34,12 +34,12 @@ _NOTHING: Mapping[str, Any] = {}
 def tell_members(view: View, people: Mapping[str, Person]) -> None:
     """Keep who reported it, as a paper ledger names them: by number, whose sector is the first's.
 
-    The number of a member of another district is told with that.
+    The number of a member of another district than the tip's is told with that.
     """
     lead, told = view.lead, view.private["sheet"]
     reporters = view.private.get("own") or [member["id"] for member in lead["members"]]
     reported = [people[member_id] for member_id in reporters]
-    told["members"] = ";".join([_named(person, lead["district"]) for person in reported])
+    told["members"] = ";".join([_named(person, told["district"]) for person in reported])
     told["sector"] = reported[0].sector
 
 
@@ -63,7 +63,7 @@ def cells_of(number: int, lead: Mapping[str, Any], told: Mapping[str, Any]) -> s
         lead["title"],
         told["members"],
         told["sector"],
-        lead["district"],
+        told["district"],
         dates[TIP],
         investor.get("name"),
         investor.get("uscc"),
@@ -106,6 +106,7 @@ def cells_of(number: int, lead: Mapping[str, Any], told: Mapping[str, Any]) -> s
         recognised[GROUNDBROKEN],
         lead["last_activity_on"],
         lead["recorded_at"],
+        lead["district"],
     )
     line = BETWEEN.join([value or "" for value in values])
     for char, told_as in BREAKS.items():

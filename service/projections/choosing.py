@@ -5,7 +5,7 @@ Whatever a filter asks for is asked as of the day, and as known at the position,
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,6 +32,8 @@ def _within(rows: sa.FromClause) -> sa.ColumnElement[bool]:
 
 
 _ESCAPE = "/"
+# What no district's code begins with.
+NOWHERE = "-"
 
 # filter → its condition on rows with the columns of ``leads``; its value is bound by its name
 FILTERS: Mapping[str, Callable[[sa.FromClause], sa.ColumnElement[bool]]] = {
@@ -111,6 +113,23 @@ class Selection:
             return None
         rows = rows_then(names, as_of, known_at)
         return sa.select(rows.c.number).where(*(FILTERS[name](rows) for name in names))
+
+    @property
+    def book(self) -> str | None:
+        """The prefix of districts whose book is asked for: the narrower of ``district`` and
+        ``within``; None for the book of all."""
+        asked, limit = self.district or "", self.within or ""
+        if asked.startswith(limit):
+            return asked or None
+        return limit if limit.startswith(asked) else NOWHERE
+
+    @property
+    def across(self) -> "Selection":
+        """The same of leads that crossed the border of the book, which are not chosen by where they
+        stand: one that was passed on stays in it. Facts that such a lead has elsewhere are not for
+        who is limited to the district, so whoever asks for them is told of those within."""
+        limit = self.within if self.industry or self.least_fen or self.most_fen else None
+        return replace(self, district=None, within=limit)
 
 
 # Made once: most questions choose nothing.

@@ -99,6 +99,11 @@ def _review(lead: Lead, _clocks: Clocks) -> str | None:
     return lead["review_on"] if lead["suspended"] else None
 
 
+def _proposed(lead: Lead, _clocks: Clocks) -> str | None:
+    since: str | None = lead["transfer_proposed_on"]
+    return since
+
+
 def _unruled(lead: Lead, clocks: Clocks) -> str | None:
     return clocks["shared"] if lead["credit_ruling_needed"] else None
 
@@ -112,9 +117,12 @@ RULES = (
     DueRule("silent", "久无进展", "calendar", 30, _silent, "之后一直没有跟进记录"),
     DueRule("slipped", "拟签约到期", None, 0, _slipped, "预计签约，到期未签"),
     DueRule("start", "未开工", "calendar", 180, _unstarted, "签约，至今未开工"),
+    DueRule("transfer", "流转答复", "calendar", 7, _proposed, "提出流转，接收方尚未答复"),
     DueRule("credit", "份额裁定", "calendar", 7, _unruled, "裁定份额后提供人有变，待重新裁定"),
     DueRule("review", "暂缓复核", None, 0, _review, "应复核暂缓"),
 )
+# What the district that a lead is proposed to has to do of it, as well as the one it is in.
+ANSWERED_ELSEWHERE = "transfer"
 # The graver rule of two that run on one clock takes the milder one's place.
 INSTEAD = {"follow_up": "silent"}
 DAYS: Mapping[str, int] = {rule.name: rule.days for rule in RULES if rule.unit}

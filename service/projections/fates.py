@@ -10,9 +10,19 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from domain.posting import ABOUT_TO_SIGN, ACCOUNTS, FIRST, OUTSIDE, RECOGNISED, RETURN
+from domain.posting import (
+    ABOUT_TO_SIGN,
+    ACCOUNTS,
+    ELSEWHERE,
+    FIRST,
+    OUTSIDE,
+    PASSED_ON,
+    RECOGNISED,
+    RETURN,
+)
 from domain.stage import GROUNDBROKEN, SIGNED, TIP
 from service.projections.choosing import EVERYTHING, FILTERS, Selection
+from service.projections.district_book import crossing, district_entries, places_across
 from service.projections.entries import entries
 from service.projections.leads import leads
 from service.projections.moment import NOW, rows_at
@@ -22,6 +32,8 @@ from service.projections.variants import variants
 _COLUMNS = ("stage", "about_to_sign", "fen")
 # The stages of which it is asked whether a lead entered them within the window.
 _ENTERED = (TIP, SIGNED, GROUNDBROKEN)
+# Whoever comes from there was no tip here, nor signed here.
+_ELSEWHERE = (ELSEWHERE, PASSED_ON)
 
 
 class Window(NamedTuple):
@@ -46,16 +58,21 @@ class Fate(NamedTuple):
 def fates(connection: sa.Connection, chosen: Selection, window: Window) -> list[Fate]:
     """The fate of every lead that had been tipped by the cut-off, in the order of their tips.
 
-    ``chosen`` by what they were at the cut-off, as known then.
+    ``chosen`` by what they were at the cut-off, as known then; of a district also those that it
+    passed on, or that were passed to it, as they stand in its book.
     """
     rows = rows_at(_COLUMNS)
     asked = sa.select(rows.c.number, *(rows.c[name] for name in _COLUMNS))
     asked = asked.where(*(FILTERS[name](rows) for name in chosen.values()))
+    if chosen.book:
+        asked = asked.where(rows.c.number.not_in(crossing(chosen.book)))
     values = {**chosen.values(), "as_of": window.end, "known_at": window.known_at}
-    entered = _entered(connection, window)
+    found = connection.execute(asked, values).all()
+    across = places_across(connection, chosen.book, values)
+    entered = _entered(connection, window, chosen.book)
     return [
-        Fate(row.number, row.stage, bool(row.about_to_sign), row.fen or 0, _of(entered, row.number))
-        for row in connection.execute(asked.order_by(rows.c.number), values)
+        Fate(number, stage, bool(about_to_sign), fen or 0, _of(entered, number))
+        for number, stage, about_to_sign, fen in sorted(map(tuple, [*found, *across]))
     ]
 
 
@@ -73,14 +90,28 @@ def _of(entered: dict[int, set[str]], number: int) -> frozenset[str]:
     return frozenset(entered.get(number, ()))
 
 
-def _entered(connection: sa.Connection, window: Window) -> dict[int, set[str]]:
+def _entered(connection: sa.Connection, window: Window, prefix: str | None) -> dict[int, set[str]]:
     """Lead → the stages it entered within the window, other than by what was reversed since."""
-    e = entries.c
+    asked = [_moves(entries, window)]
+    if prefix:
+        asked[0] = asked[0].where(entries.c.lead.not_in(crossing(prefix)))
+        own = district_entries.c.prefix == prefix
+        asked.append(_moves(district_entries, window).where(own))
+    found: dict[int, set[str]] = defaultdict(set)
+    for moves in asked:
+        for lead, target in connection.execute(moves):
+            found[lead].add(target)
+    return found
+
+
+def _moves(book: sa.Table, window: Window) -> sa.Select[Any]:
+    e = book.c
     key = (e.lead, e.occurred_on, e.source, e.target)
-    moves = (
+    return (
         sa.select(e.lead, e.target)
         .where(
             e.target.in_(_ENTERED),
+            e.source.not_in(_ELSEWHERE),
             e.kind.in_((FIRST, RETURN)),
             e.by != RECOGNISED,
             e.occurred_on >= window.start,
@@ -90,10 +121,6 @@ def _entered(connection: sa.Connection, window: Window) -> dict[int, set[str]]:
         .group_by(*key)
         .having(sa.func.sum(e.leads) > 0)
     )
-    found: dict[int, set[str]] = defaultdict(set)
-    for lead, target in connection.execute(moves):
-        found[lead].add(target)
-    return found
 
 
 class Retold:
@@ -106,6 +133,13 @@ class Retold:
         for row in rows_of(connection, sa.select(entries).order_by(e.position), e.lead, numbers):
             if row.by != RECOGNISED:
                 self._entries[row.lead].append(row)
+        # (lead, prefix) → its entries in the book of a district whose border it crossed.
+        self._across: dict[tuple[int, str], list[Any]] = defaultdict(list)
+        d = district_entries.c
+        across = sa.select(district_entries).order_by(d.position)
+        for row in rows_of(connection, across, d.lead, numbers):
+            if row.by != RECOGNISED:
+                self._across[row.lead, row.prefix].append(row)
         told = sa.select(v.lead, v.day, v.position, v.district).order_by(v.day, v.position)
         for row in rows_of(connection, told, v.lead, numbers):
             self._facts[row.lead].append(row)
@@ -120,13 +154,16 @@ class Retold:
 
     def fate(self, number: int, district: str | None, window: Window) -> Fate | None:
         """The lead's fate; None where it was no tip by then, or none of the district (a prefix)."""
+        own = self._across.get((number, district or ""))
         known = [
             row
-            for row in self._entries[number]
+            for row in (self._entries[number] if own is None else own)
             if row.position <= window.known_at and row.occurred_on <= window.end
         ]
         place = _place(known)
-        if place is None or not self._district(number, window).startswith(district or ""):
+        if place is None:
+            return None
+        if own is None and not self._district(number, window).startswith(district or ""):
             return None
         account, fen = place
         entered = _stages_entered(row for row in known if row.occurred_on >= window.start)
@@ -149,13 +186,14 @@ def _place(rows: Iterable[Any]) -> tuple[str, int] | None:
         for account, sign in ((row.source, -1), (row.target, 1)):
             sums[account][0] += sign * row.leads
             sums[account][1] += sign * row.fen
-    standing = [(a, fen) for a, (n, fen) in sums.items() if n == 1 and a != OUTSIDE]
+    outside = (OUTSIDE, ELSEWHERE)
+    standing = [(a, fen) for a, (n, fen) in sums.items() if n == 1 and a not in outside]
     return standing[0] if standing else None
 
 
 def _stages_entered(rows: Iterable[Any]) -> frozenset[str]:
     moves: dict[tuple[str, str, str], int] = defaultdict(int)
     for row in rows:
-        if row.target in _ENTERED and row.kind in (FIRST, RETURN):
+        if row.target in _ENTERED and row.kind in (FIRST, RETURN) and row.source not in _ELSEWHERE:
             moves[row.occurred_on, row.source, row.target] += row.leads
     return frozenset(target for (_, _, target), leads_ in moves.items() if leads_ > 0)

@@ -38,6 +38,8 @@ leads = sa.Table(
     sa.Column("stage", sa.String(20), nullable=False),
     sa.Column("outcome", sa.String(20)),
     sa.Column("district", sa.String(6), nullable=False),
+    # The district that it is proposed to pass to.
+    sa.Column("transfer_to", sa.String(6)),
     sa.Column("industry", sa.String(10)),
     sa.Column("about_to_sign", sa.Boolean, nullable=False),
     sa.Column("suspended", sa.Boolean, nullable=False),
@@ -215,6 +217,7 @@ def row_of(number: int, view: View, position: int) -> tuple[Any, ...]:
         lead["stage"],
         lead["outcome"],
         lead["district"],
+        lead["transfer_to"],
         lead["industry"],
         lead["about_to_sign"],
         lead["suspended"],

@@ -10,7 +10,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from domain.posting import ABOUT_TO_SIGN, ACCOUNTS, FIRST, OUTSIDE, RECOGNISED, closed_account
+from domain.posting import (
+    ABOUT_TO_SIGN,
+    ACCOUNTS,
+    ELSEWHERE,
+    FIRST,
+    OUTSIDE,
+    RECOGNISED,
+    closed_account,
+)
 from domain.stage import OUTCOMES, TIP
 from service.projections.entries import entries
 from service.projections.history import history
@@ -33,7 +41,7 @@ _COLUMNS = ("number", "id", "district", "industry", "suspended", "words")
 def rows_at(columns: Collection[str]) -> sa.FromClause:
     """All leads known as tips by then, with ``columns`` as they were; ``body`` (JSON) is None
     where a lead has changed since."""
-    places, facts = _places().subquery("places"), _variant()
+    places, facts = places_then(entries).subquery("places"), _variant()
     joined = leads.join(places, places.c.lead == leads.c.number)
     joined = joined.outerjoin(facts, facts.c.lead == leads.c.number)
     then: dict[str, Any] = {"number": leads.c.number, "id": leads.c.id}
@@ -68,20 +76,20 @@ def facts_at() -> sa.FromClause:
     return sa.union_all(constant, changed).subquery("facts_then")
 
 
-def _known_by_then() -> sa.ColumnElement[bool]:
+def _known_by_then(book: sa.Table) -> sa.ColumnElement[bool]:
     return sa.and_(
-        entries.c.occurred_on <= DAY,
-        entries.c.position <= POSITION,
-        entries.c.by != RECOGNISED,
+        book.c.occurred_on <= DAY,
+        book.c.position <= POSITION,
+        book.c.by != RECOGNISED,
     )
 
 
-def _places() -> sa.Select[Any]:
-    """Where each lead stood, and its amount there (0 for none)."""
-    e = entries.c
+def places_then(book: sa.Table, *which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Where each lead stood, and its amount there (0 for none), by ``which`` entries of a book."""
+    e, then = book.c, sa.and_(_known_by_then(book), *which)
     out = sa.select(e.lead, e.source.label("account"), (-e.leads).label("n"), (-e.fen).label("f"))
     into = sa.select(e.lead, e.target, e.leads, e.fen)
-    sides = sa.union_all(out.where(_known_by_then()), into.where(_known_by_then())).subquery()
+    sides = sa.union_all(out.where(then), into.where(then)).subquery()
     account, amount = sides.c.account, sa.func.sum(sides.c.f)
     return (
         sa.select(
@@ -91,7 +99,7 @@ def _places() -> sa.Select[Any]:
             (account == ABOUT_TO_SIGN).label("about_to_sign"),
             amount.label("fen"),
         )
-        .where(account != OUTSIDE)
+        .where(account != OUTSIDE, account != ELSEWHERE)
         .group_by(sides.c.lead, account)
         .having(sa.func.sum(sides.c.n) == 1)
     )
@@ -101,7 +109,7 @@ def _tips() -> sa.Select[Any]:
     e = entries.c
     return (
         sa.select(e.lead, e.occurred_on.label("day"))
-        .where(e.source == OUTSIDE, e.target == TIP, e.kind == FIRST, _known_by_then())
+        .where(e.source == OUTSIDE, e.target == TIP, e.kind == FIRST, _known_by_then(entries))
         .group_by(e.lead, e.occurred_on)
         .having(sa.func.sum(e.leads) == 1)
     )

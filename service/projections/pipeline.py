@@ -8,7 +8,7 @@ is summed from the entries themselves.
 import re
 from calendar import monthrange
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cached_property
 from operator import sub
@@ -22,6 +22,7 @@ from domain.posting import (
     ABOUT_TO_SIGN,
     ACCOUNTS,
     AMOUNT,
+    ELSEWHERE,
     FIRST,
     OCCURRED,
     OUTSIDE,
@@ -32,6 +33,7 @@ from domain.posting import (
 )
 from domain.stage import LABELS, LANDED, NEXT_STEP, OUTCOMES, STAGES
 from service.projections.choosing import Selection
+from service.projections.district_book import crossing, district_entries
 from service.projections.entries import IN, OUT, entries, totals
 from service.projections.store import FOREVER, LAST_DAY, Prepared
 
@@ -57,7 +59,8 @@ class Book:
     """The book as known at a log position, for the leads of ``selection``.
 
     Those are chosen by what they were at the end of the day ``as_of`` (ISO), as known then. ``by``
-    says which book: by the day of what OCCURRED, or was RECOGNISED.
+    says which book: by the day of what OCCURRED, or was RECOGNISED. Of a district it is the book of
+    that district, which leads passed on stay in, and leads passed to it come to.
     """
 
     def __init__(
@@ -69,11 +72,26 @@ class Book:
         by: str = OCCURRED,
     ) -> None:
         self._connection = connection
-        self._chosen = selection.numbers(as_of, known_at)
+        # Each table with the leads whose entries are taken from it; None for all.
+        self._parts: list[tuple[sa.Table, list[sa.ColumnElement[bool]]]] = []
+        chosen = selection.numbers(as_of, known_at)
+        prefix = selection.book
+        if prefix:
+            self._add_part(entries, chosen, entries.c.lead.not_in(crossing(prefix)))
+            across = selection.across.numbers(as_of, known_at)
+            self._add_part(district_entries, across, district_entries.c.prefix == prefix)
+        else:
+            self._add_part(entries, chosen)
         self._values = {**selection.values(), "as_of": as_of, "known_at": known_at}
         self._position = known_at
         self._by = by
-        self._whole = self._chosen is None and known_at == FOREVER - 1
+        self._whole = chosen is None and known_at == FOREVER - 1
+
+    def _add_part(
+        self, book: sa.Table, chosen: sa.Select[Any] | None, *which: sa.ColumnElement[bool]
+    ) -> None:
+        leads = [] if chosen is None else [book.c.lead.in_(chosen)]
+        self._parts.append((book, [*leads, *which]))
 
     def sums(self, upto: date) -> Sums:
         """Everything that occurred up to and on that day."""
@@ -83,8 +101,7 @@ class Book:
                 self._connection, day[:4], day[:7], day, OTHER[self._by]
             )
         else:
-            upto_then = entries.c.occurred_on <= f"{upto}"
-            rows = self._connection.execute(self._sides(upto_then, entries.c.kind), self._values)
+            rows = self._rows("kind", lambda day: day <= f"{upto}")
         found: dict[tuple[str, str, str], tuple[int, int]] = {}
         for account, kind, side, number, fen in rows:
             before = found.get((account, kind, side), (0, 0))
@@ -102,17 +119,23 @@ class Book:
                 _DAILY, {"first": f"{start}", "last": f"{end}", "other": OTHER[self._by]}
             )
         else:
-            day = entries.c.occurred_on
-            within = sa.and_(day >= f"{start}", day <= f"{end}")
-            rows = self._connection.execute(self._sides(within, day), self._values)
+            first, last = f"{start}", f"{end}"
+            rows = self._rows("occurred_on", lambda day: sa.and_(day >= first, day <= last))
         return sorted((day, account, int(n), int(fen)) for account, day, _, n, fen in rows)
 
     def stays(self, start: date, end: date) -> Iterable[Any]:
         """(how many, account, day entered, day left, account gone to) of the stays that began
         from ``start`` to ``end``; the last two None for those that had not ended by ``end``."""
-        e = entries.c
+        for book, which in self._parts:
+            yield from self._stays(book, which, f"{start}", f"{end}")
+
+    def _stays(
+        self, book: sa.Table, which: list[sa.ColumnElement[bool]], start: str, end: str
+    ) -> Iterable[Any]:
+        e = book.c
         key = (e.lead, e.occurred_on, e.source, e.target)
-        conditions = self._conditions(e.kind.in_((FIRST, RETURN)), e.occurred_on <= f"{end}")
+        moved = (e.kind.in_((FIRST, RETURN)), e.occurred_on <= end)
+        conditions = self._conditions(book, *which, *moved)
         # What was reversed is no move any more.
         moves = sa.select(*key, sa.func.max(e.position).label("position")).where(*conditions)
         moves = moves.group_by(*key).having(sa.func.sum(e.leads) > 0)
@@ -130,28 +153,39 @@ class Book:
         ).subquery()
         columns: list[Any] = [*stays.c]
         counted = sa.select(sa.func.count(), *columns).group_by(*columns)
-        counted = counted.where(stays.c.entered_on >= f"{start}")
+        counted = counted.where(stays.c.entered_on >= start)
         return self._connection.execute(counted, self._values)
 
-    def _conditions(self, *which: sa.ColumnElement[bool]) -> list[sa.ColumnElement[bool]]:
-        """``which`` entries, of this book, as known then, of the leads that are meant."""
-        conditions = [*which, entries.c.by != OTHER[self._by]]
+    def _conditions(
+        self, book: sa.Table, *which: sa.ColumnElement[bool]
+    ) -> list[sa.ColumnElement[bool]]:
+        """``which`` entries, by the days that count, as known then."""
+        conditions = [*which, book.c.by != OTHER[self._by]]
         if self._position < FOREVER - 1:
-            conditions.append(entries.c.position <= self._position)
-        if self._chosen is not None:
-            conditions.append(entries.c.lead.in_(self._chosen))
+            conditions.append(book.c.position <= self._position)
         return conditions
 
+    def _rows(
+        self, by: str, of: Callable[[sa.ColumnElement[Any]], sa.ColumnElement[bool]]
+    ) -> Iterable[Any]:
+        """(account, ``by``, side, leads, fen) of the entries ``of`` some days."""
+        sides = [
+            side
+            for book, which in self._parts
+            for side in self._sides(book, book.c[by], [*which, of(book.c.occurred_on)])
+        ]
+        return self._connection.execute(sa.union_all(*sides), self._values)
+
     def _sides(
-        self, which: sa.ColumnElement[bool], by: sa.ColumnElement[Any]
-    ) -> sa.CompoundSelect[Any]:
-        """(account, ``by``, side, leads, fen) of the entries: out of their source, into target."""
-        conditions = self._conditions(which)
-        number, fen = sa.func.sum(entries.c.leads), sa.func.sum(entries.c.fen)
-        source, target = entries.c.source, entries.c.target
+        self, book: sa.Table, by: sa.ColumnElement[Any], which: list[sa.ColumnElement[bool]]
+    ) -> tuple[sa.Select[Any], sa.Select[Any]]:
+        """Out of the entries' source, into their target."""
+        conditions = self._conditions(book, *which)
+        number, fen = sa.func.sum(book.c.leads), sa.func.sum(book.c.fen)
+        source, target = book.c.source, book.c.target
         out = sa.select(source, by, sa.literal(OUT), -number, -fen).group_by(source, by)
         into = sa.select(target, by, sa.literal(IN), number, fen).group_by(target, by)
-        return sa.union_all(out.where(*conditions), into.where(*conditions))
+        return out.where(*conditions), into.where(*conditions)
 
 
 def _prefix_part(length: int, *bounds: sa.ColumnElement[bool]) -> sa.Select[Any]:
@@ -214,8 +248,8 @@ def _add(total: list[int], count: int, fen: int) -> None:
 
 
 def _tallies(sums: Sums) -> dict[str, _Tally]:
-    """The sums of each stage, and of outside."""
-    tallies = {stage: _Tally() for stage in (*STAGES, OUTSIDE)}
+    """The sums of each stage, of outside, and of elsewhere."""
+    tallies = {stage: _Tally() for stage in (*STAGES, OUTSIDE, ELSEWHERE)}
     for (account, kind, side), (count, fen) in sums.items():
         tally = tallies[ACCOUNTS[account]]
         _add(tally.standing, count, fen)
@@ -237,7 +271,7 @@ class Stood:
 
     @cached_property
     def tallies(self) -> Mapping[str, _Tally]:
-        """The sums of each stage, and of outside."""
+        """The sums of each stage, of outside, and of elsewhere."""
         return _tallies(self.sums)
 
     @cached_property
@@ -258,13 +292,15 @@ class Stood:
         """The pipeline of a window that ends here, as JSON with gaps for what its beginning
         changes (see `pipeline_json`)."""
         text = orjson.dumps(_between(self, self)).decode().replace("%", "%%")
-        return _CHANGING.sub(r'\1:{"count":%d,"cny":"%s"}', text.replace('"tips":0', '"tips":%d'))
+        text = text.replace('"tips":0,"received":0', '"tips":%d,"received":%d')
+        return _CHANGING.sub(r'\1:{"count":%d,"cny":"%s"}', text)
 
     @cached_property
     def changing(self) -> Sequence[int]:
         """What fills these gaps, but for the same of the day before a window's beginning: the
-        tips; then of each stage leads and fen that entered, leads and fen that left."""
-        found = [-self.tallies[OUTSIDE].left[0]]
+        tips, the leads that other districts passed on; then of each stage leads and fen that
+        entered, leads and fen that left."""
+        found = [-self.tallies[OUTSIDE].left[0], -self.tallies[ELSEWHERE].left[0]]
         for stage in STAGES:
             tally = self.tallies[stage]
             found += (*tally.came, -tally.left[0], -tally.left[1])
@@ -297,7 +333,7 @@ def pipeline_json(book: Days, start: date, end: date) -> bytes:
     """What ``pipeline`` says, as JSON: the text kept with the day ``end``, its gaps filled."""
     opening, closing = book.stood(start - _DAY), book.stood(end)
     changes: list[Any] = list(map(sub, closing.changing, opening.changing))
-    changes[2::2] = map(yuan, changes[2::2])
+    changes[3::2] = map(yuan, changes[3::2])
     return (closing.ending % tuple(changes)).encode()
 
 
@@ -317,6 +353,7 @@ def _between(opening: Stood, closing: Stood) -> dict[str, Any]:
     stages[-1]["outcomes"] = shown["outcomes"]
     return {
         "tips": before[OUTSIDE].left[0] - now[OUTSIDE].left[0],
+        "received": before[ELSEWHERE].left[0] - now[ELSEWHERE].left[0],
         "landed": shown["landed"],
         "about_to_sign": shown["about_to_sign"],
         "stages": stages,

@@ -13,7 +13,8 @@ Told = dict[str, Any]
 
 def told_of_tip(event: Any) -> Told:
     """What cells tell of a lead that the lead itself does not show, at its beginning."""
-    return {"note": event.note, "course": [f"{entry_of(event)}"]}
+    course = [f"{entry_of(event)}"]
+    return {"note": event.note, "course": course, "district": event.district}
 
 
 def hear(told: Told, event: Any, lead: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from domain.correction import CORRECTED, effective
+from domain.posting import TRANSFER
 from service.projections.store import Happened, inserting, metadata, rows_of
 from service.projections.view import View, words_of
 
@@ -36,7 +37,9 @@ _EVER = ""
 # The end of a lead also ends its being on hold.
 _ENDINGS = frozenset({"lead.closed", "lead.screened"})
 # What can change the facts of a lead after its tip, and what they are told from.
-VARYING = frozenset({"lead.revised", "lead.suspended", "lead.resumed", *_ENDINGS, CORRECTED})
+VARYING = frozenset(
+    {"lead.revised", "lead.suspended", "lead.resumed", TRANSFER, *_ENDINGS, CORRECTED}
+)
 _TOLD = frozenset({"lead.tipped", *VARYING, "lead.reopened"})
 _FACTS = frozenset({"title", "investor", "industry"})
 

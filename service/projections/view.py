@@ -139,6 +139,9 @@ def _tipped(event: Any, names: Names) -> Lead:
         "credit_ruled_on": None,
         "credit_ruling_needed": False,
         "district": event.district,
+        "transfer_to": None,
+        "transfer_proposed_on": None,
+        "transfers": [],
         "industry": event.industry,
         "investment": stated(event.investment),
         "contact": event.contact,
@@ -223,8 +226,30 @@ def _enter(view: View, stage: str, day: str) -> None:
         lead["dates"][stage] = day
 
 
+def _settle_transfer(view: View) -> None:
+    view.lead["transfer_to"] = view.lead["transfer_proposed_on"] = None
+
+
+def _transfer_proposed(view: View, event: Any) -> None:
+    view.lead["transfer_to"] = event.district
+    view.lead["transfer_proposed_on"] = event.occurred_on
+
+
+def _transferred(view: View, event: Any) -> None:
+    lead = view.lead
+    step = {"from": lead["district"], "to": event.district, "on": event.occurred_on}
+    lead["transfers"] = [*lead["transfers"], step]
+    lead["district"] = event.district
+    _settle_transfer(view)
+
+
+def _transfer_refused(view: View, _event: Any) -> None:
+    _settle_transfer(view)
+
+
 def _close(view: View, outcome: str, day: str) -> None:
     _enter(view, CLOSED, day)
+    _settle_transfer(view)
     view.lead["outcome"] = outcome
     view.lead["suspended"] = False
     view.lead["review_on"] = None
@@ -320,6 +345,9 @@ HANDLERS = {
     JOINED: _members_joined,
     LEFT: _members_left,
     "lead.credit_ruled": _credit_ruled,
+    "lead.transfer_proposed": _transfer_proposed,
+    "lead.transferred": _transferred,
+    "lead.transfer_refused": _transfer_refused,
     "lead.signing_planned": _signing_planned,
     "lead.framework_agreed": _only_stamped,
     "lead.signed": _signed,

@@ -26,5 +26,20 @@ def leads_behind(reads: Reads, report: Mapping[str, Any]) -> dict[str, dict[str,
         for id, position, activity_on, body in rows_of(connection, _COLUMNS, leads.c.id, ids):
             same = position <= known_at and activity_on <= day
             then = body if same else reads.body_then(connection, UUID(id), known_at, day)
-            found[id] = orjson.loads(then)
+            found[id] = _as_it_left(reads, connection, orjson.loads(then), report)
     return found
+
+
+def _as_it_left(
+    reads: Reads, connection: sa.Connection, lead: dict[str, Any], report: Mapping[str, Any]
+) -> dict[str, Any]:
+    """``lead``; one that had passed to another district than the report's as on the day it did."""
+    district = report["district"] or ""
+    if lead["district"].startswith(district):
+        return lead
+    day = next(
+        step["on"] for step in reversed(lead["transfers"]) if step["from"].startswith(district)
+    )
+    then = reads.body_then(connection, UUID(lead["id"]), report["position"], day)
+    left: dict[str, Any] = orjson.loads(then)
+    return left

@@ -60,7 +60,7 @@ class Told:
         counted = Counted()
         for (these, stage), (leads, fen) in alike.items():
             counted.standing(these, stage, leads, fen)
-        for lead, source, target, leads, fen in moves(self._connection, window):
+        for lead, source, target, leads, fen in moves(self._connection, self._chosen, window):
             if lead in traits:
                 counted.moved(traits[lead], source, target, leads, fen)
         return counted

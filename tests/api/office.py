@@ -193,6 +193,9 @@ BODIES: Mapping[str, Body] = {
     "resumption": {"reason": "土地有了", "occurred_on": "2025-04-25"},
     "closure": {"outcome": "declined", "reason": "不合适", "occurred_on": "2025-04-01"},
     "reopening": {"reason": "又来了", "occurred_on": "2025-04-05"},
+    "transfer": {"district": "320871", "reason": "用地在对方", "occurred_on": "2025-04-16"},
+    "transfer/acceptance": {"occurred_on": "2025-04-18"},
+    "transfer/refusal": {"reason": "没有指标", "occurred_on": "2025-04-18"},
     "revision": {"title": "新标题", "occurred_on": "2025-04-01"},
 }
 

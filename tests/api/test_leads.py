@@ -231,6 +231,28 @@ def test_a_duplicate_is_closed_and_names_the_lead_it_repeats(
     assert lead["duplicate_of"] == first["id"]
 
 
+def test_a_lead_passes_to_another_district_when_that_accepts(
+    officer: Caller, member_id: str
+) -> None:
+    lead = officer.tip(member_id)
+    asked = officer.command(lead, "transfer")
+    assert (asked["district"], asked["transfer_to"]) == ("320812", "320871")
+    assert asked["transfer_proposed_on"] == "2025-04-16"
+    lead = officer.command(lead, "transfer/acceptance")
+    assert (lead["district"], lead["transfer_to"], lead["stage"]) == ("320871", None, "tip")
+    assert lead["transfers"] == [{"from": "320812", "to": "320871", "on": "2025-04-18"}]
+    names = [e["event"] for e in officer.ok(f"/v1/leads/{lead['id']}/history")["items"]]
+    assert names == ["tipped", "transfer_proposed", "transferred"]
+    window = "from=2025-01-01&to=2025-12-31"
+    told = officer.ok(f"/v1/pipeline?{window}&district=320812")
+    assert (told["tips"], told["received"]) == (1, 0)
+    assert told["stages"][-1]["outcomes"]["transferred"] == 1
+    told = officer.ok(f"/v1/pipeline?{window}&district=320871")
+    assert (told["tips"], told["received"]) == (0, 1)
+    answer = officer.post(f"/v1/leads/{lead['id']}/transfer/refusal", BODIES["transfer/refusal"])
+    assert "No transfer of this lead is open" in problem_of(answer, 409, "refused")["detail"]
+
+
 def test_credit_is_ruled_on_in_exact_fractions(office: Office) -> None:
     officer = office.officer
     one, other = (officer.register(number)["id"] for number in ("Q-1", "Q-2"))

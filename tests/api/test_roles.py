@@ -181,7 +181,7 @@ def request_for(ground: Ground, method: str, template: str) -> tuple[str, Any]:
     )
     if method == "GET":
         return f"{path}?from=1" if template == "/v1/audit/consistency" else path, None
-    last = template.rpartition("/")[2]
+    last = template.partition("{lead_id}/")[2] or template.rpartition("/")[2]
     bodies = {
         "/v1/leads": a_tip(ground.mine),
         "/v1/reports/annual/{year}": {},

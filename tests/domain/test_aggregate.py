@@ -86,6 +86,9 @@ def test_every_event_has_a_short_stable_name_of_its_own() -> None:
         "lead.signing_planned",
         "lead.suspended",
         "lead.tipped",
+        "lead.transfer_proposed",
+        "lead.transfer_refused",
+        "lead.transferred",
         "member.registered",
         "member.retired",
     ]

@@ -525,11 +525,14 @@ def test_what_may_be_put_right_are_facts_of_the_event_and_of_its_command(topic: 
     assert callable(getattr(Lead, CORRECTABLE[topic].command))
 
 
+SINCE = {"entered_on", "planned_on", "tipped_on", "flagged_on", "moved_on", "settled_on"}
+
+
 @pytest.mark.parametrize("topic", HAPPENS)
 def test_the_stages_of_the_table_are_stages(topic: str) -> None:
     stages, since, _ = HAPPENS[topic]
     assert set(stages) <= {*OPEN, CLOSED} == set(STAGES)
-    assert set(since) <= {"entered_on", "planned_on", "tipped_on", "flagged_on", "moved_on"}
+    assert set(since) <= SINCE
 
 
 def test_a_copy_put_right_leaves_the_event_as_it_was_recorded() -> None:

@@ -64,6 +64,7 @@ LOST, DECLINED = "closed/lost", "closed/declined"
 def test_accounts_are_the_stages_outside_about_to_sign_and_an_account_of_each_outcome() -> None:
     assert ACCOUNTS == {
         "outside": "outside",
+        "elsewhere": "elsewhere",
         "tip": "tip",
         "negotiating": "negotiating",
         "signed": "signed",
@@ -159,6 +160,8 @@ def test_every_other_event_posts_nothing() -> None:
         "lead.closed",
         "lead.reopened",
         "lead.revised",
+        # In the books of districts only.
+        "lead.transferred",
     ]
 
 

@@ -265,6 +265,12 @@ def _closed_and_back(ledger: Ledger, member: UUID) -> None:
     )
     ledger.tell_members(lead, call(), {"occurred_on": "2025-07-03", "note": "电话告知"})
     ledger.reopen(lead, call(), {"reason": "又回来了", "occurred_on": "2025-08-01"})
+    for day, answer in (("2025-08-05", "refuse"), ("2025-08-10", "accept")):
+        why = {"reason": "用地在对方"}
+        facts = {"district": DISTRICT, "occurred_on": day, **why}
+        ledger.propose_transfer(lead, call(), facts)
+        given = {"occurred_on": day, **(why if answer == "refuse" else {})}
+        getattr(ledger, f"{answer}_transfer")(lead, call(), given)
     investment = {"amount": "12000", "unit": "万元"}
     ledger.revise(
         lead,

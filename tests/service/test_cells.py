@@ -37,7 +37,10 @@ def test_what_a_lead_shows_stands_in_its_cells(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         journeys(ledger)
         for lead, told in cells(ledger):
-            for name in ("id", "title", "district", "stage", "recorded_at", "last_activity_on"):
+            assert told["stands_in"] == lead["district"]
+            given_in = lead["transfers"][0]["from"] if lead["transfers"] else lead["district"]
+            assert told["district"] == given_in
+            for name in ("id", "title", "stage", "recorded_at", "last_activity_on"):
                 assert told[name] == lead[name]
             for name in ("industry", "outcome", "responsible_unit", "manager", "screened"):
                 assert told[name] == (lead[name] or "")

@@ -47,11 +47,11 @@ def events_of(ledger: Ledger, lead: UUID) -> list[Any]:
 
 
 def written_out(ledger: Ledger, number: int, lead: UUID) -> Row:
-    """A lead as a row of an export: what it is now, and its course."""
+    """A lead as a row of an export: what it is now, where it was tipped, and its course."""
     now: Any = orjson.loads(ledger.reads.lead(lead).body)
     events = events_of(ledger, lead)
     members = [ledger.reads.member(UUID(member)) for member in events[0].members]
-    home = now["district"]
+    home = events[0].district
     named = [
         m["number"] if m["district"] == home else f"{m['number']}@{m['district']}" for m in members
     ]

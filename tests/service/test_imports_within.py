@@ -113,3 +113,15 @@ def test_new_leads_are_compared_with_those_within(tmp_path: Path) -> None:
             of_all = import_paper(ledger, path, dry_run=True).similar
             within = import_paper(ledger, path, dry_run=True, scope=HERE).similar
         assert (of_all.alike, within.alike, within.compared) == (1, 0, 1)
+
+
+def test_only_the_district_that_took_a_lead_over_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    with ledger_in(tmp_path) as ledger:
+        here = "2025-03-18 信息; 2025-05-01 流转 320804; 2025-06-01 流转 320812"
+        path.write_text(text([row(1, 历程=here, 洽谈日期="")]))
+        (cell,) = refused(ledger, path)
+        assert cell[0] == "历程"
+        assert cell[1].startswith("The transfer is proposed to 320804, whose answer it is")
+        with acting(somebody(may_waive=True)):
+            assert import_paper(ledger, path).leads == 1

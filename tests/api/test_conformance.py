@@ -207,6 +207,8 @@ class Aim:
             body["stage"] = "signed"
         elif command == "credit" and next(self._turns) % 5:
             body["shares"] = [{"member": self.member, "share": "1"}]
+        elif command == "transfer" and next(self._turns) % 5:
+            body["district"] = "320871"
         elif command == "corrections":
             self._aim_correction(body)
 

@@ -627,9 +627,10 @@ class Ledger(Application[UUID]):
         that are not ``known`` already must be in ``scope``."""
         for member_id in ids:
             try:
-                if scope != ALL and member_id not in known:
-                    self.reads.member_seen(UUID(member_id), scope)
-                self._member(member_id).may_tip(occurred_on)
+                member = self._member(member_id)
+                if member_id not in known and not scope.sees_member(member_id, member.district):
+                    raise NotFound(f"There is no member {member_id}.")
+                member.may_tip(occurred_on)
             except NotFound:
                 raise Invalid({"members": [f"There is no member {member_id}."]}) from None
 

@@ -22,6 +22,10 @@ class Scope:
         """The leads that it sees."""
         return Selection(within=self.district, member=self.member)
 
+    def sees_member(self, member_id: str, district: str) -> bool:
+        """Whether it sees the member of that id, who is of that district."""
+        return self.member in (None, member_id) and district.startswith(self.district or "")
+
     def check_district(self, district: str) -> None:
         """Forbidden for what is, or would be, in a district outside."""
         if not district.startswith(self.district or ""):

@@ -98,7 +98,7 @@ def endpoint(
                 about.position = office.reads.caught_up()
                 warn(office.published.alarm(about.data_version), environ)
                 return view(**path)
-            with acting(actor_for(holder, request_id())), called_by(caller()):
+            with acting(actor_for(holder, request_id())), called_by(caller):
                 return view(**path)
 
         described = operation(method, answer, body, query, status, refusals, bodiless=bodiless)
@@ -124,8 +124,9 @@ def call(body: Any) -> Call:
         orjson.dumps([request.method, request.path, body], option=orjson.OPT_SORT_KEYS)
     ).hexdigest()
     known = _known_versions(environ.get("HTTP_IF_MATCH"))
-    holder: Holder = application_context().g.holder
-    return Call(holder.id, digest, key, known, holder.scope)
+    about = application_context().g
+    holder: Holder = about.holder
+    return Call(holder.id, digest, key, known, holder.scope, about.data_version)
 
 
 def _visible(text: str) -> bool:

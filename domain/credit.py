@@ -8,6 +8,7 @@ more member, or one less, makes the shares equal again until somebody rules anew
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import cache
 from typing import Any, NamedTuple, Self
 
 from domain.errors import Invalid
@@ -73,5 +74,10 @@ def ruled(rulings: Sequence[CreditRuling], members: Iterable[str]) -> CreditRuli
 def shares_of(members: Sequence[str], ruling: CreditRuling | None) -> list[str]:
     """The share of each of ``members``: as ruled, else equal ones."""
     if ruling is None:
-        return [f"{Fraction(1, len(members))}"] * len(members)
+        return [_one_of(len(members))] * len(members)
     return [ruling.shares[member] for member in members]
+
+
+@cache
+def _one_of(number: int) -> str:
+    return f"{Fraction(1, number)}"

@@ -526,7 +526,8 @@ class Ledger(Application[UUID]):
         Everything is loaded anew for each try. A try whose reply was lost is known by its
         request id, so that nothing is recorded twice.
         """
-        self.published.check_quiet(self.reads.data_version())
+        known = call.data_version
+        self.published.check_quiet(self.reads.data_version() if known is None else known)
         subject: UUID | None = None
         for _ in range(ATTEMPTS):
             answer = self._answered_before(call)

@@ -34,7 +34,7 @@ def open_ledger(*, projections: bool = True, making: bool = False) -> Iterator[L
             raise click.ClickException(_NONE.format(settings.database))
         ledger = Ledger(settings)
         ledger.create_tables(projections=projections)
-        with ledger, called_by(_here()):
+        with ledger, called_by(_here):
             yield ledger
     except WrongSetting as why:
         raise click.ClickException(str(why)) from None

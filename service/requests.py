@@ -23,7 +23,7 @@ class Call:
 
     ``token`` names the caller, ``key`` is its idempotency key, ``digest`` the SHA-256 of
     method, path and body, ``if_match`` the versions it knows (None: any), and ``scope`` what it
-    may see and touch.
+    may see and touch. ``data_version`` is the log's as it was read for the call (None: not yet).
     """
 
     token: str
@@ -31,6 +31,7 @@ class Call:
     key: str | None = None
     if_match: frozenset[int] | None = None
     scope: Scope = ALL
+    data_version: int | None = None
 
     @property
     def claim_id(self) -> UUID | None:

@@ -1,6 +1,6 @@
 """Who calls, for the access records: set once per request or command, like the actor."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
@@ -21,21 +21,22 @@ class Caller(NamedTuple):
     request: str | None = None
 
 
-_calling: ContextVar[Caller] = ContextVar("calling")
+# Who calls is asked by few of those who are called.
+_calling: ContextVar[Callable[[], Caller]] = ContextVar("calling")
 # What no request and no command did.
 _NOBODY = Caller(name="the service itself")
 
 
 def current_caller() -> Caller:
     """The caller of this request or command."""
-    return _calling.get(_NOBODY)
+    return _calling.get(lambda: _NOBODY)()
 
 
 @contextmanager
-def called_by(caller: Caller) -> Iterator[Caller]:
-    """Everything within is done for ``caller``."""
+def called_by(caller: Callable[[], Caller]) -> Iterator[None]:
+    """Everything within is done for whom ``caller`` gives."""
     token = _calling.set(caller)
     try:
-        yield caller
+        yield
     finally:
         _calling.reset(token)

@@ -22,7 +22,6 @@ TIP: dict[str, Any] = {
     "investor": {"name": "示例投资方", "country": "CN"},
     "industry": "C397",
     "investment": {"amount": "30", "unit": "亿元"},
-    "contact": {"name": "李先生", "phone": "13900000000"},
     "occurred_on": "2025-03-18",
 }
 FOLLOW_UP: dict[str, Any] = {

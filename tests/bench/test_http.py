@@ -149,6 +149,23 @@ def test_a_tip_costs_little_more_than_a_bare_insert(
     _written(report, "POST a tip", office, bare, asked, beside)
 
 
+def test_a_tip_that_names_a_person_is_reported(
+    office: Office, bare: Server, report: Report
+) -> None:
+    """No limit is set for it: the contact is sealed, with a key that is in a file of its own; for
+    a person who is new that key is first on the disk, so there are two commits instead of one."""
+    tip = {**TIP, "members": [office.member]}
+    beside = [("write", http("POST", "/insert/tip", office.token, tip))]
+    for what, count in (("a person", 1), ("ever another person", 20_000)):
+        tips = [
+            {**tip, "contact": {"name": "李先生", "phone": f"{13900000000 + n}"}}
+            for n in range(count)
+        ]
+        asked = [("write", http("POST", "/v1/leads", office.members_token, each)) for each in tips]
+        found = measure(office, bare, asked, beside, seconds=1.5)
+        by_rate(report, f"POST a tip that names {what}, {CONNECTIONS} clients", found)
+
+
 def test_an_officers_tip_is_reported(office: Office, bare: Server, report: Report) -> None:
     """No limit is set for it: each is held against the tips before it, a hundred of them alike."""
     tip = {**TIP, "members": [office.member]}

@@ -50,7 +50,7 @@ def test_who_what_when_from_where_and_why_is_recorded(ledger: Ledger) -> None:
 
 
 def test_every_change_of_a_token_is_recorded_with_whoever_made_it(ledger: Ledger) -> None:
-    with called_by(OFFICER):
+    with called_by(lambda: OFFICER):
         first = ledger.tokens.issue("officer", "赵")
         second = ledger.tokens.rotate(id_of(first))
         ledger.tokens.revoke(id_of(second))

@@ -628,7 +628,9 @@ class Ledger(Application[UUID]):
         that are not ``known`` already must be in ``scope``."""
         for member_id in ids:
             try:
-                member = self._member(member_id)
+                # Who is limited waits for what is foreign as long as for what there is not.
+                limited = scope.district is not None
+                member = self._member_anew(member_id) if limited else self._member(member_id)
                 if member_id not in known and not scope.sees_member(member_id, member.district):
                     raise NotFound(f"There is no member {member_id}.")
                 member.may_tip(occurred_on)
@@ -640,8 +642,12 @@ class Ledger(Application[UUID]):
         known = self._members.get(member_id)
         stream = UUID(member_id)
         if known is None or self.recorder.select_events(stream, gt=known.version, limit=1):
-            known = self._members[member_id] = _replayed(self._stream(Member, stream))
+            known = self._members[member_id] = self._member_anew(member_id)
         return known
+
+    def _member_anew(self, member_id: str) -> Member:
+        member: Member = _replayed(self._stream(Member, UUID(member_id)))
+        return member
 
     def _check_lead(self, scope: Scope, lead_id: str) -> None:
         try:

@@ -61,8 +61,6 @@ class Personal:
         self._erased: set[str] = set()
         self._looked = False
         self._told: dict[bytes, Told] = {}
-        # What was sealed last is what is answered next: the sealed text, and the contact.
-        self._last: tuple[object, Contact] | None = None
 
     def create(self) -> None:
         """Make what is missing, and destroy what the log says was erased."""
@@ -98,9 +96,7 @@ class Personal:
 
     def sealed(self, contact: Kept, person: Person) -> dict[str, str | None]:
         """The contact as an event keeps it."""
-        made = sealed(contact, person.key, self._algorithm)
-        self._last = made["sealed"], Contact(contact["name"], contact["phone"])
-        return made
+        return sealed(contact, person.key, self._algorithm)
 
     def as_before(self, contact: Any, events: Iterable[Any]) -> Any:
         """A sealed contact, as it stands in one of a lead's ``events`` already if the same was
@@ -120,8 +116,6 @@ class Personal:
         """The contacts in plain; GONE where the person was erased, UNREADABLE where the key is
         missing or does not fit."""
         erased = self._all_erased()
-        if len(kept) == 1 and self._last and kept[0].get("sealed") == self._last[0]:
-            return [GONE if kept[0]["subject"] in erased else self._last[1]]
         wanted = {f"{one['subject']}" for one in kept if is_sealed(one)} - erased
         keys = self.keys.of_ids(sorted(wanted)) if wanted else {}
         return [self._opened(one, keys, erased) for one in kept]
@@ -227,7 +221,6 @@ class Personal:
 
     def _forget(self) -> None:
         self._told = {}
-        self._last = None
 
 
 def _parted(body: bytes) -> tuple[bytes, bytes, bytes]:

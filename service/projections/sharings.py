@@ -1,9 +1,7 @@
 """Who had which share of a lead, as of any day as known at any moment; and the sums over leads.
 
 Most leads keep the shares of their tip; for them `lead_members` holds at all times, and there is
-nothing here. Of the others a row says that from a day on the shares are these, for each knowledge
-of it: as of D as known at K holds, of the rows known by K, that of the last day up to D, and of
-these the last one known.
+nothing here. Of the others the rows are those of `timelines.py`.
 """
 
 from collections import defaultdict
@@ -14,14 +12,14 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from domain.correction import CORRECTED, JOINED, LEFT, effective
+from domain.correction import CORRECTED, JOINED, LEFT
 from domain.stage import VERDICT_OUTCOME
 from service.projections.choosing import FILTERS, Selection, rows_then
 from service.projections.leads import lead_members
 from service.projections.members import people_of
 from service.projections.moment import held_then
 from service.projections.store import Happened, inserting, metadata, rows_of
-from service.projections.variants import as_of
+from service.projections.timelines import changes, timeline
 from service.projections.view import View
 
 sharings = sa.Table(
@@ -41,8 +39,6 @@ BY = MEMBER, _SECTOR = "member", "sector"
 # What can change the shares in a lead after its tip, and what they are told from.
 SHARING = frozenset({CREDIT_RULED, JOINED, LEFT, CORRECTED})
 _TOLD = frozenset({"lead.tipped", *SHARING})
-# The day of the shares that a lead begins with.
-_EVER = ""
 # The outcome of a lead whose members have their shares in another one.
 _ELSEWHERE = VERDICT_OUTCOME["duplicate"]
 
@@ -58,47 +54,20 @@ class Sharings:
 
     def project(self, connection: sa.Connection, batch: Sequence[Happened]) -> None:
         """Note every change of the shares."""
-        told = [h for h in batch if h.event.TOPIC in SHARING]
-        known: dict[int, dict[str, str]] = {h.lead: {} for h in told}
+        sharing = [h for h in batch if h.event.TOPIC in SHARING]
+        known: dict[int, dict[str, str]] = {h.lead: {} for h in sharing}
         for lead, day, _, shares in rows_of(connection, _IN_ORDER, sharings.c.lead, sorted(known)):
             known[lead][day] = shares
         rows: list[tuple[Any, ...]] = []
-        for happened in told:
-            rows += _changes(happened, known[happened.lead])
+        for happened in sharing:
+            changed = changes(happened, known[happened.lead], told)
+            rows += [(happened.lead, day, at, shares) for day, at, shares in changed]
         _KEEP.many(connection, rows)
 
 
-def _changes(happened: Happened, known: dict[str, str]) -> list[tuple[Any, ...]]:
-    """The rows that the event adds; ``known``, the shares by day as known before, follows."""
-    position, lead, event, past = happened
-    events = past(event)
-    now = timeline(effective(events))
-    rows: list[tuple[Any, ...]] = []
-    if not known:
-        (first,) = timeline(effective(events[:-1])).values()
-        if list(now.values()) == [first]:
-            # Still the shares of the tip, whatever its day.
-            return []
-        rows = [(lead, _EVER, lead, first)]
-        known[_EVER] = first
-    for day in sorted({*known, *now}):
-        shares = as_of(now, day)
-        if shares is not None and shares != as_of(known, day):
-            rows.append((lead, day, position, shares))
-            known[day] = shares
-    return rows
-
-
-def timeline(events: Iterable[Any]) -> dict[str, str]:
+def told(events: Iterable[Any]) -> dict[str, str]:
     """The shares (JSON) by the day from which on they held, in the order of days."""
-    told = [event for event in events if event.TOPIC in _TOLD]
-    days: dict[str, str] = {}
-    last: str | None = None
-    for day in sorted({event.occurred_on for event in told}):
-        shares = _shares([event for event in told if event.occurred_on <= day])
-        if shares is not None and shares != last:
-            days[day] = last = shares
-    return days
+    return timeline([event for event in events if event.TOPIC in _TOLD], _shares)
 
 
 def _shares(events: Sequence[Any]) -> str | None:

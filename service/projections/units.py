@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from domain.correction import CORRECTED, effective
 from service.projections.store import Happened, inserting, metadata, rows_of
-from service.projections.variants import as_of
+from service.projections.timelines import as_of
 
 units = sa.Table(
     "units",

@@ -1,19 +1,18 @@
 """What leads are chosen by, besides their place in the book, as of any day as known at any moment.
 
 Most leads keep the facts of their tip; for them the row in ``leads`` holds at all times, and there
-is nothing here. A lead whose facts ever changed has a row for each day on which they did, for each
-knowledge of it: as of D as known at K holds, of the rows known by K, that of the last day up to D,
-and of these the last one known.
+is nothing here. Of a lead whose facts ever changed the rows are those of `timelines.py`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
-from domain.correction import CORRECTED, effective
+from domain.correction import CORRECTED
 from domain.posting import TRANSFER
 from service.projections.store import Happened, inserting, metadata, rows_of
+from service.projections.timelines import changes, timeline
 from service.projections.view import View, words_of
 
 variants = sa.Table(
@@ -31,9 +30,6 @@ variants = sa.Table(
 )
 # What a row says after its key: district, industry, whether suspended, words.
 Facts = tuple[Any, ...]
-Held = TypeVar("Held")
-# The day of the facts that a lead begins with.
-_EVER = ""
 # The end of a lead also ends its being on hold.
 _ENDINGS = frozenset({"lead.closed", "lead.screened"})
 # What can change the facts of a lead after its tip, and what they are told from.
@@ -59,7 +55,11 @@ class Variants:
             known[lead][day] = tuple(facts)
         added: list[tuple[Any, ...]] = []
         for happened in varying:
-            added += _changes(happened, known[happened.lead])
+            lead, before = happened.lead, known[happened.lead]
+            if before or happened.event.TOPIC not in _ENDINGS:
+                changed = changes(happened, before, told)
+                added += [(lead, day, at, *facts) for day, at, facts in changed]
+            # Else it was never on hold, so its end takes no hold away.
         _KEEP.many(connection, added)
 
 
@@ -73,41 +73,9 @@ def _may_vary(event: Any) -> bool:
     return event.TOPIC != "lead.screened" or bool(event.verdict != "pursue")
 
 
-def _changes(happened: Happened, known: dict[str, Facts]) -> list[tuple[Any, ...]]:
-    """The rows that the event adds; ``known``, the facts by day as known before, follows."""
-    position, lead, event, past = happened
-    if not known and event.TOPIC in _ENDINGS:
-        # It was never on hold, so its end takes no hold away.
-        return []
-    events = past(event)
-    now = timeline(effective(events))
-    rows: list[tuple[Any, ...]] = []
-    if not known:
-        (first,) = timeline(effective(events[:-1])).values()
-        if list(now.values()) == [first]:
-            # Still the facts of the tip, whatever its day.
-            return []
-        # Since when it was a tip, and was known as one, is not asked here.
-        rows = [(lead, _EVER, lead, *first)]
-        known[_EVER] = first
-    for day in sorted({*known, *now}):
-        facts = as_of(now, day)
-        if facts is not None and facts != as_of(known, day):
-            rows.append((lead, day, position, *facts))
-            known[day] = facts
-    return rows
-
-
-def timeline(events: Iterable[Any]) -> dict[str, Facts]:
+def told(events: Iterable[Any]) -> dict[str, Facts]:
     """The facts by the day from which on they held, in the order of days."""
-    told = [event for event in events if event.TOPIC in _TOLD]
-    days: dict[str, Facts] = {}
-    last: Facts | None = None
-    for day in sorted({event.occurred_on for event in told}):
-        facts = _facts([event for event in told if event.occurred_on <= day])
-        if facts is not None and facts != last:
-            days[day] = last = facts
-    return days
+    return timeline([event for event in events if event.TOPIC in _TOLD], _facts)
 
 
 def _facts(events: Sequence[Any]) -> Facts | None:
@@ -119,9 +87,3 @@ def _facts(events: Sequence[Any]) -> Facts | None:
         view.fold(event)
     lead = view.lead
     return (lead["district"], lead["industry"], lead["suspended"], words_of(lead))
-
-
-def as_of(days: Mapping[str, Held], day: str) -> Held | None:
-    """What held on ``day``, of what held from each of ``days`` on; None before the first."""
-    begun = [begins for begins in days if begins <= day]
-    return days[max(begun)] if begun else None

@@ -17,7 +17,8 @@ def _day(**more: Any) -> fields.String:
     return fields.String(metadata={"format": "date"}, **more)
 
 
-def _moment(**more: Any) -> fields.String:
+def moment(**more: Any) -> fields.String:
+    """A moment, RFC 3339 in UTC."""
     return fields.String(metadata={"format": "date-time"}, **more)
 
 
@@ -66,7 +67,7 @@ class ErasureOut(Schema):
     shelf that told of the person; the contact in them is masked."""
 
     subject = fields.UUID(**ALWAYS)
-    erased_at = _moment(**ALWAYS)
+    erased_at = moment(**ALWAYS)
     actor = fields.String(**ALWAYS)
     reason = fields.String(**ALWAYS)
     exports = fields.List(_day(), **ALWAYS)
@@ -165,7 +166,7 @@ class LeadOut(Schema):
     possible_duplicates = fields.List(fields.Nested(SimilarOut), **ALWAYS)
     source = fields.Dict(fields.String(), fields.String(), **MAYBE)
     last_activity_on = _day(**ALWAYS)
-    recorded_at = _moment(**ALWAYS)
+    recorded_at = moment(**ALWAYS)
 
 
 ChangeOut = Schema.from_dict(
@@ -185,7 +186,7 @@ class EventOut(Schema):
     position = fields.Integer(**ALWAYS)
     event = fields.String(**ALWAYS)
     occurred_on = _day(**ALWAYS)
-    recorded_at = _moment(**ALWAYS)
+    recorded_at = moment(**ALWAYS)
     actor = fields.String(**ALWAYS)
     facts = fields.Dict(**ALWAYS)
     corrects = fields.Integer(**MAYBE)
@@ -284,7 +285,7 @@ class MemberOut(Schema):
     district = fields.String(**ALWAYS)
     registered_on = _day(**ALWAYS)
     retired_on = _day(**MAYBE)
-    recorded_at = _moment(**ALWAYS)
+    recorded_at = moment(**ALWAYS)
 
 
 class MemberWithResultsOut(MemberOut):

@@ -1,15 +1,9 @@
 """What auditors get, field by field."""
 
-from typing import Any
-
 from marshmallow import Schema, fields, validate
 
-from api.answers import ALWAYS, MAYBE
+from api.answers import ALWAYS, MAYBE, moment
 from service.access.record import KINDS
-
-
-def _moment(**more: Any) -> fields.String:
-    return fields.String(metadata={"format": "date-time"}, **more)
 
 
 class AuditEventOut(Schema):
@@ -36,7 +30,7 @@ class AccessRecordOut(Schema):
     ``digest`` is the SHA-256 of the digest before it and the other fields."""
 
     id = fields.Integer(**ALWAYS)
-    at = _moment(**ALWAYS)
+    at = moment(**ALWAYS)
     kind = fields.String(validate=validate.OneOf(list(KINDS)), **ALWAYS)
     outcome = fields.String(**ALWAYS)
     action = fields.String(**ALWAYS)
@@ -47,7 +41,7 @@ class AccessRecordOut(Schema):
     subject = fields.String(**MAYBE)
     reason = fields.String(**MAYBE)
     count = fields.Integer(**MAYBE)
-    until = _moment(**MAYBE)
+    until = moment(**MAYBE)
     digest = fields.String(**ALWAYS)
 
 
@@ -64,7 +58,7 @@ class CheckpointOut(Schema):
     origin = fields.String(**ALWAYS)
     size = fields.Integer(**ALWAYS)
     root = fields.String(**ALWAYS)
-    made_at = _moment(**ALWAYS)
+    made_at = moment(**ALWAYS)
     checkpoint = fields.String(**ALWAYS)
 
 
@@ -74,7 +68,7 @@ class KeyOut(Schema):
     key = fields.String(**ALWAYS)
     origin = fields.String(**ALWAYS)
     algorithm = fields.String(**ALWAYS)
-    since = _moment(**ALWAYS)
+    since = moment(**ALWAYS)
 
 
 class KeysOut(Schema):
@@ -86,12 +80,12 @@ class KeysOut(Schema):
 class AlarmOut(Schema):
     """What did not hold, and how it was ruled on (null: not yet)."""
 
-    raised_at = _moment(**ALWAYS)
+    raised_at = moment(**ALWAYS)
     detail = fields.String(**ALWAYS)
-    ruled_at = _moment(**MAYBE)
+    ruled_at = moment(**MAYBE)
     ruled_by = fields.String(**MAYBE)
     reason = fields.String(**MAYBE)
-    resumed_at = _moment(**MAYBE)
+    resumed_at = moment(**MAYBE)
 
 
 class AlarmsOut(Schema):

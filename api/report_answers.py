@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields, validate
 
-from api.answers import ALWAYS, MAYBE, ChangeOut, FigureOut, _day, _moment
+from api.answers import ALWAYS, MAYBE, ChangeOut, FigureOut, _day, moment
 from domain.stage import STAGES
 from service.reports.grouping import DIMENSIONS
 from service.reports.periods import KINDS
@@ -45,7 +45,7 @@ class SealedOut(_Told):
     number = fields.Integer(**ALWAYS)
     follows = fields.String(allow_none=True, required=True, metadata={"format": "uuid"})
     sealed_on = _day(**ALWAYS)
-    sealed_at = _moment(**ALWAYS)
+    sealed_at = moment(**ALWAYS)
     sealed_by = fields.String(**ALWAYS)
     note = fields.String(**MAYBE)
 
@@ -72,7 +72,7 @@ class CauseOut(Schema):
     version = fields.Integer(**ALWAYS)
     event = fields.String(**ALWAYS)
     occurred_on = _day(**ALWAYS)
-    recorded_at = _moment(**ALWAYS)
+    recorded_at = moment(**ALWAYS)
     actor = fields.String(**ALWAYS)
     corrects = fields.Integer(**MAYBE)
     changes = fields.List(fields.Nested(ChangeOut), **ALWAYS)

@@ -22,8 +22,7 @@ _NOTHING = "default-src 'none'; frame-ancestors 'none'"
 
 def request_id() -> str:
     """The id of this request, which its events, its problem documents and the log name."""
-    found: str = request.environ[_REQUEST_ID]
-    return found
+    return id_of(request.environ)
 
 
 def id_of(environ: dict[str, Any]) -> str:

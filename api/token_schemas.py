@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from api.answers import ALWAYS, MAYBE, _moment
+from api.answers import ALWAYS, MAYBE, moment
 from api.schemas import OPTIONAL, DistrictPrefix, Id, Request, Text
 from service.tokens import MOST_DAYS, ROLES
 
@@ -56,10 +56,10 @@ class TokenOut(Schema):
     name = fields.String(**ALWAYS)
     member = fields.UUID(**MAYBE)
     district = fields.String(**MAYBE)
-    issued_at = _moment(**ALWAYS)
-    expires_at = _moment(**MAYBE)
-    revoked_at = _moment(**MAYBE)
-    last_used_at = _moment(**MAYBE)
+    issued_at = moment(**ALWAYS)
+    expires_at = moment(**MAYBE)
+    revoked_at = moment(**MAYBE)
+    last_used_at = moment(**MAYBE)
 
 
 class NewTokenOut(TokenOut):

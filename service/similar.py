@@ -108,12 +108,10 @@ class Changes(NamedTuple):
     def touch(self, lead_id: str, found: Resembling) -> bool:
         """Whether what was found for the lead may be otherwise now."""
         keys, others = orjson.loads(found.touched_by)
+        if lead_id in self.leads:
+            return True
         # Whatever became like it has a key of it, and what it was like stands in the list.
-        return not (
-            lead_id not in self.leads
-            and self.keys.isdisjoint(keys)
-            and self.leads.isdisjoint(others)
-        )
+        return not (self.keys.isdisjoint(keys) and self.leads.isdisjoint(others))
 
 
 class Similar:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from domain.correction import effective
 from domain.posting import BOOKED, CORRECTION, TRANSFER, difference_within, prefixes_crossed
+from service.projections.entries import posting_columns
 from service.projections.history import history
 from service.projections.moment import NOW, places_then
 from service.projections.store import Happened, inserting, metadata, rows_of
@@ -27,13 +28,7 @@ district_entries = sa.Table(
     # As in `entries`.
     sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("line", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("occurred_on", sa.String(10), nullable=False),
-    sa.Column("kind", sa.String(10), nullable=False),
-    sa.Column("source", sa.String(40), nullable=False),
-    sa.Column("target", sa.String(40), nullable=False),
-    sa.Column("leads", sa.Integer, nullable=False),
-    sa.Column("fen", sa.BigInteger, nullable=False),
-    sa.Column("by", sa.String(10), nullable=False),
+    *posting_columns(),
     sqlite_with_rowid=False,
 )
 _KEEP = inserting(district_entries)

@@ -22,6 +22,21 @@ paths = sa.Table(
     sqlite_with_rowid=False,
 )
 
+
+def posting_columns() -> tuple[sa.Column[Any], ...]:
+    """What a line of any book says (see `domain.posting.Posting`)."""
+    return (
+        sa.Column("occurred_on", sa.String(10), nullable=False),
+        sa.Column("kind", sa.String(10), nullable=False),
+        sa.Column("source", sa.String(40), nullable=False),
+        sa.Column("target", sa.String(40), nullable=False),
+        sa.Column("leads", sa.Integer, nullable=False),
+        sa.Column("fen", sa.BigInteger, nullable=False),
+        # The book it stands in: by the day it occurred, by the day it was recognised, or both.
+        sa.Column("by", sa.String(10), nullable=False),
+    )
+
+
 entries = sa.Table(
     "entries",
     metadata,
@@ -29,14 +44,7 @@ entries = sa.Table(
     sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("line", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("lead", sa.BigInteger, nullable=False),
-    sa.Column("occurred_on", sa.String(10), nullable=False),
-    sa.Column("kind", sa.String(10), nullable=False),
-    sa.Column("source", sa.String(40), nullable=False),
-    sa.Column("target", sa.String(40), nullable=False),
-    sa.Column("leads", sa.Integer, nullable=False),
-    sa.Column("fen", sa.BigInteger, nullable=False),
-    # The book it stands in: by the day it occurred, by the day it was recognised, or both.
-    sa.Column("by", sa.String(10), nullable=False),
+    *posting_columns(),
     sqlite_with_rowid=False,
 )
 

@@ -150,6 +150,8 @@ class Ledger(Application[UUID]):
 
     def construct_recorder(self) -> ApplicationRecorder:
         """Our recorder of the log."""
+        if self.settings.postgres:
+            raise NotReady("The log is not served from PostgreSQL yet; give sqlite:///PATH.")
         return LedgerRecorder(self.settings.database, self.settings.lock_timeout)
 
     @property

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from service.postgres import SCHEMES, Postgres
 from service.projections.clocks import DAYS
 from service.roles import ROLES
 
@@ -27,16 +28,24 @@ class WrongSetting(ValueError):
     """A setting cannot be used; the text is one line that names it."""
 
 
-def _database(text: str) -> Path:
-    if text.startswith("postgresql:"):
-        raise ValueError("PostgreSQL is not served by this version; give sqlite:///PATH")
+def _database(text: str) -> Postgres | Path:
+    """The SQLite file, or the database on PostgreSQL."""
+    if text.partition(":")[0] in SCHEMES:
+        return Postgres.at(text)
     path = text.removeprefix("sqlite:///")
     if path == text or not path:
-        raise ValueError(f"'{text}' is not of the form sqlite:///PATH")
+        form = "sqlite:///PATH or postgresql://USER@HOST/DATABASE"
+        raise ValueError(f"'{text}' is not of the form {form}")
     if path.startswith(("file:", ":memory:")):
         raise ValueError(f"'{text}' names no file; a ledger is never kept in memory")
     file = Path(path)
     return file / "ledger.sqlite" if path.endswith("/") or file.is_dir() else file
+
+
+def _files(text: str) -> Path | None:
+    """What the names of a ledger's files on this machine begin with."""
+    file = Path(text)
+    return (file / "ledger" if text.endswith("/") or file.is_dir() else file) if text else None
 
 
 def _whole(lowest: int, highest: int) -> Callable[[str], int]:
@@ -164,11 +173,28 @@ class Setting(NamedTuple):
 
 # Field of Settings → where it comes from. The README's table is made from this one.
 TABLE: Mapping[str, Setting] = {
-    "database": Setting(
+    "postgres": Setting(
         "LEDGER_DATABASE",
         f"sqlite:///{HOME / 'var'}/",
         _database,
-        "where the ledger is: `sqlite:///PATH`, a file, or a folder to hold `ledger.sqlite`",
+        "where the ledger is: `sqlite:///PATH`, a file, or a folder to hold `ledger.sqlite`; or "
+        "`postgresql://USER@HOST:PORT,HOST:PORT/DATABASE?sslmode=verify-full`, of one or several "
+        "servers, with libpq's parameters",
+    ),
+    "password_file": Setting(
+        "LEDGER_DATABASE_PASSWORD_FILE",
+        "",
+        _folder,
+        "the file that has the password for PostgreSQL, and nothing else, read for each new "
+        "connection; libpq's `passfile` does as well",
+    ),
+    "database": Setting(
+        "LEDGER_FILES",
+        "",
+        _files,
+        "with PostgreSQL: what the names of the files begin with that stay on this machine "
+        "(exports, the keeper's folder, the master key's file, marked copies), or a folder to hold "
+        "them; by default `./var/ledger`",
     ),
     "bind": Setting("LEDGER_BIND", "127.0.0.1", _address, "the address to listen on"),
     "port": Setting("PORT", "8000", _whole(1, 65535), "the port to listen on"),
@@ -307,6 +333,25 @@ TABLE: Mapping[str, Setting] = {
 }
 
 
+# What is never repeated where it is wrong.
+_SECRETS = ("secret_key", "postgres")
+
+
+def _place(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the settings of the database come to together."""
+    where, files, password_file = (values[n] for n in ("postgres", "database", "password_file"))
+    if isinstance(where, Postgres):
+        if where.password is not None and password_file is not None:
+            name = TABLE["password_file"].variable
+            raise WrongSetting(f"{name}: there is a password in LEDGER_DATABASE as well; drop one.")
+        where = replace(where, password_file=password_file)
+        return {"database": files or HOME / "var" / "ledger", "postgres": where}
+    for name, value in (("password_file", password_file), ("database", files)):
+        if value is not None:
+            raise WrongSetting(f"{TABLE[name].variable}: it is for PostgreSQL, not {where}.")
+    return {"database": where, "postgres": None}
+
+
 def strangers(environment: Mapping[str, str] = os.environ) -> list[str]:
     """A line on each variable that is named like a setting and is none, with the nearest one."""
     known = [setting.variable for setting in TABLE.values()]
@@ -317,7 +362,11 @@ def strangers(environment: Mapping[str, str] = os.environ) -> list[str]:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment asks for; see ``TABLE`` for each field's meaning."""
+    """What the environment asks for; see ``TABLE`` for each field's meaning.
+
+    ``database`` is the SQLite file that holds the ledger, or, where ``postgres`` does, what the
+    names of the files begin with that stay on this machine.
+    """
 
     database: Path
     bind: str
@@ -343,6 +392,8 @@ class Settings:
     secret_key: tuple[bytes, ...] = field(default=(), repr=False)
     secret_key_file: Path | None = None
     cipher: str = CIPHERS[0]
+    postgres: Postgres | None = None
+    password_file: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -352,7 +403,7 @@ class Settings:
             text = environment.get(setting.variable) or setting.default
             try:
                 if not text.isprintable():
-                    what = "it" if name == "secret_key" else f"{text!r}"
+                    what = "it" if name in _SECRETS else f"{text!r}"
                     raise ValueError(f"{what} has a character that cannot be printed")
                 values[name] = setting.read(text)
             except ValueError as why:
@@ -362,12 +413,19 @@ class Settings:
                 raise WrongSetting(
                     f"{TABLE[name].variable}: it is needed with {TABLE['oidc_issuer'].variable}."
                 )
-        return cls(**values)
+        return cls(**{**values, **_place(values)})
 
     def environment(self) -> dict[str, str]:
         """What another process needs to work on the same ledger."""
+        where = {"LEDGER_DATABASE": f"sqlite:///{self.database}"}
+        if self.postgres:
+            where = {
+                "LEDGER_DATABASE": self.postgres.whole_url,
+                "LEDGER_DATABASE_PASSWORD_FILE": f"{self.password_file or ''}",
+                "LEDGER_FILES": f"{self.database}",
+            }
         return {
-            "LEDGER_DATABASE": f"sqlite:///{self.database}",
+            **where,
             "LEDGER_LOCK_TIMEOUT": f"{self.lock_timeout}",
             "LEDGER_SECRET_KEY": ",".join(key.hex() for key in self.secret_key),
             "LEDGER_SECRET_FILE": f"{self.secret_file}",

@@ -200,7 +200,7 @@ def test_help_is_no_failure(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("LEDGER_DATABASE", "postgresql://localhost/ledger"),
+        ("LEDGER_DATABASE", "postgresql://localhost"),
         ("LEDGER_DATABASE", "ledger.sqlite"),
         ("LEDGER_DATABASE", "sqlite:///"),
         ("PORT", "http"),

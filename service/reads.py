@@ -31,7 +31,6 @@ from service.projections.leads import Leads, joined_members, lead_members, leads
 from service.projections.likenesses import Likenesses
 from service.projections.members import FIELDS as MEMBER_FIELDS
 from service.projections.members import Members, members, people_of
-from service.projections.mending import make_projections_anew
 from service.projections.moment import NOW
 from service.projections.past_days import PastDays
 from service.projections.pipeline import (
@@ -53,7 +52,6 @@ from service.projections.store import (
     LAST_DAY,
     Prepared,
     Projection,
-    Store,
     bookmarks,
     metadata,
 )
@@ -63,6 +61,7 @@ from service.projections.view import people_in, view_as_of
 from service.replay import steps
 from service.scope import ALL, Scope
 from service.settings import Settings
+from service.stores import PROJECTIONS, store_of
 
 _LEAD = Prepared(
     lambda _insert: sa.select(leads.c.body, leads.c.version).where(
@@ -130,13 +129,7 @@ class Reads:
         self._recorder = recorder
         self._log_went_on = log_went_on
         self._mapper = mapper
-        self.store = Store(
-            settings.projections,
-            settings.lock_timeout,
-            metadata,
-            durable=False,
-            mend=make_projections_anew,
-        )
+        self.store = store_of(settings, PROJECTIONS, metadata)
         self.catch_up = CatchUp(recorder, mapper, self.store, projections())
         self._seen = Lock()
         # What the log's file was when somebody last looked, and when its position was last read.

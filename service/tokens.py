@@ -23,11 +23,12 @@ from domain.errors import Invalid, NotFound, Refused
 from domain.values import check_text, district_prefix_fault
 from service.access.record import Access
 from service.log import moment_text
-from service.projections.store import Prepared, Store
+from service.projections.store import Prepared
 from service.requests import Call
 from service.roles import ROLES as ROLES
 from service.scope import Scope
 from service.settings import Settings
+from service.stores import LEDGER, store_of
 from service.token_keys import done_before, keep, keys_table
 from service.uses import Uses
 
@@ -126,7 +127,7 @@ class Tokens:
 
     def __init__(self, settings: Settings, access: Access) -> None:
         self._access = access
-        self.store = Store(settings.database, settings.lock_timeout, metadata, durable=True)
+        self.store = store_of(settings, LEDGER, metadata)
         self.uses = Uses(settings.used)
         self._known: dict[str, Holder] = {}
         self._as_of: int | None = None

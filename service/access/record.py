@@ -24,6 +24,7 @@ from service.access.sums import Entry, Sums
 from service.log import moment_text
 from service.projections.store import Store
 from service.settings import Settings
+from service.stores import ACCESS, store_of
 
 log = logging.getLogger("leadledger")
 
@@ -77,7 +78,7 @@ class Access:
     """The access record of one ledger."""
 
     def __init__(self, settings: Settings) -> None:
-        self.store = Store(settings.access, settings.lock_timeout, metadata, durable=True)
+        self.store = store_of(settings, ACCESS, metadata)
         store = self.store
         self._sums = Sums(lambda entries: _kept(store, entries))
         # A worker that ends in order writes what it has counted.

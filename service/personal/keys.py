@@ -18,8 +18,9 @@ from domain.errors import NotReady
 from service.log import moment_text
 from service.personal.ciphers import KEY_BYTES, NotOpened, open_sealed, seal
 from service.personal.masters import Master, Masters
-from service.projections.store import Prepared, Store, inserting, rows_of
+from service.projections.store import Prepared, inserting, rows_of
 from service.settings import Settings, WrongSetting
+from service.stores import KEYS, store_of
 
 # The row of the key that tells persons apart; the master that wrapped it wraps what is new.
 INDEX = "index"
@@ -57,9 +58,7 @@ class Keys:
     """The persons' keys of a ledger."""
 
     def __init__(self, settings: Settings) -> None:
-        self.store = Store(
-            settings.subjects, settings.lock_timeout, metadata, durable=True, forgets=True
-        )
+        self.store = store_of(settings, KEYS, metadata)
         self._masters = Masters(settings)
         self._algorithm = settings.cipher
         self._index_key: bytes | None = None
@@ -74,7 +73,7 @@ class Keys:
             row = self._first()
         if not self._masters.read():
             raise WrongSetting(
-                f"LEDGER_SECRET_KEY: the master key of {self.store.path} is missing from "
+                f"LEDGER_SECRET_KEY: the master key of {self.store.place} is missing from "
                 f"{self._masters.place}; without it no contact can be read. Put it back."
             )
         try:
@@ -82,7 +81,7 @@ class Keys:
         except (NotOpened, NotReady):
             raise WrongSetting(
                 f"LEDGER_SECRET_KEY: {self._masters.place} holds another master key than the one "
-                f"that wrapped {self.store.path}; put the right one there."
+                f"that wrapped {self.store.place}; put the right one there."
             ) from None
 
     def _first(self) -> Any:
@@ -144,7 +143,7 @@ class Keys:
             for start in range(0, len(gone), _AT_ONCE):
                 some = gone[start : start + _AT_ONCE]
                 connection.execute(sa.delete(keys).where(keys.c.id.in_(some)))
-        self._truncate()
+        self.store.wipe()
 
     def rotate(self, progress: Callable[[int], object] = lambda _keys: None) -> int:
         """Wrap every key anew with a new master key; how many. What was broken off goes on."""
@@ -154,7 +153,7 @@ class Keys:
         while some := self._wrap_again(master, keys.c.id != INDEX):
             progress(some)
             done += some
-        self._truncate()
+        self.store.wipe()
         self._masters.end_rotation()
         return done
 
@@ -210,12 +209,3 @@ class Keys:
         if self._index_key is None:
             self._index_key = self.of_ids([INDEX])[INDEX].key
         return hmac.digest(self._index_key, told_by.encode(), "sha256").hex()
-
-    def _truncate(self) -> None:
-        """Empty the write-ahead log, which may hold what the file has no more."""
-        if not self.store.truncate():
-            raise NotReady(
-                f"What was destroyed may still stand in {self.store.path}-wal, which somebody is "
-                "reading. Ask again.",
-                retry_after=1,
-            )

@@ -40,6 +40,10 @@ class CatchUp:
             self._begin()
         if self._reached < position:
             self._reached = max(self._reached, min(self.status().values()))
+        if self._reached < position:
+            self._go_on(position)
+
+    def _go_on(self, position: int) -> None:
         while self._reached < position:
             with self._store.writing() as connection:
                 reached = self._feed.advance(connection)

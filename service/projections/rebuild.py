@@ -1,5 +1,5 @@
-"""Every projection made anew from the log, in a file that then takes the live one's place, or that
-the live one is compared with."""
+"""Every projection made anew from the log, in tables that then take the live ones' place, or that
+those are compared with."""
 
 import os
 import secrets
@@ -10,15 +10,15 @@ import sqlalchemy as sa
 
 from domain.errors import NotReady
 from service.log import LedgerRecorder
-from service.projections.comparing import Difference, compare, snapshot_of
+from service.projections.comparing import Difference, compare
 from service.projections.feed import Feed
-from service.projections.shadow import Shadow, shadow_of
+from service.projections.shadow import FileShadow
 from service.projections.shares import Progress, take_in_shares
-from service.projections.store import Gathers, Store, builds
+from service.projections.store import Gathers, Shadow, Store, builds
 
 # Each process has a memory of its own, some 80 MB.
 MOST_PROCESSES = 2
-# How often a live file that others write is caught up with, to compare it.
+# How often live tables that others write are caught up with, to compare them.
 MOST_TRIES = 50
 # While another process starts, one takes in so many events.
 WORTH_A_PROCESS = 50_000
@@ -27,10 +27,10 @@ WORTH_A_PROCESS = 50_000
 def rebuild(
     feed: Feed, recorder: LedgerRecorder, store: Store, progress: Progress, processes: int | None
 ) -> int:
-    """Fill the store anew; the position reached. Until the new file takes the place of the old
-    one, readers see the old rows."""
+    """Fill the store anew; the position reached. Until the new tables take the place of the old
+    ones, readers see the old rows."""
     making = _made_anew(feed, recorder, store, progress, processes)
-    with making as (shadow, rest), store.lock.held():
+    with making as (shadow, rest), store.alone():
         with shadow.transaction() as connection:
             reached = rest.rest(connection, progress)
         shadow.put_in_place()
@@ -52,14 +52,14 @@ def differences(
     with making as (shadow, rest), ExitStack() as until:
         for _ in range(MOST_TRIES):
             catch_up()
-            with store.lock.held():
+            with store.alone():
                 with shadow.transaction() as connection:
                     reached = rest.rest(connection, progress)
                 with store.reading() as live:
                     same = {position for position, _ in feed.bookmarks(live).values()} == {reached}
                 if same:
                     # From here on others may write again.
-                    both = until.enter_context(snapshot_of(store.path, shadow.let_go()))
+                    both = until.enter_context(shadow.beside())
                     break
         else:
             raise NotReady("Others write without a pause; compare when they do not.")
@@ -73,12 +73,13 @@ def _made_anew(
     """A shadow with everything up to some moment of its making, and the feed for the rest."""
     anew = [p.gathering() if isinstance(p, Gathers) else p for p in feed.projections]
     feed = Feed(recorder, feed.mapper, anew)
-    with shadow_of(store) as shadow:
+    with store.shadow() as shadow:
         with shadow.transaction() as connection:
             # Whoever keeps something of the old rows in memory sees that they are gone.
             connection.execute(sa.insert(builds), {"id": secrets.token_hex(16)})
-            of = processes or worth(recorder.max_notification_id() or 0)
-            take_in_shares(feed, recorder, shadow, progress, of)
+            if isinstance(shadow, FileShadow):
+                of = processes or worth(recorder.max_notification_id() or 0)
+                take_in_shares(feed, recorder, shadow, progress, of)
             feed.rest(connection, progress)
         shadow.finish()
         yield shadow, feed

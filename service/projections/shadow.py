@@ -19,7 +19,8 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from service.durable import sync
 from service.locks import FileLock
-from service.projections.store import Store, engine_of, taking_over, transaction, unavailable
+from service.projections.sqlite_file import engine_of, transaction, unavailable
+from service.projections.store import Both, Shadow, builds, taking_over
 
 # Nothing is lost with the file, so nothing of it need reach the disk before its end. The journal,
 # in memory, serves to take back a batch; of a file that was empty it holds next to nothing.
@@ -30,6 +31,9 @@ _PRAGMAS = (
     # In KiB: the rest of the file is in the memory of the kernel, which takes it back when it must.
     "cache_size = -8192",
 )
+_PATIENCE = 30.0
+# What SQLite calls the live file and the new one where both are read.
+_LIVE, _ANEW = "main", "anew"
 
 
 class Place(NamedTuple):
@@ -70,13 +74,12 @@ class NewFile:
         self._engine.dispose()
 
 
-class Shadow(NewFile):
-    """The new file, and what is done with it, in this order: a ``transaction`` that fills it,
-    ``finish``, and, while the writer's lock is held, the rest and ``put_in_place``."""
+class FileShadow(NewFile, Shadow):
+    """The new file, and what is done with it; ``live`` is the one that is read so far."""
 
-    def __init__(self, store: Store) -> None:
-        super().__init__(Place(_next(store.path), store.tables, store.lock_timeout))
-        self._live = store.path
+    def __init__(self, live: Place) -> None:
+        super().__init__(live._replace(path=_next(live.path)))
+        self._live = live.path
 
     def place_beside(self) -> Place:
         """A place for rows that are to be taken over; no two are the same."""
@@ -99,10 +102,21 @@ class Shadow(NewFile):
                 self.connection.execute(CreateIndex(index))
         sync(self._place.path)
 
-    def let_go(self) -> Path:
-        """Close it, for others to read it where it is until it is removed; its path."""
+    @contextmanager
+    def beside(self) -> Iterator[Both]:
+        """The new file, attached to the live one; both are as they are now until it ends."""
         self.close()
-        return self._place.path
+        engine = engine_of(self._live.resolve(), _PATIENCE, "rw")
+        with unavailable(), engine.connect() as connection:
+            attach = sa.text(f"ATTACH DATABASE :path AS {_ANEW}")
+            connection.execute(attach, {"path": f"{self._place.path}"})
+            connection.exec_driver_sql("BEGIN")
+            for schema in (_LIVE, _ANEW):
+                there = builds.to_metadata(sa.MetaData(), schema=schema)
+                connection.execute(sa.select(there)).fetchall()
+            yield Both(connection, _LIVE, _ANEW)
+            connection.exec_driver_sql("ROLLBACK")
+        engine.dispose()
 
     def put_in_place(self) -> None:
         """Have readers find this file from now on, whole and on disk."""
@@ -118,20 +132,21 @@ class Shadow(NewFile):
 
 
 @contextmanager
-def shadow_of(store: Store) -> Iterator[Shadow]:
-    """A shadow of the store's file, by the only one who makes one; then what it replaced, or the
+def shadow_of(live: Place) -> Iterator[FileShadow]:
+    """A shadow of the file there, by the only one who makes one; then what it replaced, or the
     shadow if it did not come to that, is removed."""
-    lock = FileLock(store.path.with_name(f"{store.path.name}.rebuild.lock"), store.lock_timeout)
+    path = live.path
+    lock = FileLock(path.with_name(f"{path.name}.rebuild.lock"), live.lock_timeout)
     with lock.held(), unavailable():
-        clear_away(store.path)
+        clear_away(path)
         try:
-            shadow = Shadow(store)
+            shadow = FileShadow(live)
             try:
                 yield shadow
             finally:
                 shadow.close()
         finally:
-            clear_away(store.path)
+            clear_away(path)
 
 
 def clear_away(live: Path) -> None:

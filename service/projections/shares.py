@@ -15,8 +15,8 @@ from domain.errors import NotReady
 from service.log import LedgerRecorder
 from service.log_share import shares
 from service.projections.feed import Feed
-from service.projections.shadow import NewFile, Place, Shadow
-from service.projections.store import unavailable
+from service.projections.shadow import FileShadow, NewFile, Place
+from service.projections.sqlite_file import unavailable
 
 Progress = Callable[[int], object]
 # A process that was forked would have this one's locks and connections.
@@ -24,7 +24,7 @@ _CONTEXT = multiprocessing.get_context("spawn")
 
 
 def take_in_shares(
-    feed: Feed, recorder: LedgerRecorder, shadow: Shadow, progress: Progress, of: int
+    feed: Feed, recorder: LedgerRecorder, shadow: FileShadow, progress: Progress, of: int
 ) -> None:
     """Take the log, as far as it goes now, into the shadow, by ``of`` processes of which this is
     one; within a transaction of the caller's."""

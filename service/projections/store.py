@@ -1,23 +1,17 @@
-"""Where tables are kept: a file, its connections, and one bookmark per projection."""
+"""Where tables are kept, whatever the database, and one bookmark per projection.
 
-import os
-import sqlite3
+`sqlite_store.py` keeps them in a file; `service.stores` says which store there is of what.
+"""
+
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
-from threading import Lock, RLock
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol, runtime_checkable
-from urllib.parse import quote
-from weakref import finalize
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from domain.errors import NotReady
-from service.locks import FileLock
-from service.log import has_tables, is_damage
 
 metadata = sa.MetaData()
 
@@ -45,15 +39,12 @@ builds = sa.Table(
 )
 
 
-# Device and inode: no two files have both while the first is open. None: there is no file.
-Identity = tuple[int, int] | None
-
 # A position, or a day, that none reaches: until then holds what has not ended.
 FOREVER, LAST_DAY = 2**62, "9999-12-31"
 
 
 class Damaged(NotReady):
-    """A file is no database, or has parts that are none. ``told``: its name is in the text."""
+    """What keeps the tables has parts that are none. ``told``: its name is in the text."""
 
     def __init__(self, detail: str, *, told: bool = False) -> None:
         super().__init__(detail, retry_after=1)
@@ -97,298 +88,104 @@ class Writes(Protocol):
         """Write them, within the caller's transaction."""
 
 
-class Store:
-    """The tables of ``metadata`` in one SQLite file.
+class Both(NamedTuple):
+    """Live tables, and the same made anew, of one moment: the schemas in which a connection finds
+    them."""
 
-    ``durable``: a commit waits for the disk. Projections need not: what a crash takes away
-    the log gives again, for the bookmark goes with the rows. Another file may be put in the
-    place of this one (see `shadow.py`): ``follow()`` notices. ``forgets``: of what is deleted
-    nothing stays in the file, which only its owner may read.
+    connection: sa.Connection
+    live: str
+    anew: str
 
-    ``mend`` (see `mending.py`) puts an empty file in the place of one that is damaged, if that is
-    still the one of an identity, and gives a sentence on it.
+
+class Shadow(ABC):
+    """Tables made beside the live ones by the only one who makes any, and what is done with them,
+    in this order: a ``transaction`` that fills them, ``finish``, and, while nobody writes the live
+    ones, the rest and ``put_in_place``, or ``beside`` to compare."""
+
+    connection: sa.Connection
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[sa.Connection]:
+        """Everything that is written within, or nothing."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """The indexes, which cost less of rows that are there already; and all of it on disk."""
+
+    @abstractmethod
+    def put_in_place(self) -> None:
+        """Have readers find these tables from now on, whole and on disk."""
+
+    @abstractmethod
+    def beside(self) -> AbstractContextManager[Both]:
+        """These tables, which are written no more, and the live ones as they are now."""
+
+
+class Store(ABC):
+    """The tables of ``tables``, and one writer of them at a time.
+
+    Whoever is refused by the database meets NotReady. Others may put other tables in the place of
+    these: ``follow()`` notices, and ``generation`` is another number whenever others are read:
+    what was kept of the last ones is void.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        lock_timeout: float,
-        tables: sa.MetaData,
-        *,
-        durable: bool,
-        forgets: bool = False,
-        mend: "Callable[[Store, Identity], str] | None" = None,
-    ) -> None:
-        self.path = path
-        self.tables = tables
-        self.lock_timeout = lock_timeout
-        self.lock = FileLock(path.with_name(path.name + ".lock"), lock_timeout)
-        # Another number whenever another file is read: what was kept of the last one is void.
-        self.generation = 0
-        self._durable = durable
-        self._forgets = forgets
-        self._mend = mend
-        self._synchronous = "FULL" if durable else "NORMAL"
-        self._opened: Opened | None = None
-        # The file that was opened last, or was to be.
-        self._tried: Identity = None
-        self._opening = Lock()
+    tables: sa.MetaData
+    generation: int
 
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """Where they are, for whoever is to look after them."""
+
+    @abstractmethod
     def create_tables(self) -> None:
         """Make what is missing, once, under the lock; and projections' tables of another shape, as
         another version made them, anew: bookmarks and all, so that the log fills them again.
         Durable tables keep their rows and get the columns that came later, null there."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._create_tables()
-        except Damaged:
-            # Once more: unless it could not be mended.
-            self._create_tables()
 
-    def _create_tables(self) -> None:
-        if has_tables(self.path, self.tables.tables) and not self._outgrown():
-            # Nothing is locked: a worker starts while another one writes.
-            return
-        with self._usable(), self.lock.held():
-            if not self.path.exists():
-                mode = 0o600 if self._forgets else 0o644
-                os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, mode))
-            with self._transaction() as connection:
-                if self._durable:
-                    _add_columns(connection, self.tables)
-                elif _other_shapes(connection, self.tables):
-                    self.tables.drop_all(connection)
-                self.tables.create_all(connection)
-
-    def _outgrown(self) -> bool:
-        with self.reading() as connection:
-            return _other_shapes(connection, self.tables)
-
+    @abstractmethod
     def follow(self) -> int:
-        """Go over to the file that was put in the place of the one read so far, if any was; the
-        generation. Asked once before each answer, it costs a stat."""
-        opened = self._opened
-        if opened is None or opened.identity != identity_of(self.path):
-            with self._usable():
-                self._open()
-        return self.generation
+        """Go over to the tables that took the place of those read so far, if any did; the
+        generation. Asked once before each answer."""
 
-    @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
+    @abstractmethod
+    def writing(self) -> AbstractContextManager[sa.Connection]:
         """One transaction of the only writer: all of it is kept, or none."""
-        with self._usable(), self.lock.held(), self._transaction() as connection:
-            yield connection
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
-        """The caller holds the lock, so nobody puts another file in this one's place."""
-        with self._open().engine.connect() as connection, transaction(connection):
-            yield connection
+    @abstractmethod
+    def alone(self) -> AbstractContextManager[None]:
+        """Within, nobody writes, the caller neither."""
 
-    def truncate(self) -> bool:
-        """Empty the write-ahead log, which may hold what the file has no more; whether nobody who
-        reads kept it from being emptied."""
-        with self._usable(), self.lock.held(), self._open().engine.connect() as connection:
-            busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
-        return not busy
+    @abstractmethod
+    def leading(self) -> AbstractContextManager[bool]:
+        """Whether the caller is the one, within, to do what many would do at once; those who are
+        not wait for it elsewhere than in ``writing()``."""
 
-    @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
+    @abstractmethod
+    def reading(self) -> AbstractContextManager[sa.Connection]:
         """A connection for one statement; it sees what is committed by then."""
-        with self._usable():
-            opened = self._current()
-            yield opened.single
 
+    @abstractmethod
     def first(self, prepared: "Prepared", *values: Any) -> Any:
         """The first row that ``prepared`` gives for ``values``, or None."""
-        if self._opened is None:
-            self.follow()
-        opened = self._current()
-        try:
-            return prepared.one(opened.single, *values)
-        except sqlite3.DatabaseError as why:
-            with self._usable():
-                raise refusal(why) from why
 
-    @contextmanager
-    def snapshot(self) -> Iterator[sa.Connection]:
+    @abstractmethod
+    def snapshot(self) -> AbstractContextManager[sa.Connection]:
         """A connection for several statements that all see the same moment."""
-        with self._usable():
-            opened = self._current()
-            with opened.turn:
-                driver: Any = opened.shared.connection.dbapi_connection
-                driver.execute("BEGIN")
-                try:
-                    yield opened.shared
-                finally:
-                    driver.execute("COMMIT")
 
+    @abstractmethod
+    def wipe(self) -> None:
+        """Leave nothing of what was deleted in the tables' files; NotReady where somebody reads so
+        long that it cannot be made sure of."""
+
+    @abstractmethod
+    def shadow(self) -> AbstractContextManager[Shadow]:
+        """Tables to be made anew; what they replaced in the end, or they themselves if it did not
+        come to that, is removed."""
+
+    @abstractmethod
     def close(self) -> None:
-        """Let go of the file."""
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
-        self.lock.close()
-
-    def _current(self) -> "Opened":
-        return self._opened or self._open()
-
-    @contextmanager
-    def _usable(self) -> Iterator[None]:
-        """Whatever the database refuses within is NotReady; a damaged file is mended, if it can
-        be, and named. Entered before any lock is taken."""
-        before = self._tried
-        try:
-            with unavailable():
-                yield
-        except Damaged as why:
-            if why.told:
-                raise
-            told = f"The file {self.path} is damaged: {why} {self._mended(before or self._tried)}"
-            raise Damaged(told.rstrip(), told=True) from why
-
-    def _mended(self, damaged: Identity) -> str:
-        """A sentence on what was done of a damaged file, or should be."""
-        if self._mend is None:
-            return ""
-        try:
-            told = self._mend(self, damaged)
-            # Not before the next writer, as it would be, but for the next reader.
-            self._open()
-        except (NotReady, OSError) as why:
-            return f"It is made from the log and could not be made anew just now: {why}"
-        return told
-
-    def _open(self) -> "Opened":
-        with unavailable(), self._opening:
-            opened = self._opened
-            if opened is None or opened.identity != identity_of(self.path):
-                # Whoever still reads the last one keeps it open until then.
-                opened = self._opened = self._found()
-                self.generation += 1
-            return opened
-
-    def _found(self) -> "Opened":
-        while True:
-            identity = self._tried = identity_of(self.path)
-            try:
-                pragmas = [f"synchronous = {self._synchronous}"]
-                pragmas += ["secure_delete = ON"] if self._forgets else []
-                return Opened(self.path, identity, self.lock_timeout, pragmas)
-            except DatabaseError:
-                # Unless it was replaced, and removed, this very moment.
-                if identity_of(self.path) == identity:
-                    raise
-
-
-class Opened:
-    """A file that is read: its connections, which are closed once nobody uses them any more."""
-
-    def __init__(
-        self, path: Path, identity: Identity, lock_timeout: float, pragmas: Sequence[str]
-    ) -> None:
-        # Taken before: had another file come between, the next look would notice that.
-        self.identity = identity
-        self.engine = engine_of(os.path.realpath(path), lock_timeout, "rw")
-        sa.event.listen(self.engine, "connect", partial(_prepare, pragmas))
-        # One for single statements; one for snapshots, which takes turns.
-        self.single = self.engine.connect()
-        self.shared = self.engine.connect()
-        self.turn = RLock()
-        self.close = finalize(self, _close, self.engine, self.single, self.shared)
-
-
-def identity_of(path: Path) -> Identity:
-    """Which file stands there now; None for none."""
-    try:
-        found = os.stat(path)
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def engine_of(path: str | Path, lock_timeout: float, mode: str) -> sa.Engine:
-    """An engine on a file; ``mode`` "rw" never makes it, "rwc" does."""
-    return sa.create_engine(
-        f"sqlite:///file:{quote(str(path))}?mode={mode}&uri=true",
-        isolation_level="AUTOCOMMIT",
-        # What stands in rows is not to stand in errors, which are logged.
-        hide_parameters=True,
-        connect_args={"timeout": lock_timeout, "check_same_thread": False},
-    )
-
-
-def _prepare(pragmas: Sequence[str], connection: Any, _record: Any) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    for pragma in pragmas:
-        connection.execute(f"PRAGMA {pragma}")
-    connection.execute("PRAGMA cache_size = -65536")
-
-
-def _other_shapes(connection: sa.Connection, tables: sa.MetaData) -> bool:
-    """Whether a table that is there has other columns than it should."""
-    inspector = sa.inspect(connection)
-    there = set(inspector.get_table_names())
-    return any(
-        {column["name"] for column in inspector.get_columns(table.name)} != set(table.c.keys())
-        for table in tables.sorted_tables
-        if table.name in there
-    )
-
-
-def _add_columns(connection: sa.Connection, tables: sa.MetaData) -> None:
-    """Add the columns that tables of an earlier version have not."""
-    inspector = sa.inspect(connection)
-    there = set(inspector.get_table_names())
-    for table in tables.sorted_tables:
-        if table.name in there:
-            known = {column["name"] for column in inspector.get_columns(table.name)}
-            for column in table.c:
-                if column.name not in known:
-                    kind = column.type.compile(connection.dialect)
-                    adding = f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"
-                    connection.exec_driver_sql(adding)
-
-
-def _close(engine: sa.Engine, *connections: sa.Connection) -> None:
-    for connection in connections:
-        connection.close()
-    engine.dispose()
-
-
-@contextmanager
-def transaction(connection: sa.Connection) -> Iterator[None]:
-    """All that is written within is kept, or none."""
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.exec_driver_sql("COMMIT")
-    except BaseException:
-        # Some faults, like a full disk, have rolled back already.
-        driver: Any = connection.connection.dbapi_connection
-        if driver.in_transaction:
-            connection.exec_driver_sql("ROLLBACK")
-        raise
-
-
-@contextmanager
-def unavailable() -> Iterator[None]:
-    """Whatever the database refuses within is NotReady."""
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except DatabaseError as why:
-        raise refusal(why.orig) from why
-    except sqlite3.DatabaseError as why:
-        raise refusal(why) from why
-
-
-def refusal(why: BaseException | None) -> NotReady:
-    """What to say when SQLite's driver raised ``why``."""
-    if is_damage(why):
-        return Damaged(f"{why}.")
-    return NotReady(f"The database cannot be used just now: {why}.")
+        """Let go of the database."""
 
 
 def inserting(table: sa.Table) -> "Prepared":

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from domain.errors import NotReady
 from service.log import moment_text
-from service.projections.store import Prepared, Store
+from service.projections.store import Prepared
 from service.settings import Settings
+from service.stores import LEDGER, store_of
 
 metadata = sa.MetaData()
 checkpoints = sa.Table(
@@ -76,7 +77,7 @@ class Published:
     """The keeper's tables in the ledger's file."""
 
     def __init__(self, settings: Settings) -> None:
-        self.store = Store(settings.database, settings.lock_timeout, metadata, durable=True)
+        self.store = store_of(settings, LEDGER, metadata)
         self._as_of: int | None = None
         self._alarm: str | None = None
 

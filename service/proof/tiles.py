@@ -13,10 +13,10 @@ import sqlalchemy as sa
 
 from domain.errors import NotReady
 from service.log import LedgerRecorder
-from service.projections.mending import make_anew
-from service.projections.store import Prepared, Store, inserting, upserting
+from service.projections.store import Prepared, inserting, upserting
 from service.proof import tree
 from service.settings import Settings
+from service.stores import TREE, store_of
 
 BATCH = 8_192
 WIDTH = 256
@@ -147,8 +147,7 @@ class Tree:
 
     def __init__(self, recorder: LedgerRecorder, settings: Settings) -> None:
         self._recorder = recorder
-        timeout = settings.lock_timeout
-        self._store = Store(settings.tree, timeout, metadata, durable=False, mend=make_anew)
+        self._store = store_of(settings, TREE, metadata)
         self._made = False
 
     @contextmanager

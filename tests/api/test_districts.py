@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from service.projections.sqlite_store import SQLiteStore
 from tests.api.office import (
     BODIES,
     DISTRICT,
@@ -145,6 +146,7 @@ def test_a_foreign_report_is_as_one_that_does_not_exist(ground: Ground) -> None:
 def queries(ground: Ground, ask: Callable[[], Any]) -> list[str]:
     """The statements that answering ``ask`` carries out in the ledger's files."""
     ledger = ground.office.ledger
+    assert isinstance(ledger.reads.store, SQLiteStore)
     opened = ledger.reads.store._current()
     driven: list[Any] = [
         connection.connection.dbapi_connection for connection in (opened.single, opened.shared)

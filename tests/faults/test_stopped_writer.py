@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from service.log import LedgerRecorder
-from service.projections.store import Store, metadata
+from service.projections.sqlite_store import SQLiteStore
+from service.projections.store import metadata
 from tests.faults.serving import Server, serving, until
 from tests.service.helpers import result_of, settings_in, started
 
@@ -30,7 +31,7 @@ def stop_while_writing(path: Path) -> bool:
 
 def stop_while_projecting(path: Path) -> bool:
     """Begin a transaction of the projections, and stop in the middle of it."""
-    store = Store(path, 30, metadata, durable=False)
+    store = SQLiteStore(path, 30, metadata, durable=False)
     with store.writing():
         os.kill(os.getpid(), signal.SIGSTOP)
     store.close()

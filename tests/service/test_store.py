@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from domain.errors import NotReady
+from service.projections.sqlite_store import SQLiteStore
 from service.projections.store import Store, inserting, rows_of, upserting
 from tests.service.helpers import raw
 
@@ -28,9 +29,9 @@ sums = sa.Table(
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(tmp_path: Path) -> Iterator[SQLiteStore]:
     """A store of one table."""
-    store = Store(tmp_path / "notes.sqlite", 0.2, metadata, durable=True)
+    store = SQLiteStore(tmp_path / "notes.sqlite", 0.2, metadata, durable=True)
     store.create_tables()
     yield store
     store.close()
@@ -89,7 +90,7 @@ def test_tables_may_be_made_again_and_keep_their_rows(store: Store) -> None:
     assert ids(store) == [1]
 
 
-def test_a_locked_database_is_not_ready_and_works_again_afterwards(store: Store) -> None:
+def test_a_locked_database_is_not_ready_and_works_again_afterwards(store: SQLiteStore) -> None:
     other = raw(store.path)
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(NotReady, match="cannot be used just now: database is locked"):
@@ -116,7 +117,7 @@ def test_a_full_disk_is_not_ready_and_works_again_afterwards(store: Store) -> No
 
 def test_a_file_that_cannot_be_opened_is_not_ready_until_it_can(tmp_path: Path) -> None:
     (tmp_path / "notes.sqlite").mkdir()
-    store = Store(tmp_path / "notes.sqlite", 0.2, metadata, durable=False)
+    store = SQLiteStore(tmp_path / "notes.sqlite", 0.2, metadata, durable=False)
     for _ in range(2):
         with pytest.raises(NotReady, match="unable to open"):
             store.create_tables()
@@ -131,7 +132,7 @@ def test_a_file_that_cannot_be_opened_is_not_ready_until_it_can(tmp_path: Path) 
 
 def test_a_file_that_is_no_database_is_not_ready(tmp_path: Path) -> None:
     (tmp_path / "notes.sqlite").write_bytes(b"no database at all" * 1000)
-    store = Store(tmp_path / "notes.sqlite", 0.2, metadata, durable=False)
+    store = SQLiteStore(tmp_path / "notes.sqlite", 0.2, metadata, durable=False)
     with pytest.raises(NotReady, match=r"notes\.sqlite is damaged: file is not a database"):
         store.create_tables()
     store.close()
@@ -184,7 +185,7 @@ def test_tables_of_another_shape_are_made_anew_unless_nothing_else_has_their_row
             connection.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY)")
             connection.execute("CREATE TABLE sums (name TEXT PRIMARY KEY, count INT, last TEXT)")
             connection.execute("INSERT INTO sums VALUES ('a', 1, 'b')")
-        store = Store(path, 0.2, metadata, durable=durable)
+        store = SQLiteStore(path, 0.2, metadata, durable=durable)
         store.create_tables()
         with store.reading() as connection:
             columns = {c["name"] for c in sa.inspect(connection).get_columns("notes")}

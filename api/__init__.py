@@ -17,6 +17,7 @@ from api import (
     worklist,
 )
 from api.app import LedgerApp
+from api.counting import Counting
 from api.docs import register_docs
 from api.errors import register_errors
 from api.hosts import KnownHosts
@@ -69,5 +70,5 @@ def create_app(settings: Settings) -> Flask:
     register_docs(app)
     register_errors(app)
     known = KnownHosts(app.wsgi_app, settings.hosts) if settings.hosts else app.wsgi_app
-    app.wsgi_app = StampedResponses(known, ledger)  # type: ignore[method-assign]
+    app.wsgi_app = StampedResponses(known, ledger, Counting(app))  # type: ignore[method-assign]
     return app

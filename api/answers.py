@@ -426,10 +426,18 @@ class TimesOut(Schema.from_dict(_window())):  # type: ignore[misc]
     stages = fields.List(fields.Nested(TimeOut), **ALWAYS)
 
 
+class LagOut(Schema):
+    """How far the projections are behind the log."""
+
+    events = fields.Integer(**ALWAYS)
+    seconds = fields.Float(**ALWAYS)
+
+
 class HealthOut(Schema):
     """Whether the process answers, or the ledger can be used; and what somebody should see to."""
 
     status = fields.String(**ALWAYS)
+    lag = fields.Nested(LagOut)
     detail = fields.String()
 
 

@@ -11,6 +11,7 @@ from flask.globals import _cv_app, _cv_request
 from flask.sessions import NullSession, SessionInterface, SessionMixin
 from werkzeug.routing import MapAdapter, Rule
 
+from api.counting import RULE
 from api.reply import Reply
 
 # Below it a path says all: no host, scheme or port is asked for.
@@ -135,6 +136,9 @@ class LedgerApp(Flask):
 
     def finalize_request(self, rv: Any, from_error_handler: bool = False) -> Any:  # noqa: ARG002
         """What a view or an error handler gave, as a WSGI application."""
+        request = request_now()
+        if request.url_rule is not None:
+            request.environ[RULE] = request.url_rule.rule
         return rv if isinstance(rv, Reply) else self.make_response(rv)
 
     def do_teardown_request(self, *_: Any) -> None:

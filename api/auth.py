@@ -47,6 +47,7 @@ MAY: Mapping[str, Rule] = {
     "read the log": Rule(
         _AUDITORS, "the log, its alarms and the access record are of all districts"
     ),
+    "read metrics": Rule(_OFFICE, "the figures are of all districts"),
     "handle tokens": Rule(_ADMINS, "tokens are for all districts"),
     "read personal data": Rule(_WRITERS),
     "erase personal data": Rule(_ADMINS, "a person may be on leads of all districts"),

@@ -19,6 +19,7 @@ from werkzeug.exceptions import NotAcceptable
 
 from api.app import application_context, request_now
 from api.auth import actor_for, authenticate, check_may
+from api.counting import OUTCOME, REPLAYED, UNCHANGED
 from api.json_body import json_body
 from api.loading import Loader
 from api.noting import caller
@@ -29,6 +30,7 @@ from domain.actor import acting
 from domain.errors import Invalid
 from service.access.callers import called_by
 from service.application import Answer, Ledger
+from service.awaiting import await_position, position_in
 from service.requests import Call
 from service.tokens import Holder
 
@@ -95,7 +97,7 @@ def endpoint(
             elif environ["QUERY_STRING"]:
                 load_query(_query_words(environ["QUERY_STRING"]))
             if method == "GET":
-                about.position = office.reads.caught_up()
+                about.position = _come_to(office, environ)
                 warn(office.published.alarm(about.data_version), environ)
                 return view(**path)
             with acting(actor_for(holder, request_id())), called_by(caller):
@@ -110,6 +112,17 @@ def endpoint(
         return answering
 
     return declare
+
+
+def _come_to(office: Ledger, environ: Mapping[str, Any]) -> int:
+    """The position that a read reflects, which is not before the one that the client knows."""
+    known = environ.get("HTTP_IF_LEDGER_POSITION")
+    if known is None:
+        return office.reads.caught_up()
+    patience = office.settings.position_timeout
+    position = await_position(office.reads, position_in(known), patience)
+    application_context().g.data_version = office.reads.data_version()
+    return position
 
 
 def call(body: Any) -> Call:
@@ -158,6 +171,9 @@ def answered(answer: Answer, place: str | None = None) -> Reply:
         response.headers.append(("Location", f"{place or request.path}/{answer.subject}"))
     if answer.replayed:
         response.headers.append(("Idempotent-Replay", "true"))
+        request.environ[OUTCOME] = REPLAYED
+    elif answer.position is None:
+        request.environ[OUTCOME] = UNCHANGED
     if answer.position is not None:
         reflects(answer.position, request.environ)
     return response

@@ -6,9 +6,10 @@ from typing import Any
 
 import orjson
 from eventsourcing.persistence import PersistenceError
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from api.counting import OUTCOME
 from api.noting import RECORDED, note_refusal
 from api.stamps import request_id
 from domain.errors import (
@@ -81,6 +82,7 @@ def problem(
     status: int, code: str, title: str, detail: str, headers: Any = (), **more: Any
 ) -> Response:
     """A problem document; ``instance`` is the request id, which the log has as well."""
+    request.environ[OUTCOME] = code
     body = problem_body(status, code, title, detail, request_id(), **more)
     answer = Response(body, status, content_type="application/problem+json")
     answer.headers.extend(headers)

@@ -47,6 +47,16 @@ _IF_NONE_MATCH = {
     "description": "An ETag the client has; 304 if it still holds.",
     "schema": {"type": "string"},
 }
+_IF_POSITION = {
+    "in": "header",
+    "name": "If-Ledger-Position",
+    "description": (
+        "A log position, as Ledger-Position named it: the answer reflects it or a later one, "
+        "however long after the writer what is read here comes; 503 when it does not come in time, "
+        "422 for one that the log never had."
+    ),
+    "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+}
 POSITION = {
     "Ledger-Position": {
         "description": "The log position that the answer reflects.",
@@ -118,7 +128,7 @@ def operation(
     parameters: list[Any] = []
     if method == "GET":
         responses["304"] = {"description": "It has not changed.", "headers": {**POSITION, **etag}}
-        parameters.append(_IF_NONE_MATCH)
+        parameters += [_IF_NONE_MATCH, _IF_POSITION]
     else:
         parameters += _COMMAND_HEADERS
         if 412 in refusals:

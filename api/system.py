@@ -8,14 +8,14 @@ from flask_smorest import Api, Blueprint
 from marshmallow import Schema
 
 from api.answers import HealthOut, OpenApiOut
+from api.app import request_now
+from api.auth import authenticate, check_may
 from api.endpoint import ledger
 from api.openapi import POSITION, refused
 from api.reply import Reply
 from domain.actor import now
-from domain.errors import NotReady
-from service.exports.failing import what_is_wrong
 from service.metrics import CONTENT_TYPE, exposition
-from service.proof.rounds import what_is_late
+from service.readiness import check_ready
 
 blueprint = Blueprint("system", __name__, description="Health and description; no token needed.")
 
@@ -27,19 +27,13 @@ def healthz() -> Reply:
 
 def readyz() -> Reply:
     """The ledger can be written, its projections follow, its book balances, and no alarm
-    stands; else 503. ``detail`` tells of an export that failed or is overdue, and of a keeper
-    that has finished no round for long.
+    stands; else 503. ``lag``: how far the projections were behind the log when this was asked.
+    ``detail`` tells of an export that failed or is overdue, and of a keeper that has finished no
+    round for long.
     """
-    found = ledger()
-    found.log_recorder.try_write()
-    found.reads.position()
-    found.published.check_quiet(found.reads.data_version())
-    if not found.reads.whole_book_balances():
-        raise NotReady("The trial balance is not zero: the book must not be trusted.", 60)
-    moment = now()
-    wrong = what_is_wrong(found.settings, found.reads, moment)
-    detail = " ".join(filter(None, (wrong, what_is_late(found.settings, moment))))
-    return _json({"status": "ready", **({"detail": detail} if detail else {})})
+    ready = check_ready(ledger(), now())
+    told = {"status": "ready", "lag": ready.lag._asdict()}
+    return _json({**told, **({"detail": ready.detail} if ready.detail else {})})
 
 
 def openapi() -> Reply:
@@ -72,14 +66,19 @@ _route("/openapi.json", openapi, OpenApiOut)
 @blueprint.route("/metrics")
 @blueprint.doc(
     operationId="system_metrics",
+    security=[{"token": []}],
     responses={
         "200": {
             "description": "As asked.",
             "headers": POSITION,
             "content": {"text/plain": {"schema": {"type": "string"}}},
-        }
+        },
+        **{str(status): refused(status) for status in (401, 403, 429, 503)},
     },
 )
 def metrics() -> Response:
-    """Figures for a monitor, in Prometheus's text format."""
-    return Response(exposition(ledger(), now()), content_type=CONTENT_TYPE)
+    """Figures for a monitor, in Prometheus's text format, of all workers. Nothing is brought up to
+    the log's end for it, so that the lag is told as it is."""
+    office = ledger()
+    check_may(authenticate(office, request_now().environ), "read metrics")
+    return Response(exposition(office, now()), content_type=CONTENT_TYPE)

@@ -31,6 +31,8 @@ from service.access.slowing import Slowing
 from service.audit import Audit
 from service.exports.cut import SETTLED
 from service.exports.shelf import Shelf
+from service.figures import EVENTS as RECORDED
+from service.figures import FIGURES
 from service.log import LedgerMapper, LedgerRecorder
 from service.personal import erasures
 from service.personal.erasures import ERASURES, Erased
@@ -553,11 +555,16 @@ class Ledger(Application[UUID]):
                 return Answer(subject, version, status, self._show(stream))
             stored = [self.mapper.to_stored_event(event) for event in (*new, *claims)]
             try:
-                position = self.log_recorder.insert_events(stored)[-1]
+                position = self._append(stored)
             except IntegrityError:
                 continue
             return Answer(subject, version, status, self._show(stream), position)
         raise NotReady("Too many others wrote at the same moment; nothing was recorded.")
+
+    def _append(self, stored: list[StoredEvent]) -> int:
+        position = self.log_recorder.insert_events(stored)[-1]
+        FIGURES.add((RECORDED,), len(stored))
+        return position
 
     def _answered_before(self, call: Call) -> Answer | None:
         """The first answer to this idempotency key; KeyReused if it asked for something else."""

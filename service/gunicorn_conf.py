@@ -9,6 +9,7 @@ import os
 import sys
 from typing import Any
 
+from service.figures import FIGURES, PARTS
 from service.serving import end_with_starter
 from service.settings import Settings
 
@@ -26,6 +27,17 @@ keepalive = 5
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give a worker a part of the figures' memory that no living one counts in."""
+    taken = {other.figures for other in server.WORKERS.values()}
+    worker.figures = next(part for part in range(PARTS) if part not in taken)
+
+
+def post_fork(_server: Any, worker: Any) -> None:
+    """Count there."""
+    FIGURES.take(worker.figures)
 
 
 def on_starting(_server: Any) -> None:

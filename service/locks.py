@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Lock
 
 from domain.errors import NotReady
+from service.figures import FIGURES, LOCKS, WAITS
 
 # Short enough that a waiter loses little, long enough not to spin.
 _PAUSE = 0.0005
@@ -25,18 +26,24 @@ class FileLock:
     def __init__(self, path: Path, timeout: float) -> None:
         self._path = path
         self._timeout = timeout
+        self._waits = (WAITS, _what_it_is_of(path))
         self._threads = Lock()
         self._handle: int | None = None
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Within, this is the only holder on this machine."""
-        deadline = time.monotonic() + self._timeout
-        if not self._threads.acquire(timeout=self._timeout):
+        began = time.monotonic()
+        free = self._threads.acquire(blocking=False)
+        if not free and not self._threads.acquire(timeout=self._timeout):
+            self._waited(began)
             raise NotReady(f"Waited {self._timeout} s to write; another writer is still busy.")
         try:
             handle = self._handle = self._open() if self._handle is None else self._handle
-            self._wait(handle, deadline)
+            if not _taken(handle):
+                self._wait(handle, began)
+            elif not free:
+                self._waited(began)
             try:
                 yield
             finally:
@@ -57,15 +64,32 @@ class FileLock:
         except OSError as why:
             raise NotReady(f"The lock {self._path} cannot be opened: {why.strerror}.") from why
 
-    def _wait(self, handle: int, deadline: float) -> None:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
+    def _wait(self, handle: int, began: float) -> None:
+        try:
+            while not _taken(handle):
+                if time.monotonic() > began + self._timeout:
                     raise NotReady(
                         f"Waited {self._timeout} s to write; another process is still busy."
-                    ) from None
+                    )
                 time.sleep(_PAUSE)
-            else:
-                return
+        finally:
+            self._waited(began)
+
+    def _waited(self, began: float) -> None:
+        FIGURES.took(self._waits, time.monotonic() - began)
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _what_it_is_of(path: Path) -> str:
+    """The name, for a monitor, of the lock at this path: the last word of it that is known."""
+    words = path.name.split(".")
+    if words[-3:-1] == ["projections", "rebuild"]:
+        return "rebuild"
+    return words[-2] if len(words) > 2 and words[-2] in LOCKS else "log"

@@ -127,6 +127,9 @@ class Reads:
     ) -> None:
         """``log_went_on`` is called whenever the log may have gone on, before anything is read."""
         self._recorder = recorder
+        # Whether the log that is read comes after the one that is written: a copy of it, which may
+        # not have yet what clients were answered.
+        self.follows = False
         self._log_went_on = log_went_on
         self._mapper = mapper
         self.store = store_of(settings, PROJECTIONS, metadata)
@@ -159,6 +162,17 @@ class Reads:
                 self._seen_position = self._recorder.max_notification_id() or 0
                 self._seen_state = state
         return self._seen_position
+
+    def behind(self) -> tuple[int, datetime | None]:
+        """How many positions of the log the projections have yet to take in, and the moment of the
+        first of these; None without any."""
+        seen = min(self.catch_up.status().values())
+        missing = (self._recorder.max_notification_id() or 0) - seen
+        if missing <= 0:
+            return 0, None
+        first = self._recorder.select_notifications(seen, 1, inclusive_of_start=False)
+        event: Any = self._mapper.to_domain_event(first[0])
+        return missing, event.timestamp
 
     def position(self) -> int:
         """The log's last position, to which the projections are brought before it returns."""

@@ -330,6 +330,13 @@ TABLE: Mapping[str, Setting] = {
         "what seals contacts from now on and wraps their keys: `A256GCM`, or `SM4GCM` for offices "
         "that must use national algorithms",
     ),
+    "position_timeout": Setting(
+        "LEDGER_POSITION_TIMEOUT",
+        "2",
+        _seconds,
+        "how many seconds a read waits for the log position that `If-Ledger-Position` names before "
+        "it answers 503",
+    ),
 }
 
 
@@ -394,6 +401,7 @@ class Settings:
     cipher: str = CIPHERS[0]
     postgres: Postgres | None = None
     password_file: Path | None = None
+    position_timeout: float = 2.0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":

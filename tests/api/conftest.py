@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 
 from api import create_app
+from api.counting import Counting
 from api.stamps import StampedResponses
 from service.application import Ledger
 from tests.api.office import Caller, Office, settings_in
@@ -38,7 +39,9 @@ def office(app: Flask, tmp_path: Path) -> Iterator[Office]:
 def serve(app: Flask, ledger: Ledger) -> None:
     """Let the application answer from this ledger."""
     app.extensions["ledger"] = ledger
-    app.wsgi_app = StampedResponses(partial(Flask.wsgi_app, app), ledger)  # type: ignore[method-assign]
+    app.wsgi_app = StampedResponses(  # type: ignore[method-assign]
+        partial(Flask.wsgi_app, app), ledger, Counting(app)
+    )
 
 
 @pytest.fixture

@@ -76,6 +76,12 @@ class Caller:
         assert 200 <= answer.status_code < 300, answer.text
         return answer.json
 
+    def ready(self) -> Any:
+        """What readiness says, besides how far the projections were behind."""
+        told = self.ok("/readyz")
+        assert told.pop("lag").keys() == {"events", "seconds"}
+        return told
+
     def register(self, number: str = "QJP-001", **facts: Any) -> Any:
         """Register a member."""
         known = {"name": "王委员", "sector": "工商联", "district": DISTRICT, "number": number}

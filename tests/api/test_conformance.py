@@ -157,11 +157,7 @@ class Aim:
         self._spare_the_caller(case)
         if not allowed(case):
             return
-        if case.headers and "Idempotency-Key" in case.headers:
-            key = case.headers["Idempotency-Key"]
-            case.headers["Idempotency-Key"] = f"{next(self._numbers)}-{key}"[:128]
-        if case.headers and "If-Match" in case.headers:
-            case.headers["If-Match"] = "*"
+        self._aim_headers(case.headers or {})
         if isinstance(case.body, dict):
             self._aim_body(case.body, case.operation.label)
         if case.path_parameters:
@@ -171,6 +167,13 @@ class Aim:
         elif case.query:
             self._aim_query(case.query)
             _aim_days(case)
+
+    def _aim_headers(self, headers: Any) -> None:
+        if "Idempotency-Key" in headers:
+            headers["Idempotency-Key"] = f"{next(self._numbers)}-{headers['Idempotency-Key']}"[:128]
+        for name, there in (("If-Match", "*"), ("If-Ledger-Position", "1")):
+            if name in headers:
+                headers[name] = there
 
     def _spare_the_caller(self, case: "Case[Any]") -> None:
         """Schemathesis reads ids in lists, and would revoke the token that it holds itself."""

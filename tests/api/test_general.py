@@ -42,7 +42,7 @@ def test_a_ledger_without_an_event_answers_every_read(office: Office, path: str)
 def test_health_readiness_and_description_need_no_token(office: Office) -> None:
     nobody = office.holding(None)
     assert nobody.ok("/healthz") == {"status": "ok"}
-    assert nobody.ok("/readyz") == {"status": "ready"}
+    assert nobody.ready() == {"status": "ready"}
     assert nobody.ok("/openapi.json")["openapi"].startswith("3.1")
     assert nobody.get("/docs/").mimetype == "text/html"
     assert nobody.get("/docs").headers["Location"].endswith("/docs/")

@@ -28,7 +28,7 @@ from tests.service.sheets import row, text
 ACTIONS: dict[tuple[str, str], str | None] = {
     ("GET", "/healthz"): None,
     ("GET", "/readyz"): None,
-    ("GET", "/metrics"): None,
+    ("GET", "/metrics"): "read metrics",
     ("GET", "/openapi.json"): None,
     ("GET", "/v1/members"): "read members",
     ("POST", "/v1/members"): "write members",

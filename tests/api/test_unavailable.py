@@ -82,7 +82,7 @@ def test_a_locked_ledger_is_read_but_not_written(hasty: Office, how: Any) -> Non
         assert officer.ok("/v1/leads")["items"] == [lead]
         assert officer.ok("/v1/pipeline?to=2025-12-29")["tips"] == 1
     assert hasty.position == before
-    assert officer.ok("/readyz") == {"status": "ready"}
+    assert officer.ready() == {"status": "ready"}
     assert {a.status_code for a in writes(officer, member, lead["id"])} == {200, 201}
 
 
@@ -107,7 +107,7 @@ def test_projections_that_cannot_follow_are_not_served_stale(hasty: Office) -> N
         for path in ("/v1/leads", f"/v1/leads/{lead['id']}", "/v1/pipeline", "/readyz"):
             unavailable(officer.get(path))
     assert officer.ok("/v1/leads")["items"] == [moved]
-    assert officer.ok("/readyz") == {"status": "ready"}
+    assert officer.ready() == {"status": "ready"}
 
 
 def writer_of(office: Office) -> Any:
@@ -173,19 +173,19 @@ def test_a_full_disk_loses_nothing_that_was_answered(hasty: Office, full: Any) -
     assert again.status_code == 201
     assert "Idempotent-Replay" not in again.headers
     assert officer.command(lead, "negotiation")["stage"] == "negotiating"
-    assert officer.ok("/readyz") == {"status": "ready"}
+    assert officer.ready() == {"status": "ready"}
 
 
 @pytest.mark.parametrize("full", [no_room, no_growth])
 def test_readiness_says_that_the_disk_is_full(hasty: Office, full: Any) -> None:
     officer = hasty.officer
     member = officer.register()["id"]
-    assert officer.ok("/readyz") == {"status": "ready"}
+    assert officer.ready() == {"status": "ready"}
     with full(hasty):
         fill(officer, member)
         unavailable(officer.get("/readyz"))
         assert officer.ok("/healthz") == {"status": "ok"}
-    assert officer.ok("/readyz") == {"status": "ready"}
+    assert officer.ready() == {"status": "ready"}
 
 
 def test_a_restart_after_a_full_disk_finds_all_that_was_answered(tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_an_unreadable_event_stops_the_reads_and_is_named(hasty: Office, what: s
     finally:
         other.execute("DELETE FROM stored_events WHERE topic = ? AND state = ?", (topic, state))
         other.close()
-    assert officer.ok("/readyz") == {"status": "ready"}
+    assert officer.ready() == {"status": "ready"}
     assert officer.ok(f"/v1/leads/{lead['id']}") == lead
 
 

@@ -55,7 +55,7 @@ def children_of(pid: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer: its body as JSON, and its headers by lower-case name."""
+    """An answer: its body, a text or as JSON, and its headers by lower-case name."""
 
     status: int
     headers: Mapping[str, str]
@@ -90,7 +90,15 @@ class Client:
             self._connection.close()
             raise ConnectionError(str(why)) from why
         told = {name.lower(): value for name, value in answer.getheaders()}
+        if told.get("content-type", "").startswith("text/"):
+            return Reply(answer.status, told, text.decode())
         return Reply(answer.status, told, json.loads(text) if text else None)
+
+    def text(self, path: str) -> str:
+        """What GET ``path`` answers, which is a text."""
+        reply = self.get(path)
+        assert reply.status == 200 and isinstance(reply.body, str), reply
+        return reply.body
 
     def get(self, path: str, **headers: str) -> Reply:
         """GET ``path``."""

@@ -33,7 +33,7 @@ def age(office: Office) -> float | None:
 
 def test_a_keeper_that_has_finished_nothing_for_long_is_told_of(office: Office) -> None:
     settings = office.ledger.settings
-    assert (office.officer.ok("/readyz"), age(office)) == (READY, None)
+    assert (office.officer.ready(), age(office)) == (READY, None)
     note_begin(settings, LONG_AGO)
     told = office.officer.ok("/readyz")
     assert told["status"] == "ready"
@@ -46,7 +46,7 @@ def test_a_keeper_that_has_finished_nothing_for_long_is_told_of(office: Office) 
     note_begin(settings, now())
     assert "No space left on device." in office.officer.ok("/readyz")["detail"]
     note_finished(settings, now())
-    assert office.officer.ok("/readyz") == READY
+    assert office.officer.ready() == READY
     assert (age(office) or 0) < 100
 
 

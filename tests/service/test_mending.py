@@ -89,7 +89,7 @@ def test_a_worker_says_what_is_damaged_and_what_mends_it_and_is_ready_again(
     assert "ledger.sqlite.projections is damaged" in details[0]
     assert "'leadledger projections rebuild'" in details[0]
     officer = again.holding(officer.token)
-    assert officer.ok("/readyz") == {"status": "ready"}
+    assert officer.ready() == {"status": "ready"}
     assert officer.ok("/v1/pipeline?to=2025-12-29") == book
     assert officer.ok("/v1/leads")["items"] == [lead]
     again.close()

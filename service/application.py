@@ -33,7 +33,9 @@ from service.exports.cut import SETTLED
 from service.exports.shelf import Shelf
 from service.figures import EVENTS as RECORDED
 from service.figures import FIGURES
-from service.log import LedgerMapper, LedgerRecorder
+from service.log import LedgerMapper
+from service.log_recorder import LedgerRecorder
+from service.log_sqlite import SQLiteRecorder
 from service.personal import erasures
 from service.personal.erasures import ERASURES, Erased
 from service.personal.personal import Personal
@@ -154,7 +156,7 @@ class Ledger(Application[UUID]):
         """Our recorder of the log."""
         if self.settings.postgres:
             raise NotReady("The log is not served from PostgreSQL yet; give sqlite:///PATH.")
-        return LedgerRecorder(self.settings.database, self.settings.lock_timeout)
+        return SQLiteRecorder(self.settings.database, self.settings.lock_timeout)
 
     @property
     def log_recorder(self) -> LedgerRecorder:
@@ -167,6 +169,9 @@ class Ledger(Application[UUID]):
         self.access.store.create_tables()
         self.tokens.store.create_tables()
         self.published.store.create_tables()
+        self.log_recorder.heed(
+            [*self.tokens.store.tables.tables, *self.published.store.tables.tables]
+        )
         self.personal.create()
         if projections:
             self.reads.store.create_tables()
@@ -416,7 +421,7 @@ class Ledger(Application[UUID]):
     def record_all(self, stored: Iterable[StoredEvent]) -> int:
         """Append an import's events, all or none; how many. IntegrityError if one is there."""
         self.published.check_quiet(self.reads.data_version())
-        return len(self.recorder.insert_events(stored) or ())  # type: ignore[arg-type]
+        return len(self.log_recorder.insert_events(stored))
 
     # The keeping of the proof
 

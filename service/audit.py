@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 
 from domain.errors import Invalid, NotFound, NotReady
-from service.log import LedgerRecorder
+from service.log_recorder import LedgerRecorder
 from service.proof.notes import ALGORITHMS as SIGNATURES
 from service.proof.notes import ED25519, Checkpoint, read_key, read_note
 from service.proof.published import Made, Published

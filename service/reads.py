@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from functools import lru_cache
+from itertools import count
 from threading import Lock
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ from domain.correction import CORRECTED
 from domain.errors import Invalid, NotFound
 from domain.posting import OCCURRED
 from domain.stage import LANDED
-from service.log import LedgerRecorder
+from service.log_recorder import LedgerRecorder, Version
 from service.projections import lead_list
 from service.projections.catch_up import CatchUp
 from service.projections.choosing import EVERYTHING, FILTERS, Selection
@@ -134,9 +135,10 @@ class Reads:
         self._mapper = mapper
         self.store = store_of(settings, PROJECTIONS, metadata)
         self.catch_up = CatchUp(recorder, mapper, self.store, projections())
-        self._seen = Lock()
-        # What the log's file was when somebody last looked, and when its position was last read.
-        self._log_state, self._seen_state = (0, 0), (-1, 0)
+        self._seen, self._looking = Lock(), Lock()
+        # How the log was when somebody last looked, and when its position was last read.
+        self._log_state, self._seen_state = Version(0, 0), Version(-1, 0)
+        self._looks, self._last_look = count(1), 0
         self._seen_position = 0
         self._kept_days = KeptDays(self.store)
         self._past_days = PastDays(self.store)
@@ -144,13 +146,20 @@ class Reads:
         self._answers: OrderedDict[Asked, tuple[Mark, Any] | None] = OrderedDict()
 
     def data_version(self) -> int:
-        """A number that changes whenever anything in the log's file did that was not recorded here;
-        takes note that the log may have gone on, whoever recorded."""
-        state = self._recorder.data_version(), self._recorder.commits
-        if state != self._log_state:
-            self._log_state = state
+        """A number that changes whenever something beside the log did; takes note that the log may
+        have gone on, whoever recorded. Where it did, what is kept of either is asked for anew."""
+        look = next(self._looks)
+        state = self._recorder.version()
+        with self._looking:
+            # An answer may be overtaken on its way by that to a later question.
+            went_on = look > self._last_look and state != self._log_state
+            if look > self._last_look:
+                self._last_look, self._log_state = look, state
+            else:
+                state = self._log_state
+        if went_on:
             self._log_went_on()
-        return state[0]
+        return state.beside
 
     @property
     def seen_position(self) -> int:
@@ -159,7 +168,7 @@ class Reads:
             with self._seen:
                 # Read after the state: it may be later than that says, but never earlier.
                 state = self._log_state
-                self._seen_position = self._recorder.max_notification_id() or 0
+                self._seen_position = self._recorder.last_position(state)
                 self._seen_state = state
         return self._seen_position
 

@@ -225,10 +225,12 @@ class Tokens:
             return None
         if data_version != self._as_of:
             self._known, self._as_of = {}, data_version
-        known = self._known.get(token_id) or (self._look_up(token_id) if is_token(token) else None)
+        # While one is looked up, all that is kept may become void.
+        kept = self._known
+        known = kept.get(token_id) or (self._look_up(token_id) if is_token(token) else None)
         if known is None or not hmac.compare_digest(known.digest, _digest(secret)):
             return None
-        self._known[token_id] = known
+        kept[token_id] = known
         return known
 
     def _note(self, action: str, token_id: str) -> None:

@@ -10,7 +10,7 @@ from service.exports.arrow import Contacts, for_people, whole
 from service.exports.columns import LEADS
 from service.exports.cut import Cut
 from service.exports.lines import Changed, line_then
-from service.log import LedgerRecorder
+from service.log_recorder import LedgerRecorder
 from service.projections.history import history
 from service.projections.leads import leads
 from service.projections.store import Prepared

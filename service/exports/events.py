@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 
 from service.exports.sinks import HashedFile, Written
-from service.log import LedgerRecorder
+from service.log_recorder import LedgerRecorder
 from service.proof.tree import Row
 
 SOURCE = "urn:leadledger:log"

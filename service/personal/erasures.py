@@ -13,7 +13,7 @@ from uuid import UUID
 from eventsourcing.domain import DomainEvent
 from eventsourcing.persistence import Mapper
 
-from service.log import LedgerRecorder
+from service.log_recorder import LedgerRecorder
 from service.projections.view import recorded_at
 
 ERASURES = UUID("5e1a5ed0-9a53-5a3f-8f0e-51a1c7a0d9e4")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import orjson
 from eventsourcing.persistence import Mapper
 
-from service.log import LedgerRecorder
+from service.log_recorder import LedgerRecorder
 from service.personal.contacts import (
     GONE,
     UNREADABLE,

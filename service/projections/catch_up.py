@@ -5,7 +5,7 @@ from typing import Any
 
 from eventsourcing.persistence import Mapper
 
-from service.log import LedgerRecorder
+from service.log_recorder import LedgerRecorder
 from service.projections.comparing import Difference
 from service.projections.feed import Feed, ProjectionStopped, identity_of_event
 from service.projections.rebuild import differences, rebuild

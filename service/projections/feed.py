@@ -11,7 +11,7 @@ from eventsourcing.persistence import Mapper, StoredEvent
 from sqlalchemy.exc import DatabaseError
 
 from domain.errors import NotReady
-from service.log import LedgerRecorder
+from service.log_recorder import LedgerRecorder
 from service.projections.store import Happened, Projection, Writes, bookmarks, upserting
 
 BATCH = 2_000

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 import sqlalchemy as sa
 
 from domain.errors import NotReady
-from service.log import LedgerRecorder
+from service.log_recorder import LedgerRecorder
 from service.projections.comparing import Difference, compare
 from service.projections.feed import Feed
 from service.projections.shadow import FileShadow

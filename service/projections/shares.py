@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from typing import Self
 
 from domain.errors import NotReady
-from service.log import LedgerRecorder
+from service.log_recorder import LedgerRecorder
 from service.log_share import shares
 from service.projections.feed import Feed
 from service.projections.shadow import FileShadow, NewFile, Place

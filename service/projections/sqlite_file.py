@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from domain.errors import NotReady
-from service.log import is_damage
+from service.log_sqlite import is_damage
 from service.projections.store import Damaged
 
 # Device and inode: no two files have both while the first is open. None: there is no file.

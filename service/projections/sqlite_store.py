@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError
 
 from domain.errors import NotReady
 from service.locks import FileLock
-from service.log import has_tables
+from service.log_sqlite import has_tables
 from service.projections.shadow import FileShadow, Place, shadow_of
 from service.projections.sqlite_file import (
     Identity,

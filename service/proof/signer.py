@@ -13,7 +13,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from service.log import LedgerRecorder, moment_text
+from service.log import moment_text
+from service.log_recorder import LedgerRecorder
 from service.proof import published as tables
 from service.proof.keys import KeyFolder, PrivateKey, is_signed_by
 from service.proof.notes import BadNote, Checkpoint, Note, read_key, read_note

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from domain.errors import NotReady
-from service.log import LedgerRecorder
+from service.log_recorder import LedgerRecorder
 from service.projections.store import Prepared, inserting, upserting
 from service.proof import tree
 from service.settings import Settings

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from service.log import LedgerRecorder
+from service.log_recorder import LedgerRecorder
 from service.proof import tiles, tree
 from service.proof.tiles import View
 

@@ -11,7 +11,7 @@ from service.application import Ledger
 from service.audit import manifest_of
 from tests.api.office import Caller, Office, open_office, problem_of, settings_in
 from tests.proof.ground import signed
-from tests.service.helpers import ledger_in, register, stored_leads
+from tests.service.helpers import ledger_in, register, sqlite_log, stored_leads
 
 NDJSON = "application/x-ndjson"
 EVENTS = 100_000
@@ -59,7 +59,7 @@ def test_the_stream_has_what_the_pages_have(auditor: Caller) -> None:
 
 
 def test_a_state_that_is_no_text_is_shown_as_it_is(office: Office, auditor: Caller) -> None:
-    with office.ledger.log_recorder.writing() as log:
+    with sqlite_log(office.ledger).writing() as log:
         log.execute("UPDATE stored_events SET state = x'ff00' WHERE rowid = 6")
     (item,) = office.ledger.audit.events(5, 1)[0]
     assert (item["state"], item["state_base64"], item["recorded_at"]) == ("", "/wA=", None)
@@ -75,7 +75,7 @@ def test_a_hundred_thousand_events_stream_in_the_memory_of_a_thousand(tmp_path: 
             "INSERT INTO stored_events SELECT lower(hex(randomblob(16))), 1, topic, state "
             "FROM stored_events LIMIT ?"
         )
-        with ledger.log_recorder.writing() as log:
+        with sqlite_log(ledger).writing() as log:
             while (
                 there := log.execute("SELECT count(*) FROM stored_events").fetchone()[0]
             ) < EVENTS:

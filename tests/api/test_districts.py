@@ -22,6 +22,7 @@ from tests.api.office import (
 )
 from tests.api.test_roles import told
 from tests.proof.ground import signed
+from tests.service.helpers import sqlite_log
 
 CITY, ABROAD = "3208", "440106"
 WORDS = "12英寸大晶圆项目"
@@ -151,7 +152,7 @@ def queries(ground: Ground, ask: Callable[[], Any]) -> list[str]:
     driven: list[Any] = [
         connection.connection.dbapi_connection for connection in (opened.single, opened.shared)
     ]
-    driven += [c for c in (ledger.log_recorder._connection, ledger.log_recorder._beside) if c]
+    driven += [c for c in (sqlite_log(ledger)._connection, sqlite_log(ledger)._beside) if c]
     found: list[str] = []
     for connection in driven:
         connection.set_trace_callback(found.append)

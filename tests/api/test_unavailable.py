@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from service.log import LedgerRecorder
 from tests.api.office import BODIES, Caller, Office, a_tip, open_office, problem_of, settings_in
-from tests.service.helpers import raw
+from tests.service.helpers import raw, sqlite_log
 
 # How long a request waits for its turn; short, since these tests wait it out.
 PATIENCE = 0.05
@@ -112,7 +111,7 @@ def test_projections_that_cannot_follow_are_not_served_stale(hasty: Office) -> N
 
 def writer_of(office: Office) -> Any:
     """The recorder's connection for writing, opened if it was not."""
-    recorder: LedgerRecorder = office.ledger.log_recorder
+    recorder = sqlite_log(office.ledger)
     with recorder.writing() as connection:
         return connection
 

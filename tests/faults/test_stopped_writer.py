@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from service.log import LedgerRecorder
+from service.log_sqlite import SQLiteRecorder
 from service.projections.sqlite_store import SQLiteStore
 from service.projections.store import metadata
 from tests.faults.serving import Server, serving, until
@@ -22,7 +22,7 @@ TIMEOUT = 1.0
 
 def stop_while_writing(path: Path) -> bool:
     """Begin a transaction of the log, and stop in the middle of it."""
-    recorder = LedgerRecorder(path, lock_timeout=30)
+    recorder = SQLiteRecorder(path, lock_timeout=30)
     with recorder.writing():
         os.kill(os.getpid(), signal.SIGSTOP)
     recorder.close()

@@ -20,6 +20,7 @@ from eventsourcing.persistence import Notification, StoredEvent
 from domain.actor import Actor, acting, now
 from domain.lead import Lead
 from service.application import Answer, Ledger
+from service.log_sqlite import SQLiteRecorder
 from service.projections.store import ASIDE, metadata
 from service.reports.asked import asked_for
 from service.requests import Call
@@ -72,6 +73,13 @@ def ledger_in(folder: Path, lock_timeout: float = 10.0) -> Iterator[Ledger]:
     """A ledger in ``folder``."""
     with ledger_at(settings_in(folder, lock_timeout)) as ledger:
         yield ledger
+
+
+def sqlite_log(ledger: Ledger) -> SQLiteRecorder:
+    """The recorder of a ledger in a file."""
+    recorder = ledger.log_recorder
+    assert isinstance(recorder, SQLiteRecorder)
+    return recorder
 
 
 def raw(path: Path, timeout: float = 5.0) -> Any:

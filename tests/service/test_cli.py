@@ -19,7 +19,7 @@ from api import create_app
 from service.cli import main
 from service.locks import FileLock
 from tests.faults.serving import COMMAND, HOME, PATIENCE, Server, environment, serving
-from tests.service.helpers import ledger_in, processes, register, settings_in, whole_log
+from tests.service.helpers import ledger_in, processes, register, settings_in, sqlite_log, whole_log
 from tests.service.sheets import FULL, row, sheet
 
 TOKEN = re.compile(r"ll_[0-9a-f]{12}_[A-Za-z0-9_-]{43}[0-9a-f]{8}\n")
@@ -432,7 +432,7 @@ def test_a_log_that_cannot_be_read_stops_a_rebuild_with_one_line_that_names_the_
     command(tmp_path, "demo")
     other = sqlite3.connect(tmp_path / "ledger.sqlite")
     with ledger_in(tmp_path) as ledger:
-        table = ledger.log_recorder.events_table_name
+        table = sqlite_log(ledger).events_table_name
     other.execute(f"UPDATE {table} SET topic = 'lead.unheard_of' WHERE rowid = 7")
     other.commit()
     other.close()

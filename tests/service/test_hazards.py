@@ -21,7 +21,8 @@ from eventsourcing.persistence import (
 
 from domain.errors import LedgerError, NotReady
 from service.application import Ledger
-from service.log import LedgerRecorder, UnreadableEvent
+from service.log import UnreadableEvent
+from service.log_sqlite import SQLiteRecorder
 from tests.service.helpers import (
     CONTEXT,
     PATIENCE,
@@ -38,6 +39,7 @@ from tests.service.helpers import (
     register,
     result_of,
     settings_in,
+    sqlite_log,
     started,
     tip,
     whole_log,
@@ -144,20 +146,20 @@ def locked(ledger: Ledger) -> Iterator[None]:
 @contextmanager
 def full(ledger: Ledger) -> Iterator[None]:
     """The file cannot grow: SQLite says what it says on a full disk."""
-    with ledger.log_recorder.writing() as writer:
+    with sqlite_log(ledger).writing() as writer:
         (pages,) = writer.execute("PRAGMA page_count").fetchone()
         writer.execute(f"PRAGMA max_page_count = {pages}")
     try:
         yield
     finally:
-        with ledger.log_recorder.writing() as writer:
+        with sqlite_log(ledger).writing() as writer:
             writer.execute("PRAGMA max_page_count = 4294967294")
 
 
 @contextmanager
 def read_only(ledger: Ledger) -> Iterator[None]:
     """SQLite takes the file for one that it may only read."""
-    with ledger.log_recorder.writing() as writer:
+    with sqlite_log(ledger).writing() as writer:
         writer.execute("PRAGMA query_only = ON")
     try:
         yield
@@ -195,7 +197,7 @@ def test_a_save_that_is_interrupted_between_its_events_leaves_none_of_them(
 ) -> None:
     with ledger_in(tmp_path) as ledger:
         lead = a_lead(ledger)
-        with pytest.raises(KeyboardInterrupt), ledger.log_recorder.writing() as writer:  # noqa: PT012
+        with pytest.raises(KeyboardInterrupt), sqlite_log(ledger).writing() as writer:  # noqa: PT012
             writer.execute("INSERT INTO stored_events VALUES ('x', 1, 't', x'00')")
             raise KeyboardInterrupt
         assert follow(ledger, lead).position == 3
@@ -274,7 +276,7 @@ def test_readiness_tries_a_write_and_meets_what_a_command_would(tmp_path: Path) 
             ledger.log_recorder.try_write()
         with read_only(ledger), pytest.raises(OperationalError, match="readonly"):
             ledger.log_recorder.try_write()
-        with other.log_recorder.writing(), pytest.raises(NotReady, match="still busy"):
+        with sqlite_log(other).writing(), pytest.raises(NotReady, match="still busy"):
             ledger.log_recorder.try_write()
         ledger.log_recorder.try_write()
         assert whole_log(ledger) == [], "readiness is no event"
@@ -312,7 +314,7 @@ def test_the_librarys_environment_variables_have_no_influence(
         journeys(ledger)
         assert ledger.repository.cache is None
         assert ledger.snapshots is None
-        assert type(ledger.recorder) is LedgerRecorder
+        assert type(ledger.recorder) is SQLiteRecorder
         for event in whole_log(ledger):
             assert event.state.startswith(b"{") and b'"timestamp":"20' in event.state
             assert isinstance(event.originator_id, UUID)
@@ -360,7 +362,7 @@ def test_eight_processes_that_start_at_once_on_a_fresh_file_all_succeed(tmp_path
 # is stored; reload-and-retry then stores it twice."
 
 
-class ForgetfulRecorder(LedgerRecorder):
+class ForgetfulRecorder(SQLiteRecorder):
     """Stores the first save that it is told to forget, and says that it did not."""
 
     forget = False
@@ -443,7 +445,7 @@ def test_a_lost_reply_is_not_taken_for_a_replay_of_an_earlier_request(tmp_path: 
 def test_a_reply_is_given_only_after_the_disk_has_the_event(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         a_lead(ledger)
-        with ledger.log_recorder.writing() as writer:
+        with sqlite_log(ledger).writing() as writer:
             for pragma, wanted in (("synchronous", 2), ("journal_mode", "wal"), ("mmap_size", 0)):
                 assert writer.execute(f"PRAGMA {pragma}").fetchone() == (wanted,), pragma
         with ledger.tokens.store.writing() as connection:
@@ -516,7 +518,7 @@ def rest_of(pipe: Any) -> Iterator[tuple[str, int]]:
 def hold_and_tell(barrier: Any, folder: Path, pipe: Any) -> None:
     """Stand in the middle of a save."""
     del barrier
-    with ledger_at(settings_in(folder)) as ledger, ledger.log_recorder.writing() as writer:
+    with ledger_at(settings_in(folder)) as ledger, sqlite_log(ledger).writing() as writer:
         writer.execute("INSERT INTO stored_events VALUES ('x', 1, 't', x'00')")
         pipe.send("in the middle")
         signal.pause()

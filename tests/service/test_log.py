@@ -19,11 +19,12 @@ from eventsourcing.persistence import IntegrityError, Notification, StoredEvent,
 from eventsourcing.tests import persistence as suites
 
 from service.application import BEGINNINGS, EVENTS
-from service.log import LedgerMapper, LedgerRecorder, OrjsonTranscoder, UnreadableEvent
-from tests.service.helpers import ledger_in, processes, register, tip, whole_log
+from service.log import LedgerMapper, OrjsonTranscoder, UnreadableEvent
+from service.log_sqlite import SQLiteRecorder
+from tests.service.helpers import ledger_in, processes, register, sqlite_log, tip, whole_log
 
 
-class QuietRecorder(LedgerRecorder):
+class QuietRecorder(SQLiteRecorder):
     """Ours, but returning no positions: so the suite for recorders that have none can run."""
 
     def insert_events(self, stored_events: Iterable[StoredEvent], **_: Any) -> Any:
@@ -33,9 +34,9 @@ class QuietRecorder(LedgerRecorder):
 class OnAFile(TestCase):
     """A recorder on a new file for each test."""
 
-    recorder_class = LedgerRecorder
+    recorder_class = SQLiteRecorder
 
-    def create_recorder(self) -> LedgerRecorder:
+    def create_recorder(self) -> SQLiteRecorder:
         # A reader that a suite leaves running may open the file once more while it is removed.
         folder = TemporaryDirectory(ignore_cleanup_errors=True)
         self.addCleanup(folder.cleanup)
@@ -51,7 +52,7 @@ class TestAggregateRecorder(OnAFile, suites.AggregateRecorderTestCase):
     recorder_class = QuietRecorder
 
 
-class TestApplicationRecorder(OnAFile, suites.ApplicationRecorderTestCase[LedgerRecorder]):
+class TestApplicationRecorder(OnAFile, suites.ApplicationRecorderTestCase[SQLiteRecorder]):
     """The library's suite for a recorder of an application."""
 
 
@@ -263,7 +264,7 @@ def test_a_save_of_an_iterator_that_fails_midway_records_nothing(tmp_path: Path)
 
 def test_a_save_shows_in_the_commits_here_and_in_the_data_version_elsewhere(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger, ledger_in(tmp_path) as other:
-        recorder = ledger.log_recorder
+        recorder = sqlite_log(ledger)
         seen, commits = recorder.data_version(), recorder.commits
         whole_log(ledger)
         register(ledger, "1")
@@ -281,7 +282,7 @@ def test_what_is_read_in_the_midst_of_a_write_is_what_was_committed(tmp_path: Pa
     with ledger_in(tmp_path) as ledger:
         register(ledger)
         committed = whole_log(ledger)
-        with ledger.log_recorder.writing() as writer:
+        with sqlite_log(ledger).writing() as writer:
             writer.execute("DELETE FROM stored_events")
             assert whole_log(ledger) == committed
             writer.execute("ROLLBACK")
@@ -296,7 +297,7 @@ AT_ONCE = 3
 
 def write_many(barrier: Any, path: Path, writer: int) -> list[list[int]]:
     """Saves of several events each; the positions that each save was given."""
-    recorder = LedgerRecorder(path, lock_timeout=30)
+    recorder = SQLiteRecorder(path, lock_timeout=30)
     barrier.wait()
     positions = []
     for save in range(SAVES):
@@ -311,7 +312,7 @@ def write_many(barrier: Any, path: Path, writer: int) -> list[list[int]]:
 
 def tail(barrier: Any, path: Path, _writer: int) -> list[tuple[int, UUID, int]]:
     """Follow the log from its beginning until every save has come."""
-    recorder = LedgerRecorder(path, lock_timeout=30)
+    recorder = SQLiteRecorder(path, lock_timeout=30)
     barrier.wait()
     seen: list[tuple[int, UUID, int]] = []
     while len(seen) < STREAMS * SAVES * AT_ONCE:
@@ -327,7 +328,7 @@ def tail(barrier: Any, path: Path, _writer: int) -> list[tuple[int, UUID, int]]:
 
 def test_a_recorder_lets_go_of_its_file_beside_threads_that_read_and_write(tmp_path: Path) -> None:
     """SQLite's own connections would be pulled from under them, and the process would die."""
-    recorder = LedgerRecorder(tmp_path / "ledger.sqlite", lock_timeout=30)
+    recorder = SQLiteRecorder(tmp_path / "ledger.sqlite", lock_timeout=30)
     recorder.create_table()
     stopped = Event()
 
@@ -356,7 +357,7 @@ def test_processes_that_write_at_once_lose_nothing_and_a_tailing_reader_misses_n
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "ledger.sqlite"
-    recorder = LedgerRecorder(path, lock_timeout=30)
+    recorder = SQLiteRecorder(path, lock_timeout=30)
     recorder.create_table()
     *written, tailed = processes(write_or_tail, *[(path, n) for n in range(STREAMS + 1)])
     log = recorder.select_notifications(None, 2**31)
@@ -375,7 +376,7 @@ def test_processes_that_write_at_once_lose_nothing_and_a_tailing_reader_misses_n
 
 def clash(barrier: Any, path: Path, _number: int) -> int:
     """Try to take the same versions as everybody else; how many were had."""
-    recorder = LedgerRecorder(path, lock_timeout=30)
+    recorder = SQLiteRecorder(path, lock_timeout=30)
     barrier.wait()
     had = 0
     for version in range(1, 101):
@@ -390,7 +391,7 @@ def clash(barrier: Any, path: Path, _number: int) -> int:
 
 def test_of_processes_that_take_the_same_version_exactly_one_gets_it(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
-    recorder = LedgerRecorder(path, lock_timeout=30)
+    recorder = SQLiteRecorder(path, lock_timeout=30)
     recorder.create_table()
     assert sum(processes(clash, *[(path, n) for n in range(4)])) == 100
     assert recorder.max_notification_id() == 100

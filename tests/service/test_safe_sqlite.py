@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service import safe_sqlite
-from service.log import LedgerRecorder
+from service.log_sqlite import SQLiteRecorder
 
 HOME = Path(__file__).resolve().parents[2]
 
@@ -46,7 +46,7 @@ def test_the_sqlite_that_runs_is_a_safe_one(tmp_path: Path) -> None:
     now = importlib.import_module("sqlite3")
     assert safe_sqlite.is_safe(now.sqlite_version_info)
     assert now.sqlite_version == safe_sqlite.VERSION
-    recorder = LedgerRecorder(tmp_path / "ledger.sqlite", 1)
+    recorder = SQLiteRecorder(tmp_path / "ledger.sqlite", 1)
     recorder.create_table()
     with recorder.writing() as connection:
         assert type(connection) is now.Connection

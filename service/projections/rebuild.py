@@ -78,7 +78,8 @@ def _made_anew(
             # Whoever keeps something of the old rows in memory sees that they are gone.
             connection.execute(sa.insert(builds), {"id": secrets.token_hex(16)})
             if isinstance(shadow, FileShadow):
-                of = processes or worth(recorder.max_notification_id() or 0)
+                last = recorder.max_notification_id() or 0
+            of = processes or (worth(last) if recorder.divides else 1)
                 take_in_shares(feed, recorder, shadow, progress, of)
             feed.rest(connection, progress)
         shadow.finish()

@@ -79,7 +79,7 @@ def _made_anew(
             connection.execute(sa.insert(builds), {"id": secrets.token_hex(16)})
             if isinstance(shadow, FileShadow):
                 last = recorder.max_notification_id() or 0
-            of = processes or (worth(last) if recorder.divides else 1)
+                of = processes or (worth(last) if recorder.divides else 1)
                 take_in_shares(feed, recorder, shadow, progress, of)
             feed.rest(connection, progress)
         shadow.finish()

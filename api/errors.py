@@ -27,6 +27,7 @@ from service.access.scrub import Scrubbing
 from service.access.slowing import SlowDown
 from service.imports import BadImport
 from service.log import UnreadableEvent
+from service.patience import Stalled
 
 log = logging.getLogger("leadledger")
 log.addFilter(Scrubbing())
@@ -139,6 +140,11 @@ def _web_error(error: HTTPException) -> Response:
     return problem(status, code, title, detail, kept)
 
 
+def _stalled(error: Stalled) -> Response:
+    detail = f"{error.strerror} What was sent of this request is dropped."
+    return problem(408, "too-slow", "The request came too slowly", detail)
+
+
 def _fault(error: Exception) -> Response:
     log.exception("request %s failed", request_id(), exc_info=error)  # noqa: LOG004
     detail = "The ledger met a fault of its own; its log has more under this request's id."
@@ -150,5 +156,6 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(LedgerError, _ledger_error)
     app.register_error_handler(PersistenceError, _database_error)
     app.register_error_handler(UnreadableEvent, _unreadable)
+    app.register_error_handler(Stalled, _stalled)
     app.register_error_handler(HTTPException, _web_error)
     app.register_error_handler(Exception, _fault)

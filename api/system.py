@@ -1,6 +1,7 @@
 """Health, readiness, and the description of the API: what needs no token."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import orjson
 from flask import Response, current_app
@@ -38,8 +39,13 @@ def readyz() -> Reply:
 
 def openapi() -> Reply:
     """The OpenAPI 3.1 document."""
-    api: Api = current_app.extensions["ledger-api"]
-    return _json(api.spec.to_dict())
+    return Reply(_document(current_app.extensions["ledger-api"]), 200)
+
+
+@lru_cache(maxsize=1)
+def _document(api: Api) -> bytes:
+    """Made once: that takes longer than any read, and whoever asks for it needs no token."""
+    return orjson.dumps(api.spec.to_dict())
 
 
 def _json(body: object) -> Reply:

@@ -6,6 +6,7 @@ mid-request stop all others. No preloading: each worker opens the ledger's files
 """
 
 import os
+import resource
 import sys
 from typing import Any
 
@@ -15,11 +16,25 @@ from service.settings import Settings
 
 _settings = Settings.from_environment()
 
+
+def _files_for(wanted: int) -> int:
+    """How many files each process may have open: as many as are wanted, if that can be had."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return allowed
+
+
 bind = f"{_settings.bind}:{_settings.port}"
 workers = _settings.workers
 # Who else says that a request came by HTTPS, or below another path, is not believed.
 forwarded_allow_ips = ",".join(map(str, _settings.trusted_proxies))
 worker_class = "service.worker.Worker"
+# Each connection is an open file, and the ledger has some of its own: a worker without any left
+# could not write any more.
+_MOST, _ALSO_OPEN = 4000, 256
+worker_connections = max(64, min(_MOST, _files_for(_MOST + _ALSO_OPEN) - _ALSO_OPEN))
 preload_app = False
 timeout = 60
 graceful_timeout = 20
@@ -43,6 +58,11 @@ def post_fork(_server: Any, worker: Any) -> None:
 def on_starting(_server: Any) -> None:
     """Go when ``leadledger serve`` does."""
     end_with_starter()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Tell the worker how long a client may take."""
+    worker.patience = _settings.patience
 
 
 def when_ready(_server: Any) -> None:

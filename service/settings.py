@@ -269,6 +269,13 @@ TABLE: Mapping[str, Setting] = {
         _whole(0, 10_000_000),
         "how many requests a token has a minute; 0 for any number",
     ),
+    "patience": Setting(
+        "LEDGER_PATIENCE",
+        "20",
+        _seconds,
+        "how many seconds a client may be silent in the midst of a request, or leave the next "
+        "64 KiB of an answer unread, before its connection ends",
+    ),
     "oidc_issuer": Setting(
         "LEDGER_OIDC_ISSUER",
         "",
@@ -389,6 +396,7 @@ class Settings:
     trusted_proxies: tuple[Network, ...] = ()
     failures_a_minute: int = 10
     requests_a_minute: int = 0
+    patience: float = 20.0
     oidc_issuer: str | None = None
     oidc_audience: str = ""
     oidc_roles: Mapping[str, str] = field(default_factory=dict)

@@ -7,14 +7,15 @@ import json
 import re
 import secrets
 from http import HTTPStatus
-from socket import SHUT_WR, socket
+from socket import SHUT_WR
 from typing import Any
 
 from gunicorn import util
 from gunicorn.http.errors import InvalidRequestLine
 from gunicorn.workers.ggevent import GeventWorker
 
-from service.access.scrub import Scrubbing
+from service.access.scrub import Scrubbing, scrubbed
+from service.patience import Patient
 
 # status → the code and the title of its problem document; others are named by HTTP itself.
 _CODES = {
@@ -32,7 +33,7 @@ _UNENCODED = (
     "curl -G --data-urlencode 'q=晶圆' does."
 )
 # For who goes on sending: seconds without a word, and how often to listen.
-_PATIENCE, _MOST_READS = 1.0, 64
+_LISTENS, _MOST_READS = 1.0, 64
 _FAULT = "The ledger met a fault of its own; its log has more."
 
 
@@ -52,12 +53,19 @@ class _Aside:
 
 
 class Worker(GeventWorker):  # type: ignore[misc]
-    """A gevent worker whose refusals are problem documents as well."""
+    """A gevent worker whose refusals are problem documents as well, and that waits for no client
+    for ever: `patience` is in seconds."""
+
+    patience: float
 
     def init_process(self) -> None:
         """Serve; what gunicorn logs of a request that it cannot read holds no secret."""
         self.log.error_log.addFilter(Scrubbing())
         super().init_process()
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Serve a connection, as long as its client does not take too long."""
+        super().handle(listener, Patient(client, self.patience), addr)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Log as gunicorn does, and answer with the status that it finds."""
@@ -72,10 +80,10 @@ class Worker(GeventWorker):  # type: ignore[misc]
             self.log.debug("The client of a refused request is gone.")
 
 
-def _hear_out(client: socket) -> None:
+def _hear_out(client: Patient) -> None:
     """Take what a client still sends: who finds its connection reset reads no answer."""
     client.shutdown(SHUT_WR)
-    client.settimeout(_PATIENCE)
+    client.patience = _LISTENS
     for _ in range(_MOST_READS):
         if not client.recv(65536):
             return
@@ -107,4 +115,4 @@ def _detail(status: int, why: BaseException) -> str:
     text = str(why)
     if isinstance(why, InvalidRequestLine) and not text.isascii():
         return _UNENCODED
-    return f"{text[:200].rstrip('.')}."
+    return f"{scrubbed(text)[:200].rstrip('.')}."

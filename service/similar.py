@@ -23,6 +23,7 @@ from service.projections.leads import leads
 from service.projections.likenesses import SAYING, sharing
 from service.projections.resembling import ALL as EVERY
 from service.projections.resembling import resembling
+from service.projections.sql import NumbersOf
 from service.projections.store import FOREVER, LAST_DAY, Prepared
 from service.reads import Found, Reads
 from service.scope import ALL, Scope
@@ -46,11 +47,7 @@ _NUMBER = Prepared(
 _WORDS = Prepared(
     lambda _insert: sa.select(
         leads.c.number, leads.c.id, leads.c.position, leads.c.activity_on, leads.c.words
-    ).where(
-        leads.c.number.in_(
-            sa.select(sa.func.json_each(sa.bindparam("numbers")).table_valued("value").c.value)
-        )
-    ),
+    ).where(leads.c.number.op("IN")(NumbersOf(sa.bindparam("numbers", type_=sa.Text)))),
     ["numbers"],
 )
 _CHANGED = Prepared(

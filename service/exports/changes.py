@@ -13,6 +13,7 @@ from service.exports.lines import Changed, line_then
 from service.log_recorder import LedgerRecorder
 from service.projections.history import history
 from service.projections.leads import leads
+from service.projections.sql import Listed
 from service.projections.store import Prepared
 from service.reads import Reads
 
@@ -36,7 +37,7 @@ def _touched() -> sa.Select[Any]:
     recorded = h.position > sa.bindparam("known_before")
     happened = sa.and_(h.day > sa.bindparam("as_of_before"), h.day <= sa.bindparam("as_of"))
     # The activity that a correction moves stands under the event that it moves.
-    positions = sa.func.group_concat(h.position.distinct())
+    positions = Listed(h.position)
     return (
         sa.select(h.lead, leads.c.id, positions)
         .join(leads, leads.c.number == h.lead)

@@ -14,6 +14,7 @@ from service.exports.lines import PAGE, pages
 from service.projections.cells import BETWEEN
 from service.projections.entries import entries
 from service.projections.leads import leads
+from service.projections.sql import AsBytes, Joined
 from service.projections.store import Prepared
 from service.reads import Reads
 
@@ -44,8 +45,8 @@ def _page_of_entries() -> sa.Select[int, int, int, bytes]:
         .subquery()
     )
     last = sa.func.max(lines.c.position * 1_000_000 + lines.c.line)
-    text = sa.cast(sa.func.group_concat(lines.c.cells, "\n"), sa.LargeBinary)
-    return sa.select(sa.func.count(), last / 1_000_000, last % 1_000_000, text)
+    text = AsBytes(Joined(lines.c.cells, sa.literal("\n")))
+    return sa.select(sa.func.count(), last // 1_000_000, last % 1_000_000, text)
 
 
 _ENTRIES = Prepared(
@@ -53,13 +54,14 @@ _ENTRIES = Prepared(
 )
 
 
-def entry_pages(reads: Reads, cut: Cut) -> Iterator[pa.Table]:
-    """Every entry of the book of the days up to the cut, known by then, in ``ENTRIES``."""
+def entry_pages(reads: Reads, cut: Cut, most: int = PAGE) -> Iterator[pa.Table]:
+    """Every entry of the book of the days up to the cut, known by then, in ``ENTRIES``; ``most`` of
+    them at once."""
     names = [column.name for column in ENTRIES]
     position = line = 0
     while True:
         reads.store.follow()
-        found = reads.store.first(_ENTRIES, position, line, cut.position, f"{cut.day}", PAGE)
+        found = reads.store.first(_ENTRIES, position, line, cut.position, f"{cut.day}", most)
         count, position, line, text = found
         if not count:
             return

@@ -14,6 +14,7 @@ from service.projections.cells import BETWEEN, NAMES, cells_of, tell_members
 from service.projections.history import version_known_at
 from service.projections.leads import sheet
 from service.projections.members import people_of
+from service.projections.sql import AsBytes, Joined
 from service.projections.store import Prepared
 from service.projections.view import people_in, view_as_of
 from service.reads import Reads
@@ -35,7 +36,7 @@ def _page() -> sa.Select[int, Any, Any, bytes]:
     lines = (
         sa.select(
             sheet.c.lead,
-            sa.not_(same).label("changed"),
+            sa.case((same, 0), else_=1).label("changed"),
             sa.case((same, sheet.c.cells), else_=changed).label("line"),
         )
         .where(sheet.c.lead > sa.bindparam("after"), sheet.c.lead <= sa.bindparam("known_at"))
@@ -44,7 +45,7 @@ def _page() -> sa.Select[int, Any, Any, bytes]:
         .subquery()
     )
     # As bytes: nobody decodes what is only encoded again.
-    text = sa.cast(sa.func.group_concat(lines.c.line, _FEED), sa.LargeBinary)
+    text = AsBytes(Joined(lines.c.line, sa.literal(_FEED)))
     return sa.select(sa.func.count(), sa.func.max(lines.c.lead), sa.func.sum(lines.c.changed), text)
 
 

@@ -1,4 +1,5 @@
-"""Which tables are kept where: of each store its file, and whether it can be made anew."""
+"""Which tables are kept where: of each store its file or its schema, and whether it can be made
+anew."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +15,9 @@ from service.settings import Settings
 
 
 class Which(NamedTuple):
-    """Where tables are, and how: see `SQLiteStore`."""
+    """Where tables are, and how: see `SQLiteStore` and `PostgresStore`."""
 
+    schema: str
     file: Callable[[Settings], Path]
     durable: bool = True
     forgets: bool = False
@@ -23,18 +25,29 @@ class Which(NamedTuple):
 
 
 # Tokens, checkpoints, alarms: beside the events.
-LEDGER = Which(lambda settings: settings.database)
-ACCESS = Which(lambda settings: settings.access)
-KEYS = Which(lambda settings: settings.subjects, forgets=True)
+LEDGER = Which("ledger", lambda settings: settings.database)
+ACCESS = Which("ledger_access", lambda settings: settings.access)
+# Apart, so that a copy of all the rest can be made without them.
+KEYS = Which("ledger_keys", lambda settings: settings.subjects, forgets=True)
 # These two can be made from the log.
 PROJECTIONS = Which(
-    lambda settings: settings.projections, durable=False, mend=make_projections_anew
+    "ledger_projections",
+    lambda settings: settings.projections,
+    durable=False,
+    mend=make_projections_anew,
 )
-TREE = Which(lambda settings: settings.tree, durable=False, mend=make_anew)
+TREE = Which("ledger_tree", lambda settings: settings.tree, durable=False, mend=make_anew)
 
 
 def store_of(settings: Settings, which: Which, tables: sa.MetaData) -> Store:
     """The ``tables`` of a ledger, where its settings say that they are."""
+    if settings.postgres:
+        # Not before somebody needs it: see there.
+        from service.projections.postgres_pool import connections_to  # noqa: PLC0415
+        from service.projections.postgres_store import PostgresStore  # noqa: PLC0415
+
+        connections = connections_to(settings.postgres, settings.lock_timeout)
+        return PostgresStore(connections, which.schema, tables, durable=which.durable)
     return SQLiteStore(
         which.file(settings),
         settings.lock_timeout,

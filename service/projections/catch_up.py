@@ -1,21 +1,26 @@
 """Brings the projections to a position of the log before they are read, or makes them anew."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from eventsourcing.persistence import Mapper
 
+from domain.errors import NotReady
 from service.log_recorder import LedgerRecorder
 from service.projections.comparing import Difference
 from service.projections.feed import Feed, ProjectionStopped, identity_of_event
 from service.projections.rebuild import differences, rebuild
 from service.projections.store import Projection, Store
 
+# How soon whoever waits for another process looks again, in seconds.
+_PAUSE = 0.005
+
 
 class CatchUp:
     """Brings every projection to a position of the log.
 
-    Whoever reads first does the work, the others wait for the lock and find it done. An event
+    Whoever reads first does the work, the others wait and find it done. An event
     that a projection cannot take in stops it: from then on NotReady is raised, naming the
     event, rather than old numbers served.
     """
@@ -44,6 +49,22 @@ class CatchUp:
             self._go_on(position)
 
     def _go_on(self, position: int) -> None:
+        """Take in what is missing, or wait for whoever is at it already."""
+        until = time.monotonic() + self._store.lock_timeout
+        while self._reached < position:
+            with self._store.leading() as leads:
+                if leads:
+                    self._take_in(position)
+                    return
+            if time.monotonic() > until:
+                raise NotReady(
+                    f"Waited {self._store.lock_timeout} s for another process to take in what was "
+                    f"recorded up to {position}; it has come to {self._reached}."
+                )
+            time.sleep(_PAUSE)
+            self._reached = max(self._reached, min(self.status().values()))
+
+    def _take_in(self, position: int) -> None:
         while self._reached < position:
             with self._store.writing() as connection:
                 reached = self._feed.advance(connection)

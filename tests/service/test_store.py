@@ -1,15 +1,17 @@
 """Where tables are kept: all of a transaction or none, one moment per snapshot, clear refusals."""
 
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from domain.errors import NotReady
+from service.projections.postgres_pool import connections_to
+from service.projections.postgres_store import PostgresStore
 from service.projections.sqlite_store import SQLiteStore
-from service.projections.store import Store, inserting, rows_of, upserting
+from service.projections.store import Prepared, Store, inserting, rows_of, upserting
+from tests.postgres import database_of
 from tests.service.helpers import raw
 
 metadata = sa.MetaData()
@@ -28,10 +30,33 @@ sums = sa.Table(
 )
 
 
+def in_file(folder: Path, *, durable: bool = True) -> SQLiteStore:
+    """A store in a file there."""
+    return SQLiteStore(folder / "notes.sqlite", 0.2, metadata, durable=durable)
+
+
+def in_schema(folder: Path, *, durable: bool = True) -> PostgresStore:
+    """A store in a schema of the folder's database."""
+    connections = connections_to(database_of(folder), 0.2)
+    return PostgresStore(connections, "ledger", metadata, durable=durable)
+
+
+KINDS: dict[str, Callable[..., Store]] = {"sqlite": in_file, "postgresql": in_schema}
+
+
+@pytest.fixture(params=KINDS)
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Store]:
+    """A store of two tables, in each database."""
+    store = KINDS[request.param](tmp_path)
+    store.create_tables()
+    yield store
+    store.close()
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SQLiteStore]:
-    """A store of one table."""
-    store = SQLiteStore(tmp_path / "notes.sqlite", 0.2, metadata, durable=True)
+def file(tmp_path: Path) -> Iterator[SQLiteStore]:
+    """The same in a file."""
+    store = in_file(tmp_path)
     store.create_tables()
     yield store
     store.close()
@@ -90,29 +115,29 @@ def test_tables_may_be_made_again_and_keep_their_rows(store: Store) -> None:
     assert ids(store) == [1]
 
 
-def test_a_locked_database_is_not_ready_and_works_again_afterwards(store: SQLiteStore) -> None:
-    other = raw(store.path)
+def test_a_locked_database_is_not_ready_and_works_again_afterwards(file: SQLiteStore) -> None:
+    other = raw(file.path)
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(NotReady, match="cannot be used just now: database is locked"):
-        write(store, 1)
-    assert ids(store) == [], "reading goes on"
+        write(file, 1)
+    assert ids(file) == [], "reading goes on"
     other.execute("ROLLBACK")
     other.close()
-    write(store, 1)
-    assert ids(store) == [1]
+    write(file, 1)
+    assert ids(file) == [1]
 
 
-def test_a_full_disk_is_not_ready_and_works_again_afterwards(store: Store) -> None:
-    with store.writing() as connection:
+def test_a_full_disk_is_not_ready_and_works_again_afterwards(file: Store) -> None:
+    with file.writing() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(NotReady, match="full"):
-        write(store, *range(100), text="长" * 1000)
-    assert ids(store) == []
-    with store.writing() as connection:
+        write(file, *range(100), text="长" * 1000)
+    assert ids(file) == []
+    with file.writing() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 4294967294")
-    write(store, *range(100), text="长" * 1000)
-    assert len(ids(store)) == 100
+    write(file, *range(100), text="长" * 1000)
+    assert len(ids(file)) == 100
 
 
 def test_a_file_that_cannot_be_opened_is_not_ready_until_it_can(tmp_path: Path) -> None:
@@ -176,20 +201,94 @@ def test_rows_of_many_keys_come_once_each(store: Store, count: int) -> None:
     assert found == keys
 
 
+def rows_kept(store: Store, table: sa.Table) -> int:
+    """How many there are."""
+    return len(rows(store, table))
+
+
+def columns(store: Store, table: sa.Table) -> set[str]:
+    """Those that the database says the table has."""
+    with store.reading() as connection:
+        return {c["name"] for c in sa.inspect(connection).get_columns(table.name)}
+
+
+@pytest.mark.parametrize("durable", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
 def test_tables_of_another_shape_are_made_anew_unless_nothing_else_has_their_rows(
-    tmp_path: Path,
+    tmp_path: Path, kind: str, durable: bool
 ) -> None:
-    for durable in (False, True):
-        path = tmp_path / f"{durable}.sqlite"
-        with closing(raw(path)) as connection:
-            connection.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY)")
-            connection.execute("CREATE TABLE sums (name TEXT PRIMARY KEY, count INT, last TEXT)")
-            connection.execute("INSERT INTO sums VALUES ('a', 1, 'b')")
-        store = SQLiteStore(path, 0.2, metadata, durable=durable)
-        store.create_tables()
-        with store.reading() as connection:
-            columns = {c["name"] for c in sa.inspect(connection).get_columns("notes")}
-            kept = connection.execute(sa.select(sa.func.count()).select_from(sums)).scalar_one()
-        store.close()
-        assert columns == {"id", "text"}
-        assert kept == (1 if durable else 0)
+    store = KINDS[kind](tmp_path, durable=durable)
+    store.create_tables()
+    with store.writing() as connection:
+        connection.execute(sa.insert(sums), {"name": "a", "count": 1, "last": "b"})
+        connection.exec_driver_sql("ALTER TABLE notes DROP COLUMN text")
+    assert columns(store, notes) == {"id"}
+    store.create_tables()
+    assert columns(store, notes) == {"id", "text"}
+    assert rows_kept(store, sums) == (1 if durable else 0)
+    store.close()
+
+
+TEXTS = ["", " ", "A", "B", "_", "a", "a b", "ab", "b", "Ä", "ä", "é", "中", "北京", "江苏", "𠀀"]
+
+
+def test_texts_sort_and_compare_as_their_characters_do(store: Store) -> None:
+    given = [(number, text) for number, text in enumerate(reversed(TEXTS))]
+    with store.writing() as connection:
+        inserting(notes).many(connection, given)
+    assert sorted(TEXTS) == TEXTS
+    with store.reading() as connection:
+        found = connection.execute(sa.select(notes.c.text).order_by(notes.c.text)).scalars().all()
+        assert found == TEXTS
+        for text in TEXTS:
+            less = sa.select(sa.func.count()).where(notes.c.text < text)
+            assert connection.execute(less).scalar_one() == TEXTS.index(text)
+            last = sa.select(sa.func.max(notes.c.text)).where(notes.c.text <= text)
+            assert connection.execute(last).scalar_one() == text
+
+
+def test_row_values_compare_one_after_the_other(store: Store) -> None:
+    with store.writing() as connection:
+        inserting(notes).many(connection, [(n, "ab"[n % 2]) for n in range(6)])
+    place = sa.tuple_(notes.c.text, notes.c.id)
+    last = sa.tuple_(sa.bindparam("key"), sa.bindparam("id"))
+    after = Prepared(
+        lambda _insert: (
+            sa.select(notes.c.id).where(place > last).order_by(*place).limit(sa.bindparam("most"))
+        ),
+        ["key", "id", "most"],
+    )
+    with store.reading() as connection:
+        assert after.all(connection, "a", 2, 3) == [(4,), (1,), (3,)]
+        assert after.all(connection, "b", 5, 3) == []
+
+
+@pytest.mark.parametrize("count", [1, 30])
+def test_what_is_read_past_sqlalchemy_is_what_was_written(store: Store, count: int) -> None:
+    """Whole numbers of any size, texts of any length, a sum as a whole number."""
+    given = [(f"名{n}" + "长" * 1000, 2**31 - 1, "\x1f\\N\t\n\r'\"%") for n in range(count)]
+    with store.writing() as connection:
+        inserting(sums).many(connection, given)
+    every = Prepared(lambda _insert: sa.select(sums).order_by(sums.c.name), [])
+    total = Prepared(lambda _insert: sa.select(sa.func.sum(sums.c.count)), [])
+    with store.reading() as connection:
+        assert sorted(map(tuple, every.all(connection))) == sorted(given)
+        assert total.one(connection) == ((2**31 - 1) * count,)
+
+
+def test_another_writer_is_waited_for_and_then_not_ready(store: Store, tmp_path: Path) -> None:
+    kind = "sqlite" if isinstance(store, SQLiteStore) else "postgresql"
+    other = KINDS[kind](tmp_path)
+    raises = pytest.raises(NotReady, match=r"Waited 0\.2 s to write")
+    with store.writing(), raises, other.writing():
+        pass
+    write(other, 1)
+    other.close()
+    assert ids(store) == [1]
+
+
+def test_whoever_keeps_others_from_writing_keeps_nobody_from_reading(store: Store) -> None:
+    write(store, 1)
+    with store.alone():
+        assert ids(store) == [1]
+    write(store, 2)

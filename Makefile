@@ -13,7 +13,8 @@ ifneq ($(INSTALLED),$(PYTHON))
 $(RUNTIME) $(DEV): FORCE
 endif
 
-.PHONY: run test format faults fuzz bench coverage mutate lock upgrade audit sbom image-check clean FORCE
+.PHONY: run test format faults fuzz bench coverage mutate lock upgrade audit sbom image-check vendor \
+	screenshots clean FORCE
 .DEFAULT_GOAL := run
 
 run: $(RUNTIME)
@@ -75,6 +76,10 @@ sbom: $(DEV)
 
 image-check:
 	tools/check-image
+
+# What pages load that others made, from npm packages; the copies are kept with the code.
+vendor:
+	tools/vendor
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info mutants .coverage* .*_cache .hypothesis

@@ -1,4 +1,4 @@
-"""How the world reaches the ledger: REST over Flask."""
+"""How the world reaches the ledger: REST over Flask, and pages beside it."""
 
 from flask import Flask
 from flask_smorest import Api
@@ -22,6 +22,7 @@ from api.docs import register_docs
 from api.errors import register_errors
 from api.hosts import KnownHosts
 from api.json_body import MOST_BYTES
+from api.pages import register_pages
 from api.stamps import StampedResponses
 from service.application import Ledger
 from service.settings import Settings
@@ -69,6 +70,7 @@ def create_app(settings: Settings) -> Flask:
         api.register_blueprint(resource.blueprint)
     register_docs(app)
     register_errors(app)
+    register_pages(app)
     known = KnownHosts(app.wsgi_app, settings.hosts) if settings.hosts else app.wsgi_app
     app.wsgi_app = StampedResponses(known, ledger, Counting(app))  # type: ignore[method-assign]
     return app

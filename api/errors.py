@@ -1,7 +1,7 @@
 """The one place where a refusal becomes a status: problem documents (RFC 9457) for all of them."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -151,11 +151,18 @@ def _fault(error: Exception) -> Response:
     return problem(500, *WEB_CODES[500], detail)
 
 
+# What is raised → what answers it.
+HANDLERS: Mapping[type[Exception], Callable[[Any], Response]] = {
+    LedgerError: _ledger_error,
+    PersistenceError: _database_error,
+    UnreadableEvent: _unreadable,
+    Stalled: _stalled,
+    HTTPException: _web_error,
+    Exception: _fault,
+}
+
+
 def register_errors(app: Flask) -> None:
     """Answer every error with a problem document."""
-    app.register_error_handler(LedgerError, _ledger_error)
-    app.register_error_handler(PersistenceError, _database_error)
-    app.register_error_handler(UnreadableEvent, _unreadable)
-    app.register_error_handler(Stalled, _stalled)
-    app.register_error_handler(HTTPException, _web_error)
-    app.register_error_handler(Exception, _fault)
+    for error, handler in HANDLERS.items():
+        app.register_error_handler(error, handler)

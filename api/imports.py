@@ -15,7 +15,7 @@ from api.answers import ImportedOut
 from api.app import application_context, request_now
 from api.auth import scope
 from api.endpoint import endpoint, ledger, shown
-from api.pages import XLSX
+from api.printed import XLSX
 from api.reply import Reply
 from api.schemas import id_of
 from domain.actor import current_actor

@@ -10,7 +10,7 @@ from flask_smorest import Blueprint
 from api.auth import scope
 from api.cursors import page_of, read_cursor, write_cursor
 from api.endpoint import answered, call, endpoint, ledger, shown
-from api.pages import ALSO, ALSO_SHEETS, given
+from api.printed import ALSO, ALSO_SHEETS, given
 from api.reply import Reply
 from api.report_answers import (
     AnnualOut,

@@ -48,7 +48,9 @@ from service.reads import Reads
 from service.reports.asked import Asked, Reports
 from service.requests import Answered, Call, claim
 from service.scope import ALL, Scope
+from service.sessions import Sessions
 from service.settings import Settings
+from service.signin.code import CodeFlow
 from service.signin.provider import Provider
 from service.similar import Similar
 from service.tokens import Tokens
@@ -133,7 +135,11 @@ class Ledger(Application[UUID]):
             settings.slowing, settings.failures_a_minute, settings.requests_a_minute
         )
         self.tokens = Tokens(settings, self.access)
+        self.sessions = Sessions(settings, self.tokens, self.access)
         self.provider = Provider(settings) if settings.oidc_issuer else None
+        self.sign_in = (
+            CodeFlow(settings, self.provider) if self.provider and settings.oidc_client else None
+        )
         # Members as they last were; one is replaced when it changes and never changed in place.
         self._members: dict[str, Member] = {}
         self._names: dict[str, str] = {}
@@ -168,6 +174,7 @@ class Ledger(Application[UUID]):
         self.log_recorder.create_table()
         self.access.store.create_tables()
         self.tokens.store.create_tables()
+        self.sessions.store.create_tables()
         self.published.store.create_tables()
         self.log_recorder.heed(
             [*self.tokens.store.tables.tables, *self.published.store.tables.tables]
@@ -180,6 +187,7 @@ class Ledger(Application[UUID]):
         """Let go of every file."""
         self.log_recorder.close()
         self.tokens.store.close()
+        self.sessions.store.close()
         self.access.close()
         self.slowing.close()
         self.published.store.close()

@@ -309,6 +309,36 @@ TABLE: Mapping[str, Setting] = {
         "the claim that has the member's id, for tokens of role member, which are refused "
         "without one",
     ),
+    "oidc_client": Setting(
+        "LEDGER_OIDC_CLIENT",
+        "",
+        str,
+        "the client that the provider knows us by: with it people sign in to the pages there",
+    ),
+    "oidc_client_secret": Setting(
+        "LEDGER_OIDC_CLIENT_SECRET",
+        "",
+        str,
+        "the client's secret; without it we are a public client, which PKCE alone protects",
+    ),
+    "oidc_scope": Setting(
+        "LEDGER_OIDC_SCOPE",
+        "openid profile",
+        str,
+        "the scopes asked for at a sign-in; the access token that they give must be one for us",
+    ),
+    "session_idle": Setting(
+        "LEDGER_SESSION_IDLE",
+        "60",
+        _whole(1, 1440),
+        "after how many minutes without a request a sign-in to the pages ends",
+    ),
+    "session_hours": Setting(
+        "LEDGER_SESSION_HOURS",
+        "12",
+        _whole(1, 168),
+        "after how many hours a sign-in to the pages ends in any case",
+    ),
     "hosts": Setting(
         "LEDGER_HOSTS",
         "",
@@ -348,7 +378,7 @@ TABLE: Mapping[str, Setting] = {
 
 
 # What is never repeated where it is wrong.
-_SECRETS = ("secret_key", "postgres")
+_SECRETS = ("secret_key", "postgres", "oidc_client_secret")
 
 
 def _place(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -403,6 +433,11 @@ class Settings:
     oidc_role_claim: str = "roles"
     oidc_district_claim: str = ""
     oidc_member_claim: str = ""
+    oidc_client: str = ""
+    oidc_client_secret: str = field(default="", repr=False)
+    oidc_scope: str = "openid profile"
+    session_idle: int = 60
+    session_hours: int = 12
     hosts: frozenset[str] = frozenset()
     secret_key: tuple[bytes, ...] = field(default=(), repr=False)
     secret_key_file: Path | None = None
@@ -424,6 +459,9 @@ class Settings:
                 values[name] = setting.read(text)
             except ValueError as why:
                 raise WrongSetting(f"{setting.variable}: {why}.") from None
+        if values["oidc_client"] and not values["oidc_issuer"]:
+            issuer = TABLE["oidc_issuer"].variable
+            raise WrongSetting(f"{issuer}: it is needed with {TABLE['oidc_client'].variable}.")
         for name in ("oidc_audience", "oidc_roles") if values["oidc_issuer"] else ():
             if not values[name]:
                 raise WrongSetting(

@@ -223,15 +223,27 @@ class Tokens:
         token_id, _, secret = rest.partition("_")
         if prefix != "ll" or not secret.isascii():
             return None
-        if data_version != self._as_of:
-            self._known, self._as_of = {}, data_version
-        # While one is looked up, all that is kept may become void.
-        kept = self._known
+        kept = self._follow(data_version)
         known = kept.get(token_id) or (self._look_up(token_id) if is_token(token) else None)
         if known is None or not hmac.compare_digest(known.digest, _digest(secret)):
             return None
         kept[token_id] = known
         return known
+
+    def proven(self, token_id: str, data_version: int) -> Holder | None:
+        """The holder of the token of that id, good or ended, for whoever proved it before."""
+        kept = self._follow(data_version)
+        known = kept.get(token_id) or self._look_up(token_id)
+        if known is not None:
+            kept[token_id] = known
+        return known
+
+    def _follow(self, data_version: int) -> dict[str, Holder]:
+        """What is known since the file changed last. (While something is looked up, all that is
+        kept may become void: so whoever looks up keeps it where it began.)"""
+        if data_version != self._as_of:
+            self._known, self._as_of = {}, data_version
+        return self._known
 
     def _note(self, action: str, token_id: str) -> None:
         self._access.note("token", action, subject=token_id)

@@ -31,7 +31,7 @@ log = logging.getLogger("leadledger")
 # kind → what is recorded as such
 KINDS = {
     "refusal": "somebody was refused: no or bad token, a role that may not, too many attempts",
-    "sign-in": "somebody signed in or out through the provider",
+    "sign-in": "somebody signed in or out, with a token or through the provider",
     "token": "a token was issued, rotated or revoked",
     "personal-data": "personal data were read unmasked, exported or erased",
 }

@@ -9,6 +9,7 @@ use, until they are ``OLD``.
 import json
 import logging
 import time
+from collections.abc import Mapping
 from threading import Lock
 from typing import Any
 from urllib.error import URLError
@@ -25,6 +26,7 @@ DISCOVERY = "/.well-known/openid-configuration"
 # In seconds.
 REST, STALE, OLD = 10.0, 3600.0, 86400.0
 _PATIENCE, _MOST_BYTES = 5.0, 1 << 18
+_PLAIN: Mapping[str, str] = {}
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -42,6 +44,7 @@ class ProviderKeys:
     def __init__(self, issuer: str) -> None:
         self._issuer = issuer
         self._keys = KeySet([])
+        self._told: dict[str, Any] = {}
         self._fetched_at: float | None = None
         self._tried_at: float | None = None
         self._generation = 0
@@ -65,6 +68,17 @@ class ProviderKeys:
         if not self._is_younger(self._fetched_at, OLD):
             raise NotReady("The provider of sign-ins cannot be reached to check this token.", 30)
         return found
+
+    def endpoint(self, name: str) -> str | None:
+        """The address that the provider's document tells under that name; None while it tells
+        none that is safe to use."""
+        self._renew(STALE)
+        if name not in self._told:
+            self._renew(REST)
+        try:
+            return check_address(str(self._told[name]), query=True)
+        except (KeyError, ValueError):
+            return None
 
     def _found(self, kid: str | None) -> Any:
         fit = [key for key in self._keys if kid is None or key.kid == kid]
@@ -94,29 +108,35 @@ class ProviderKeys:
         return moment is not None and time.monotonic() - moment < age
 
     def _fetch(self) -> KeySet:
-        told = self._document(self._issuer.rstrip("/") + DISCOVERY)
+        told = self.document(check_address(self._issuer.rstrip("/") + DISCOVERY))
         if told["issuer"] != self._issuer:
             raise ValueError("the provider calls itself otherwise")
-        keys = self._document(told["jwks_uri"])["keys"]
+        keys = self.document(check_address(told["jwks_uri"]))["keys"]
+        self._told = told
         # What is for encryption, or is no public key, signs nothing.
         signing = [key for key in keys if key.get("use", "sig") == "sig" and key["kty"] != "oct"]
         return KeySet.import_key_set({"keys": signing})
 
-    def _document(self, address: str) -> dict[str, Any]:
-        check_address(address)
-        asked = Request(address, headers={"Accept": "application/json"})  # noqa: S310 - checked
+    def document(
+        self, address: str, data: bytes | None = None, headers: Mapping[str, str] = _PLAIN
+    ) -> dict[str, Any]:
+        """The JSON object that the provider answers at an address that was checked; OSError,
+        ValueError."""
+        asked = Request(address, data, {**headers, "Accept": "application/json"})  # noqa: S310
         with self._open(asked, timeout=_PATIENCE) as answer:
-            data = answer.read(_MOST_BYTES + 1)
-        if len(data) > _MOST_BYTES:
+            told = answer.read(_MOST_BYTES + 1)
+        if len(told) > _MOST_BYTES:
             raise URLError("the provider's answer is too long")
-        found: dict[str, Any] = json.loads(data)
+        found = json.loads(told)
+        if not isinstance(found, dict):
+            raise ValueError("the provider's answer is no object")
         return found
 
 
-def check_address(address: str) -> str:
-    """``address``; ValueError unless it is HTTPS, or on this machine."""
+def check_address(address: str, *, query: bool = False) -> str:
+    """``address``; ValueError unless it is HTTPS, or on this machine, without a ``query``."""
     parts = urlsplit(address)
-    if parts.username or parts.fragment or parts.query or not parts.hostname:
+    if parts.username or parts.fragment or (parts.query and not query) or not parts.hostname:
         raise ValueError(f"'{address}' is no address like https://sso.example/realms/office")
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         raise ValueError(f"'{address}' is not https")

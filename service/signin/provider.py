@@ -60,7 +60,7 @@ class Provider:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._issuer = settings.oidc_issuer or ""
-        self._keys = ProviderKeys(self._issuer)
+        self.keys = ProviderKeys(self._issuer)
         self._registry = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
         # Digest of a token → its holder: what was checked holds until it ends.
         self._known: dict[bytes, Holder] = {}
@@ -84,10 +84,28 @@ class Provider:
 
     def _still_known(self) -> dict[bytes, Holder]:
         """What was checked with the keys that there are now."""
-        generation = self._keys.generation()
+        generation = self.keys.generation()
         if generation != self._known_of:
             self._known, self._known_of = {}, generation
         return self._known
+
+    def identity(self, token: str, client: str, moment: datetime) -> dict[str, Any]:
+        """What an ID token for ``client`` says, once that is proven; Unauthenticated, NotReady."""
+        if len(token) > MOST_CHARACTERS or not token.isascii():
+            raise Unauthenticated("This is no token of the provider's.")
+        try:
+            claims = self._decoded(token)
+            self._check_claims(claims, client, int(moment.timestamp()))
+            if claims.get("azp", client) != client or not isinstance(claims["sub"], str):
+                raise ValueError("it is for another client")
+        except (JoseError, ValueError, TypeError, RecursionError):
+            raise Unauthenticated("The provider's answer proves nobody's identity.") from None
+        return claims
+
+    def id_of(self, subject: str) -> str:
+        """Whom the subject is here. It may be an address of mail: its hash names them as well."""
+        named = f"{self._issuer} {subject}".encode("utf-8", "backslashreplace")
+        return f"oidc{blake2b(named, digest_size=8).hexdigest()}"
 
     def _claims(self, token: str, moment: datetime) -> dict[str, Any]:
         """What the token says, once that is proven to be the issuer's, for us, and now."""
@@ -110,7 +128,7 @@ class Provider:
             raise ValueError("it is signed in another way")
         if lower(header.get("typ")) not in _TYPES:
             raise ValueError("it is a token of another kind")
-        key = self._keys.named(kid)
+        key = self.keys.named(kid)
         if key is None or key.alg not in (None, header["alg"]):
             raise ValueError("the issuer has no such key")
         if not validate_compact(signed, key, ALGORITHMS, self._registry):
@@ -121,7 +139,12 @@ class Provider:
         return claims
 
     def _check(self, claims: dict[str, Any], now: int) -> None:
-        wanted = self._settings.oidc_audience
+        self._check_claims(claims, self._settings.oidc_audience, now)
+        other = lower(claims.get("typ")) not in _TYPES_CLAIMED
+        if other or any(name in claims for name in _OTHER_TOKENS):
+            raise ValueError("it is for something else")
+
+    def _check_claims(self, claims: dict[str, Any], wanted: str, now: int) -> None:
         registry = JWTClaimsRegistry(
             now=now,
             leeway=LEEWAY,
@@ -134,9 +157,6 @@ class Provider:
         # JSON as Python reads it has numbers that are none, which no comparison refuses.
         if claims["exp"] > LAST or not isfinite(claims["exp"]):
             raise ValueError("it has no end")
-        other = lower(claims.get("typ")) not in _TYPES_CLAIMED
-        if other or any(name in claims for name in _OTHER_TOKENS):
-            raise ValueError("it is for something else")
 
     def _holder_of(self, claims: dict[str, Any]) -> Holder:
         settings, subject = self._settings, claims["sub"]
@@ -146,10 +166,8 @@ class Provider:
             member = self._member(claims)
         elif settings.oidc_district_claim:
             district = self._district(claims)
-        named = f"{self._issuer} {subject}".encode("utf-8", "backslashreplace")
         return Holder(
-            # The subject may be an address of mail: its hash names whoever it is as well.
-            id=f"oidc{blake2b(named, digest_size=8).hexdigest()}",
+            id=self.id_of(subject),
             digest="",
             role=role,
             name=_name(claims),

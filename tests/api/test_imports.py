@@ -8,7 +8,7 @@ import openpyxl
 import pytest
 
 from api.imports import MOST_BYTES
-from api.pages import XLSX
+from api.printed import XLSX
 from service.columns import HEADINGS
 from tests.api.office import NOBODY, Caller, Office, send
 from tests.service.sheets import FULL, row, text

@@ -350,7 +350,7 @@ def test_keys_that_cannot_be_fetched_again_are_good_for_a_day(
     provider = Provider(asking(tmp_path, issuer.address))
     token = issuer.token("office")
     provider.holder(token, now())
-    monkeypatch.setattr(provider._keys, "_issuer", "http://127.0.0.1:1")
+    monkeypatch.setattr(provider.keys, "_issuer", "http://127.0.0.1:1")
     moment[0] += keys_module.OLD - 1
     assert provider.holder(token, now()).holder.role == "officer"
     moment[0] += 2

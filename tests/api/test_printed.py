@@ -10,7 +10,7 @@ import pytest
 from docx import Document
 from openpyxl import load_workbook
 
-from api.pages import DOCX, HTML, XLSX
+from api.printed import DOCX, HTML, XLSX
 from tests.api.office import Caller, Office
 
 YEAR = "/v1/reports/annual/2025?to=2025-12-29"

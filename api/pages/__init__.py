@@ -1,0 +1,21 @@
+"""The pages: what people look at, on the same service methods as the API.
+
+A page is one module here, one template, its texts (api/texts) and its tests; README, "The pages",
+says how one is added.
+"""
+
+from flask import Flask
+
+from api.pages import assets, errors, overview, preferences, signin, site
+from api.pages.look import set_up
+
+# Importing one declares its routes.
+PAGES = (overview, signin, preferences)
+
+
+def register_pages(app: Flask) -> None:
+    """Serve them, and what they load."""
+    set_up(app)
+    app.register_blueprint(site.blueprint)
+    app.register_blueprint(assets.blueprint)
+    errors.register(app)

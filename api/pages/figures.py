@@ -1,0 +1,102 @@
+"""Numbers, amounts, days and moments as an office writes them, in either language; all exact.
+
+What is shortened carries the whole figure as its title.
+"""
+
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+
+from markupsafe import Markup
+
+from api.pages.texts import language
+from domain.actor import today_in_china
+from service.reports.annual import amount_words
+
+_CHINA = timezone(timedelta(hours=8))
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_LARGE = (("billion", 10**9), ("million", 10**6))
+
+
+def words_of(cny: str | int | None) -> str:
+    """An amount in 元, as text: 30亿元, CNY 3 billion; a dash where there is none."""
+    if cny is None:
+        return "—"
+    if language() == "zh":
+        return amount_words(f"{cny}", "元") if Decimal(cny) else "0"
+    return _english(Decimal(cny))
+
+
+def _english(cny: Decimal) -> str:
+    """In the largest unit that leaves at most four decimals."""
+    for name, unit in _LARGE:
+        value = cny / unit
+        if value >= 1 and value == round(value, 4):
+            return f"CNY {_plain(value)} {name}"
+    return f"CNY {cny:,f}"
+
+
+def _plain(value: Decimal) -> str:
+    text = f"{value:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def money(cny: str | int | None) -> Markup:
+    """The same with the whole figure as its title."""
+    if cny is None:
+        return Markup('<span class="none">—</span>')
+    whole = f"{Decimal(cny):,f} 元" if language() == "zh" else f"CNY {Decimal(cny):,f}"
+    return Markup('<data class="money" value="{0}" title="{1}">{2}</data>').format(
+        cny, whole, words_of(cny)
+    )
+
+
+def stated(investment: dict[str, str] | None) -> Markup:
+    """An amount as it was stated, with its unit, and what that is in 元."""
+    if investment is None:
+        return money(None)
+    if investment.get("cny") is not None:
+        return money(investment["cny"])
+    words = amount_words(investment["amount"], investment["unit"])
+    return Markup('<span class="money">{0}</span>').format(words)
+
+
+def count(number: int) -> str:
+    """1,234."""
+    return f"{number:,}"
+
+
+def day_words(day: str | date) -> str:
+    """12月29日, of another year than the present 2025年12月29日; 29 Dec 2025."""
+    of = date.fromisoformat(day) if isinstance(day, str) else day
+    if language() == "en":
+        return f"{of.day} {_MONTHS[of.month - 1]} {of.year}"
+    short = f"{of.month}月{of.day}日"
+    return short if of.year == today_in_china().year else f"{of.year}年{short}"
+
+
+def day(of: str | None) -> Markup:
+    """A day (ISO) as it is read; a dash for none."""
+    if of is None:
+        return Markup('<span class="none">—</span>')
+    return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(of, day_words(of))
+
+
+def moment(of: str | None) -> Markup:
+    """A moment (RFC 3339) on China's clocks: 12月29日 16:05, with the second as its title."""
+    if of is None:
+        return Markup('<span class="none">—</span>')
+    there = datetime.fromisoformat(of).astimezone(_CHINA)
+    words = f"{day_words(there.date())} {there:%H:%M}"
+    whole = f"{there:%Y-%m-%d %H:%M:%S} UTC+8"
+    return Markup('<time datetime="{0}" title="{1}">{2}</time>').format(of, whole, words)
+
+
+FILTERS = {
+    "money": money,
+    "stated": stated,
+    "count": count,
+    "day": day,
+    "moment": moment,
+    "day_words": day_words,
+    "money_words": words_of,
+}

@@ -1,0 +1,103 @@
+"""What all pages have around them: the way about, who is signed in, language and colours."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from flask import Flask
+from flask_babel import gettext
+from jinja2 import StrictUndefined
+
+from api.app import application_context, request_now
+from api.auth import MAY
+from api.pages import figures
+from api.pages.assets import address
+from api.pages.session import CSRF_FIELD, csrf_token, holder
+from api.pages.texts import LANGUAGES, html_language, language, set_up_texts
+from domain.stage import LABELS
+from service.tokens import Holder
+
+
+def told_later(text: str) -> str:
+    """``text``, which is translated where it is shown."""
+    return text
+
+
+_ = told_later
+
+
+class Entry(NamedTuple):
+    """A page that is always a click away: its path, its name, and what of `api.auth.MAY` it is."""
+
+    path: str
+    label: str
+    action: str
+
+
+# In the order in which they stand at the top. A role sees those that it may open.
+NAV = (Entry("/", _("总览"), "read the pipeline"),)
+ROLES: Mapping[str, str] = {
+    "member": _("委员"),
+    "officer": _("经办人"),
+    "auditor": _("审计员"),
+    "admin": _("管理员"),
+}
+# What a browser is told → what it is called. The first goes by the system.
+THEMES: Mapping[str, str] = {"auto": _("跟随系统"), "light": _("浅色"), "dark": _("深色")}
+THEME_COOKIE = "theme"
+
+
+def may(who: Holder | None, action: str) -> bool:
+    """Whether they may: what is not allowed is not offered either."""
+    if who is None:
+        return False
+    rule = MAY[action]
+    return who.role in rule.roles and not (rule.whole and who.district is not None)
+
+
+def ways(who: Holder | None) -> list[Entry]:
+    """The pages that they may open."""
+    return [entry for entry in NAV if may(who, entry.action)]
+
+
+def theme() -> str:
+    """The colours chosen in this browser."""
+    chosen = request_now().cookies.get(THEME_COOKIE, "")
+    return chosen if chosen in THEMES else "auto"
+
+
+def frame() -> dict[str, Any]:
+    """What every template is given."""
+    request, who = request_now(), holder()
+    return {
+        "who": who,
+        "ways": ways(who),
+        "path": request.path,
+        "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
+        "language": language(),
+        "html_language": html_language(),
+        "theme": theme(),
+        "alarm": application_context().g.get("alarm"),
+        "may": lambda action: may(who, action),
+    }
+
+
+def set_up(app: Flask) -> None:
+    """Let templates show what pages show."""
+    set_up_texts(app)
+    templates = app.jinja_env
+    templates.undefined = StrictUndefined
+    templates.trim_blocks = templates.lstrip_blocks = True
+    templates.auto_reload = False
+    templates.filters.update(figures.FILTERS)
+    templates.globals.update(
+        asset=address,
+        csrf_token=csrf_token,
+        csrf_field=CSRF_FIELD,
+        new_key=lambda: secrets.token_hex(16),
+        languages=LANGUAGES,
+        themes=THEMES,
+        roles=ROLES,
+        stage_label=LABELS.__getitem__,
+        told=gettext,
+    )

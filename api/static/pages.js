@@ -1,0 +1,64 @@
+// What makes pages quicker to use. Everything readable is there without it.
+"use strict";
+
+// A menu closes where one clicks beside it, and with Escape.
+function closeMenus(but) {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (menu !== but) menu.open = false;
+  }
+}
+document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu")));
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector("details.menu[open]");
+  if (menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+// A form that is on its way is not sent a second time.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method === "get") return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "yes";
+});
+// The page comes back as it was left: its forms may be sent again.
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
+
+// What is typed into a form with data-keep stays over a reload, or a sign-in in between. It goes
+// when the page that the form leads to has come: that one has data-kept with the form's name.
+const PREFIX = "kept:";
+function kept(form) {
+  return PREFIX + form.dataset.keep;
+}
+function restoreForms(root) {
+  for (const form of root.querySelectorAll("form[data-keep]")) {
+    const values = JSON.parse(sessionStorage.getItem(kept(form)) || "{}");
+    for (const [name, value] of Object.entries(values)) {
+      const field = form.elements.namedItem(name);
+      if (field && "value" in field && !field.value) field.value = value;
+    }
+  }
+}
+document.addEventListener("input", (event) => {
+  const form = event.target.form;
+  if (!form || !form.dataset.keep) return;
+  const values = {};
+  for (const field of form.elements) {
+    if (field.name && !field.name.startsWith("_") && !["hidden", "password", "file", "checkbox", "radio"].includes(field.type)) {
+      values[field.name] = field.value;
+    }
+  }
+  sessionStorage.setItem(kept(form), JSON.stringify(values));
+});
+for (const done of document.querySelectorAll("[data-kept]")) {
+  sessionStorage.removeItem(PREFIX + done.dataset.kept);
+}
+restoreForms(document);
+document.addEventListener("htmx:afterSwap", (event) => restoreForms(event.target));

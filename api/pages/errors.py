@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from api.app import request_now
 from api.errors import HANDLERS
+from api.pages.look import templates_of
 from api.pages.look import told_later as _
 from api.pages.session import drop
 from api.pages.site import blueprint, go_to, show
@@ -83,4 +84,4 @@ blueprint.register_error_handler(Unauthenticated, _sign_in_first)
 def register(app: Flask) -> None:
     """Answer with a page where no path leads, as well."""
     app.register_error_handler(404, _no_such_path)
-    app.jinja_env.globals["refusal_title"] = lambda status: WORDS.get(status, _UNKNOWN)[0]
+    templates_of(app).globals["refusal_title"] = lambda status: WORDS.get(status, _UNKNOWN)[0]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from flask import Flask
 from flask_babel import gettext
-from jinja2 import StrictUndefined
+from jinja2 import Environment, StrictUndefined
 
 from api.app import application_context, request_now
 from api.auth import MAY
@@ -82,13 +82,20 @@ def frame() -> dict[str, Any]:
     }
 
 
+def templates_of(app: Flask) -> Environment:
+    """What pages are made by."""
+    found: Environment = app.extensions["page-templates"]
+    return found
+
+
 def set_up(app: Flask) -> None:
     """Let templates show what pages show."""
     set_up_texts(app)
-    templates = app.jinja_env
-    templates.undefined = StrictUndefined
-    templates.trim_blocks = templates.lstrip_blocks = True
-    templates.auto_reload = False
+    # Of Flask's own, which others use: stricter, and with blocks that leave no lines.
+    templates = app.jinja_env.overlay(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False
+    )
+    app.extensions["page-templates"] = templates
     templates.filters.update(figures.FILTERS)
     templates.globals.update(
         asset=address,

@@ -21,7 +21,7 @@ from api.errors import HANDLERS
 from api.loading import Loader
 from api.noting import caller
 from api.pages.assets import takes_gzip
-from api.pages.look import frame
+from api.pages.look import frame, templates_of
 from api.pages.session import (
     CSRF_FIELD,
     check_form,
@@ -177,7 +177,7 @@ def asked(body: Any) -> Call:
 def show(template: str, status: int = 200, **facts: Any) -> Response:
     """The page that a template of templates/pages makes of the facts."""
     request = request_now()
-    made = application_context().app.jinja_env.get_template(f"pages/{template}")
+    made = templates_of(application_context().app).get_template(f"pages/{template}")
     response = Response(
         made.render(**frame(), **facts), status, content_type="text/html; charset=utf-8"
     )

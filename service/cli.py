@@ -14,6 +14,7 @@ from domain.errors import Refused
 from service.access_cli import access
 from service.application import Ledger
 from service.audit_cli import audit
+from service.backup_cli import backup, restore
 from service.cli_shared import open_ledger as _ledger
 from service.cli_shared import progress_bar as _progress
 from service.export_cli import export
@@ -40,6 +41,8 @@ def main() -> None:
 
 main.add_command(access)
 main.add_command(audit)
+main.add_command(backup)
+main.add_command(restore)
 main.add_command(import_)
 main.add_command(export)
 main.add_command(keys)

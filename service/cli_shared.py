@@ -13,6 +13,7 @@ from eventsourcing.persistence import PersistenceError
 from domain.errors import LedgerError
 from service.access.callers import Caller, called_by
 from service.application import Ledger
+from service.backups.restoring import check_whole
 from service.log import UnreadableEvent
 from service.settings import Settings, WrongSetting
 
@@ -23,19 +24,26 @@ _NONE = "There is no ledger at {}: is LEDGER_DATABASE right? 'leadledger serve' 
 
 @contextmanager
 def open_ledger(*, projections: bool = True, making: bool = False) -> Iterator[Ledger]:
-    """The ledger that the environment names; what goes wrong ends in one line and status 1.
+    """The ledger that the environment names, as with ``settings_here``.
 
     ``projections`` False: their file may be missing or damaged. ``making``: a ledger that is not
     there is made; whoever only reads one has mistyped its place.
     """
-    try:
-        settings = Settings.from_environment()
+    with settings_here() as settings:
+        check_whole(settings)
         if not (making or settings.database.exists()):
             raise click.ClickException(_NONE.format(settings.database))
         ledger = Ledger(settings)
         ledger.create_tables(projections=projections)
         with ledger, called_by(_here):
             yield ledger
+
+
+@contextmanager
+def settings_here() -> Iterator[Settings]:
+    """What the environment asks for; what goes wrong ends in one line and status 1."""
+    try:
+        yield Settings.from_environment()
     except WrongSetting as why:
         raise click.ClickException(str(why)) from None
     except (LedgerError, PersistenceError, UnreadableEvent, OSError) as why:

@@ -497,6 +497,11 @@ class Settings:
         return self.secret_key_file or self.database.with_name(self.database.name + ".secret")
 
     @property
+    def restoring(self) -> Path:
+        """The folder of a backup that is being put back; there is none at other times."""
+        return self.database.with_name(self.database.name + ".restoring")
+
+    @property
     def marked(self) -> Path:
         """The folder of marked copies of what could not be imported."""
         return self.database.with_name(self.database.name + ".marked")

@@ -7,7 +7,7 @@ never changed. They are durable: what is noted is on the disk when ``note`` retu
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, fields
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -165,7 +165,7 @@ class Access:
             rows = [_shown(row) for row in connection.execute(asked)]
         return rows[:limit], rows[limit - 1]["id"] if len(rows) > limit else None
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def rows(self) -> Generator[dict[str, Any]]:
         """Every record, from the oldest to the newest, as stored when the first is asked for."""
         with self.store.snapshot() as connection:
             asked = sa.select(access).order_by(access.c.id).execution_options(yield_per=1000)

@@ -1,6 +1,8 @@
 """Whether the access record is as it was written: every row's digest, and every head kept of it."""
 
 from collections.abc import Iterable
+from contextlib import closing
+from typing import Any
 
 from domain.errors import Invalid, LedgerError
 from service.access.record import GENESIS, Access, Head, digest_of
@@ -13,11 +15,17 @@ class Altered(LedgerError):
 def verify(record: Access, kept: Iterable[Head] = ()) -> Head | None:
     """The head of a record that holds (None: it is empty); Altered names the first row that does
     not, or the head of ``kept`` that is no more."""
+    with closing(record.rows()) as rows:
+        return verify_rows(rows, kept)
+
+
+def verify_rows(rows: Iterable[dict[str, Any]], kept: Iterable[Head] = ()) -> Head | None:
+    """The same of the rows of a record, in order."""
     wanted: dict[int, set[str]] = {}
     for head in kept:
         wanted.setdefault(head.id, set()).add(head.digest)
     last = Head(0, GENESIS)
-    for row in record.rows():
+    for row in rows:
         if row["id"] != last.id + 1:
             raise Altered(f"After access record {last.id} comes {row['id']}: some were taken out.")
         if row["digest"] != digest_of(last.digest, row):

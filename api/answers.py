@@ -7,6 +7,7 @@ from marshmallow import INCLUDE, Schema, fields, validate
 from domain.money import UNITS
 from domain.stage import OUTCOMES, STAGES
 from service.likeness import WEIGHTS
+from service.projections.groups import BY as GROUPED_BY
 from service.projections.sharings import BY
 
 MAYBE: dict[str, Any] = {"required": True, "allow_none": True}
@@ -369,6 +370,29 @@ class CreditOut(Schema):
     position = fields.Integer(**ALWAYS)
     credit = fields.String(required=True, metadata={"pattern": "^[0-9]+$"})
     lines = fields.List(fields.Nested(CreditLineOut), **ALWAYS)
+
+
+class GroupLineOut(Schema):
+    """A group's leads: of an industry's division (by the letter and two digits of GB/T 4754), or a
+    sector; ``key`` is empty for the leads that have none."""
+
+    key = fields.String(**ALWAYS)
+    label = fields.String(**ALWAYS)
+    count = fields.Integer(**ALWAYS)
+    cny = fields.String(**ALWAYS)
+    stages = fields.Dict(
+        fields.String(validate=validate.OneOf(STAGES)), fields.Nested(FigureOut), **ALWAYS
+    )
+
+
+class GroupsOut(Schema):
+    """Leads by group, the largest amount first; of several sectors a lead stands in each."""
+
+    as_of = _day(**ALWAYS)
+    known_at = fields.Integer(**MAYBE)
+    by = fields.String(required=True, validate=validate.OneOf(GROUPED_BY))
+    position = fields.Integer(**ALWAYS)
+    lines = fields.List(fields.Nested(GroupLineOut), **ALWAYS)
 
 
 Movement = Schema.from_dict(

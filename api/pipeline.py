@@ -5,11 +5,12 @@ from typing import Any
 
 from flask_smorest import Blueprint
 
-from api.answers import CreditOut, MovementsOut, PipelineOut, SeriesOut, TimesOut
+from api.answers import CreditOut, GroupsOut, MovementsOut, PipelineOut, SeriesOut, TimesOut
 from api.endpoint import endpoint, ledger, shown
 from api.reply import Reply
-from api.schemas import CreditQuery, PipelineQuery, SeriesQuery
+from api.schemas import CreditQuery, GroupsQuery, PipelineQuery, SeriesQuery
 from api.windows import as_of, known_at, selection, window
+from domain.actor import today_in_china
 from service.projections.choosing import Selection
 
 blueprint = Blueprint(
@@ -56,4 +57,12 @@ def times(query: dict[str, Any]) -> Reply:
 def credit(query: dict[str, Any]) -> Reply:
     """Which part of these leads is whose; the parts sum to the leads without duplicates."""
     found = ledger().reads.credit(selection(query), as_of(query), known_at(query), query["by"])
+    return shown(found, found["position"])
+
+
+@endpoint(blueprint, "GET", "/groups", _READ, GroupsOut, query=GroupsQuery())
+def groups(query: dict[str, Any]) -> Reply:
+    """What stands where in each industry or sector, as of a day (today)."""
+    day = as_of(query) or today_in_china()
+    found = ledger().reads.groups(selection(query), day, known_at(query), query["by"])
     return shown(found, found["position"])

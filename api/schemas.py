@@ -43,6 +43,7 @@ from domain.values import (
 )
 from service.access.record import KINDS
 from service.projections.clocks import RULES as DUE_RULES
+from service.projections.groups import BY as GROUPED_BY
 from service.projections.sharings import BY
 from service.uscc import uscc_fault
 
@@ -596,6 +597,12 @@ class CreditQuery(Selected, Moment):
     """In which leads, as of which day, as known when; by member or by sector."""
 
     by = fields.String(load_default=BY[1], validate=validate.OneOf(BY))
+
+
+class GroupsQuery(Selected, Moment):
+    """Which leads, as of which day, as known when; by industry or by sector."""
+
+    by = fields.String(load_default=GROUPED_BY[0], validate=validate.OneOf(GROUPED_BY))
 
 
 class AuditEventsQuery(Paged):

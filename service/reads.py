@@ -26,6 +26,7 @@ from service.projections.catch_up import CatchUp
 from service.projections.choosing import EVERYTHING, FILTERS, Selection
 from service.projections.district_book import DistrictBook
 from service.projections.entries import Entries
+from service.projections.groups import groups
 from service.projections.history import History, positions, version_known_at
 from service.projections.kept_days import KeptDays, Mark, MarkNow, mark_within
 from service.projections.leads import Leads, joined_members, lead_members, leads
@@ -456,6 +457,21 @@ class Reads:
         self.position()
         found: dict[str, Any] = self._book(asked, lambda b: {"stages": times(b, start, end)})[0]
         return found
+
+    def groups(
+        self, selection: Selection, as_of: date, known_at: int | None, by: str
+    ) -> dict[str, Any]:
+        """What stands where on a day in each industry, or sector (``by``); the largest first."""
+        self.position()
+        asked = ("groups", selection, as_of, as_of, known_at, by)
+        position = _NOW if known_at is None else known_at
+
+        def answer(connection: sa.Connection) -> dict[str, Any]:
+            return {"lines": groups(connection, selection, day_of(as_of), position, by)}
+
+        found = self._rows(asked, answer)[0]
+        head = {"as_of": f"{as_of}", "known_at": known_at, "by": by}
+        return {**head, "position": found["position"], "lines": found["lines"]}
 
     def whole_book_balances(self) -> bool:
         """The trial balance of everything ever posted."""

@@ -82,6 +82,12 @@ def frame() -> dict[str, Any]:
     }
 
 
+def amounts(stages: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, float]]:
+    """What a bar of these stages is made of: each with its amount in 元. (A picture need not be
+    exact.)"""
+    return [(stage, float(figure["cny"])) for stage, figure in stages.items()]
+
+
 def templates_of(app: Flask) -> Environment:
     """What pages are made by."""
     found: Environment = app.extensions["page-templates"]
@@ -106,5 +112,6 @@ def set_up(app: Flask) -> None:
         themes=THEMES,
         roles=ROLES,
         stage_label=LABELS.__getitem__,
+        amounts=amounts,
         told=gettext,
     )

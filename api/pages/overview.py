@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from api.pages.travel import Travel, TravelQuery, travel
 from api.windows import selection
 from domain.errors import NotFound
 from domain.stage import LABELS, STAGES
+from service.projections.groups import BY as GROUPED_BY
 from service.projections.lead_list import Question
 from service.projections.store import FOREVER
 from service.reports.annual import RULES
@@ -26,8 +28,8 @@ from service.reports.asked import asked_for
 from service.reports.behind import leads_behind
 
 _READ = "read the pipeline"
-# So many leads about to sign are shown, and leads behind a stage.
-_MOST_SIGNING, _MOST_BEHIND = 8, 200
+# So many leads about to sign are shown, groups of leads, and leads behind a stage.
+_MOST_SIGNING, _MOST_GROUPS, _MOST_BEHIND = 6, 8, 200
 _CLAIMS: Mapping[str, str] = {rule.name: rule.label for rule in RULES}
 
 
@@ -60,6 +62,7 @@ def _shown(when: Travel, refusal: Any = None, status: int = 200) -> Response:
         most=max(stage["standing"]["count"] for stage in book["stages"]) or 1,
         series=series,
         chart=_chart(series),
+        groups=[_groups(when, by) for by in GROUPED_BY],
         signing=list(_about_to_sign(when)),
         checkpoint=_checkpoint(),
         year_ends=[year for year in (when.end.year - 1, when.end.year) if _is_over(year)],
@@ -117,6 +120,24 @@ def _chart(series: Mapping[str, Any]) -> dict[str, Any]:
             }
             for stage in STAGES
         ],
+    }
+
+
+def _groups(when: Travel, by: str) -> dict[str, Any]:
+    """The largest groups by industry or sector, what is left of the others (None: nothing), and
+    the amount that fills a bar."""
+    found = ledger().reads.groups(selection({}), when.end, when.position, by)["lines"]
+    rest = found[_MOST_GROUPS:]
+    return {
+        "by": by,
+        "lines": found[:_MOST_GROUPS],
+        "most": max((Decimal(line["cny"]) for line in found), default=Decimal(0)) or 1,
+        "rest": rest
+        and {
+            "groups": len(rest),
+            "count": sum(line["count"] for line in rest),
+            "cny": f"{sum(Decimal(line['cny']) for line in rest)}",
+        },
     }
 
 

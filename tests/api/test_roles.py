@@ -45,6 +45,7 @@ ACTIONS: dict[tuple[str, str], str | None] = {
     ("GET", "/v1/pipeline/series"): "read the pipeline",
     ("GET", "/v1/pipeline/times"): "read the pipeline",
     ("GET", "/v1/pipeline/credit"): "read the pipeline",
+    ("GET", "/v1/pipeline/groups"): "read the pipeline",
     ("POST", "/v1/imports"): "import",
     ("GET", "/v1/imports/template.xlsx"): "import",
     ("GET", "/v1/imports/{import_id}/marked.xlsx"): "import",

@@ -35,7 +35,7 @@ from service.figures import EVENTS as RECORDED
 from service.figures import FIGURES
 from service.log import LedgerMapper
 from service.log_recorder import LedgerRecorder
-from service.log_sqlite import SQLiteRecorder
+from service.logs import recorder_of
 from service.personal import erasures
 from service.personal.erasures import ERASURES, Erased
 from service.personal.personal import Personal
@@ -160,9 +160,7 @@ class Ledger(Application[UUID]):
 
     def construct_recorder(self) -> ApplicationRecorder:
         """Our recorder of the log."""
-        if self.settings.postgres:
-            raise NotReady("The log is not served from PostgreSQL yet; give sqlite:///PATH.")
-        return SQLiteRecorder(self.settings.database, self.settings.lock_timeout)
+        return recorder_of(self.settings)
 
     @property
     def log_recorder(self) -> LedgerRecorder:

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +15,7 @@ from service.access.callers import Caller, called_by
 from service.application import Ledger
 from service.backups.restoring import check_whole
 from service.log import UnreadableEvent
+from service.logs import recorder_of
 from service.settings import Settings, WrongSetting
 
 # From where a command is called, as far as the access records tell.
@@ -31,8 +32,9 @@ def open_ledger(*, projections: bool = True, making: bool = False) -> Iterator[L
     """
     with settings_here() as settings:
         check_whole(settings)
-        if not (making or settings.database.exists()):
-            raise click.ClickException(_NONE.format(settings.database))
+        with closing(recorder_of(settings)) as recorder:
+            if not (making or recorder.exists()):
+                raise click.ClickException(_NONE.format(settings.place))
         ledger = Ledger(settings)
         ledger.create_tables(projections=projections)
         with ledger, called_by(_here):

@@ -11,7 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    Notification,
+    StoredEvent,
+    Subscription,
+)
 
 # In bytes: what the longest texts of one request come to, with room to spare.
 LARGE_COMMAND = 64 * 1024
@@ -41,6 +46,12 @@ class LedgerRecorder(ApplicationRecorder):
         """Append all or none, in one transaction; their positions. IntegrityError when one's
         version is taken. Takes any iterable, so that an import of a million events needs no list
         of them."""
+
+    def subscribe(
+        self, gt: int | None = None, topics: Sequence[str] = ()
+    ) -> Subscription[ApplicationRecorder]:
+        """Nobody waits for the log: whoever reads it asks how far it goes."""
+        raise NotImplementedError
 
     def exists(self) -> bool:
         """Whether there is a log already, empty or not."""
@@ -142,7 +153,7 @@ def notifications_of(rows: list[Any]) -> list[Notification]:
     for position, originator_id, version, topic, state in rows:
         notification = new(Notification)
         fields = {
-            "originator_id": UUID(originator_id),
+            "originator_id": UUID(originator_id) if type(originator_id) is str else originator_id,
             "originator_version": version,
             "topic": topic,
             "state": state,

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from eventsourcing.persistence import Notification, StoredEvent, Subscription
+from eventsourcing.persistence import Notification, StoredEvent
 
 from service.log_recorder import LedgerRecorder, key_of
 
@@ -66,12 +66,6 @@ class SharedOut(LedgerRecorder):
 
     def insert_events(self, stored_events: Iterable[StoredEvent], **_: Any) -> Sequence[int]:
         """Nothing is written to a share."""
-        raise NotImplementedError
-
-    def subscribe(
-        self, gt: int | None = None, topics: Sequence[str] = ()
-    ) -> Subscription[LedgerRecorder]:
-        """Nobody follows a share."""
         raise NotImplementedError
 
 

@@ -10,10 +10,11 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
-from service.settings import HOME, Settings
+from service.settings import HOME, PLACE, Settings
 
 # Who started it, for a process that is not to outlive that one.
 STARTER = "LEADLEDGER_STARTER"
@@ -37,12 +38,10 @@ class Serving:
     """Gunicorn and a keeper as children of this process."""
 
     def __init__(self, settings: Settings, greeting: str) -> None:
-        database = f"sqlite:///{settings.database.resolve()}"
-        self._environment = {
-            **os.environ,
-            "LEDGER_DATABASE": database,
-            STARTER: str(os.getpid()),
-        }
+        # Where a child works on the same files, whatever folder it is started in.
+        same = replace(settings, database=settings.database.resolve()).environment()
+        where = {name: same[name] for name in PLACE if name in same}
+        self._environment = {**os.environ, **where, STARTER: str(os.getpid())}
         self._greeting = greeting
         self._web: subprocess.Popen[bytes] | None = None
         self._keeper: subprocess.Popen[bytes] | None = None

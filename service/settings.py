@@ -377,6 +377,9 @@ TABLE: Mapping[str, Setting] = {
 }
 
 
+# Where the ledger is: the database, the file of its password, and the machine's own files.
+PLACE = tuple(TABLE[name].variable for name in ("postgres", "password_file", "database"))
+
 # What is never repeated where it is wrong.
 _SECRETS = ("secret_key", "postgres", "oidc_client_secret")
 
@@ -471,13 +474,10 @@ class Settings:
 
     def environment(self) -> dict[str, str]:
         """What another process needs to work on the same ledger."""
-        where = {"LEDGER_DATABASE": f"sqlite:///{self.database}"}
+        where = {PLACE[0]: f"sqlite:///{self.database}"}
         if self.postgres:
-            where = {
-                "LEDGER_DATABASE": self.postgres.whole_url,
-                "LEDGER_DATABASE_PASSWORD_FILE": f"{self.password_file or ''}",
-                "LEDGER_FILES": f"{self.database}",
-            }
+            told = (self.postgres.whole_url, f"{self.password_file or ''}", f"{self.database}")
+            where = dict(zip(PLACE, told, strict=True))
         return {
             **where,
             "LEDGER_LOCK_TIMEOUT": f"{self.lock_timeout}",
@@ -485,6 +485,11 @@ class Settings:
             "LEDGER_SECRET_FILE": f"{self.secret_file}",
             "LEDGER_CIPHER": self.cipher,
         }
+
+    @property
+    def place(self) -> str:
+        """Where the log is, as it is told to people."""
+        return self.postgres.url if self.postgres else f"{self.database}"
 
     @property
     def subjects(self) -> Path:

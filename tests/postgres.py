@@ -139,9 +139,11 @@ class Server:
 
 @contextmanager
 def running(
-    folder: Path, settings: Mapping[str, str], port: int = 0, which: str | None = None
+    settings: Mapping[str, str], port: int = 0, which: str | None = None
 ) -> Iterator[Server]:
     """A server of a test's own, gone at the end."""
+    # Not in a test's folder: another user's server could not go there.
+    folder = Path(tempfile.mkdtemp(prefix="ledger-pg-"))
     server = Server(folder, programs(which), port)
     server.make(settings)
     server.start()
@@ -193,6 +195,11 @@ def database_of(folder: Path) -> Postgres:
         name = _made[folder] = f"l{sha256(os.fsencode(folder.absolute())).hexdigest()[:20]}"
         shared().make_database(name)
     return shared().at(name)
+
+
+def database_for(folder: Path) -> Postgres | None:
+    """That, where ``TEST_DATABASE=postgresql`` has every test on PostgreSQL; else None."""
+    return database_of(folder) if os.environ.get("TEST_DATABASE") == "postgresql" else None
 
 
 def drop_databases_in(folder: Path) -> None:

@@ -14,6 +14,7 @@ from api import create_app
 from service.application import Ledger
 from service.settings import Settings
 from tests.api.contract import Contract, contract_of
+from tests.postgres import database_for
 
 DISTRICT = "320812"
 MONEY = {"amount": "30", "unit": "亿元"}
@@ -32,6 +33,7 @@ def settings_in(folder: Path, lock_timeout: float = 5.0) -> Settings:
         keeper_dir=None,
         checkpoint_every=600,
         checkpoint_to=None,
+        postgres=database_for(folder),
         # Tests fail on purpose, all from one address.
         failures_a_minute=0,
     )

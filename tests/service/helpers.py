@@ -25,6 +25,7 @@ from service.projections.store import ASIDE, metadata
 from service.reports.asked import asked_for
 from service.requests import Call
 from service.settings import Settings
+from tests.postgres import database_for
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["pytest", "tests.service.helpers"])
@@ -48,6 +49,7 @@ def settings_in(folder: Path, lock_timeout: float = 10.0) -> Settings:
         keeper_dir=None,
         checkpoint_every=600,
         checkpoint_to=None,
+        postgres=database_for(folder),
     )
 
 

@@ -1,0 +1,16 @@
+"""Which recorder keeps the log: the one of the database that the settings name."""
+
+from service.log_recorder import LedgerRecorder
+from service.log_sqlite import SQLiteRecorder
+from service.settings import Settings
+
+
+def recorder_of(settings: Settings) -> LedgerRecorder:
+    """The log of a ledger, where its settings say that it is."""
+    if settings.postgres is None:
+        return SQLiteRecorder(settings.database, settings.lock_timeout)
+    # Not before somebody needs it: see there.
+    from service.log_postgres import PostgresRecorder  # noqa: PLC0415
+    from service.projections.postgres_pool import connections_to  # noqa: PLC0415
+
+    return PostgresRecorder(connections_to(settings.postgres, settings.lock_timeout))

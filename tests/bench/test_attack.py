@@ -1,4 +1,5 @@
-"""A thousand wrong tokens a second, while officers go on: what they wait, before and during."""
+"""A thousand wrong tokens a second, or two thousand clients that stall, while officers go on: what
+they wait, before and during."""
 
 import json
 import subprocess
@@ -18,19 +19,20 @@ from tests.service.helpers import raw
 pytestmark = pytest.mark.bench
 
 RATE, ROUNDS, SECONDS = 1000, 5, 2.0
+STALLED = 2000
 
 
 @contextmanager
-def attacked(office: Office, seconds: float) -> Iterator[dict[str, Any]]:
-    """Within, somebody tries tokens; how many were answered what, afterwards."""
+def attacked(program: str, office: Office, **plan: Any) -> Iterator[dict[str, Any]]:
+    """Within, the program carries out its plan; what came of it, afterwards."""
     attacker = subprocess.Popen(
-        [sys.executable, "-S", "-E", str(Path(__file__).parent / "attack.py")],
+        [sys.executable, "-S", "-E", str(Path(__file__).parent / program)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
     assert attacker.stdin and attacker.stdout
-    plan = {"port": office.server.port, "rate": RATE, "seconds": seconds, "core": CLIENT_CORE}
+    plan |= {"port": office.server.port, "core": CLIENT_CORE}
     attacker.stdin.write(json.dumps(plan))
     attacker.stdin.close()
     assert attacker.stdout.readline() == "begun\n"
@@ -64,7 +66,8 @@ def test_officers_hardly_notice_a_thousand_wrong_tokens_a_second(
         for number in range(ROUNDS):
             skip = number * 2000
             calm = office.server.load(asked, skip=skip, connections=1, seconds=SECONDS)
-            with attacked(office, SECONDS + 0.5) as attack:
+            seconds = SECONDS + 0.5
+            with attacked("attack.py", office, rate=RATE, seconds=seconds) as attack:
                 during = office.server.load(asked, skip=skip + 1000, connections=1, seconds=SECONDS)
             assert set(attack["statuses"]) <= {"401", "429"}
             tried.append(sum(attack["statuses"].values()) / attack["seconds"])
@@ -81,3 +84,21 @@ def test_officers_hardly_notice_a_thousand_wrong_tokens_a_second(
         name = f"{RATE} wrong tokens a second, an officer's wait for a {kind} beside none"
         figures.append(report.add(name, rounds, limit, f"{told}; {grown} access records"))
     check(*figures)
+
+
+def test_officers_hardly_notice_two_thousand_clients_that_stall(
+    office: Office, report: Report
+) -> None:
+    reads = [("read", http("GET", f"/v1/leads/{id}", office.token)) for id in office.leads]
+    rounds, waits = [], (0.0, 0.0)
+    for number in range(ROUNDS):
+        skip = number * 2000
+        calm = office.server.load(reads, skip=skip, connections=1, seconds=SECONDS)
+        plan = {"token": office.token, "connections": STALLED, "seconds": SECONDS + 0.5}
+        with attacked("stalling.py", office, **plan):
+            during = office.server.load(reads, skip=skip + 1000, connections=1, seconds=SECONDS)
+        waits = during.latency["read"], calm.latency["read"]
+        rounds.append(waits[0] / waits[1])
+    told = f"{waits[0] * 1e3:.2f} ms beside {waits[1] * 1e3:.2f} ms"
+    name = f"{STALLED} clients that stall, an officer's wait for a read beside none"
+    check(report.add(name, rounds, Limit(at_most=2), told))

@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from api.counting import OUTCOME
-from api.noting import RECORDED, note_refusal
+from api.noting import RECORDED, is_limited, note_refusal
 from api.stamps import request_id
 from domain.errors import (
     Forbidden,
@@ -23,7 +23,7 @@ from domain.errors import (
     Stale,
 )
 from service.access.callers import Unauthenticated as Unauthenticated
-from service.access.scrub import Scrubbing
+from service.access.scrub import Scrubbing, without_secrets
 from service.access.slowing import SlowDown
 from service.imports import BadImport
 from service.log import UnreadableEvent
@@ -67,12 +67,13 @@ _DETAILS = {
 def problem_body(
     status: int, code: str, title: str, detail: str, request: str, **more: Any
 ) -> bytes:
-    """The document itself; ``request`` is the request's id."""
+    """The document itself; ``request`` is the request's id. What a client sent and is told again
+    is told without tokens and phone numbers: answers are kept in more places than requests."""
     body = {
         "type": f"urn:leadledger:problem:{code}",
         "title": title,
         "status": status,
-        "detail": detail,
+        "detail": without_secrets(detail),
         "instance": f"urn:leadledger:request:{request}",
         **more,
     }
@@ -94,6 +95,9 @@ def _tell(status: int, code: str, error: LedgerError) -> None:
     """Leave word of it where somebody looks for such a refusal."""
     if status in RECORDED:
         note_refusal(code, str(error))
+    elif isinstance(error, NotFound) and is_limited():
+        # What is there and what is not leave the same word, after the same time.
+        note_refusal(code, "It is none that this token sees.")
     elif isinstance(error, NotReady):
         log.warning("not ready: %s", error)
 
@@ -104,7 +108,10 @@ def _ledger_error(error: LedgerError) -> Response:
     more: dict[str, Any] = {}
     headers: list[tuple[str, str]] = []
     if isinstance(error, Invalid):
-        more["errors"] = error.errors
+        more["errors"] = {
+            without_secrets(field): [*map(without_secrets, why)]
+            for field, why in error.errors.items()
+        }
         if isinstance(error, BadImport) and error.marked:
             more["marked"] = error.marked
     elif isinstance(error, Refused) and error.missing:

@@ -8,8 +8,9 @@ from api.origins import origin_of
 from api.stamps import request_id
 from service.access.callers import Caller
 from service.application import Ledger
+from service.scope import ALL
 
-# Refusals that are recorded; all others are of no interest there.
+# Refusals that are recorded, whoever asks; and of who is limited, what it does not see.
 RECORDED = frozenset({401, 403, 429})
 
 
@@ -25,6 +26,12 @@ def client_address(environ: Mapping[str, Any]) -> str:
     office: Ledger = application_context().app.extensions["ledger"]
     forwarded = environ.get("HTTP_X_FORWARDED_FOR")
     return origin_of(environ.get("REMOTE_ADDR", ""), forwarded, office.settings.trusted_proxies)
+
+
+def is_limited() -> bool:
+    """Whether whoever makes this request sees only some of the ledger."""
+    holder: Any = application_context().g.get("holder")
+    return holder is not None and holder.scope != ALL
 
 
 def note_refusal(code: str, reason: str) -> None:

@@ -37,7 +37,8 @@ class TokenIn(Request):
 
 
 class RotationIn(Request):
-    """For how many ``days`` the new one is good, and for how many hours the old one still."""
+    """For how many ``days`` the new one is good, by default as many as the old one was; and for how
+    many hours the old one still."""
 
     days = Count(1, MOST_DAYS, **OPTIONAL)
     overlap_hours = Count(0, MOST_OVERLAP, load_default=0)

@@ -27,6 +27,7 @@ from domain.member import Member
 from domain.report import Report
 from domain.values import NOTE, check_text
 from service.access.record import Access
+from service.access.scrub import without_secrets
 from service.access.slowing import Slowing
 from service.audit import Audit
 from service.exports.cut import SETTLED
@@ -353,9 +354,13 @@ class Ledger(Application[UUID]):
     # Personal data
 
     def erase(self, subject: UUID, call: Call, facts: Facts) -> Answer:
-        """A person's key is destroyed, and with it what was sealed; NotFound. Whoever asks again is
-        told of the first time."""
+        """A person's key is destroyed, and with it what was sealed; NotFound, and Invalid for a
+        reason with a telephone number in it, which the log would keep. Whoever asks again is told
+        of the first time."""
         reason = check_text("reason", facts["reason"], NOTE, lines=True)
+        if without_secrets(reason) != reason:
+            told = "It has a telephone number, which would be kept for ever: leave it out."
+            raise Invalid({"reason": [told]})
         exports = self._exports_with(subject)
         self.access.note("personal-data", "erase a person", subject=f"{subject}", reason=reason)
 

@@ -1,8 +1,6 @@
 """``leadledger token …``: who may ask, until when."""
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import click
@@ -16,11 +14,6 @@ from service.tokens import MOST_DAYS, ROLES, Listed
 _DAYS = click.IntRange(1, MOST_DAYS)
 
 
-def _good_for(command: Callable[..., Any]) -> Callable[..., Any]:
-    option = click.option("--days", type=_DAYS, help="How long it is good; else until revoked.")
-    return option(command)
-
-
 @click.group()
 def token() -> None:
     """Bearer tokens."""
@@ -31,7 +24,7 @@ def token() -> None:
 @click.option("--name", help="Whose it is; written into every event they cause.")
 @click.option("--member", type=click.UUID, help="With role member: whom it tips for and reads.")
 @click.option("--district", help="A prefix (32, 3208, 320812): it sees nothing outside of it.")
-@_good_for
+@click.option("--days", type=_DAYS, help="How long it is good; else until revoked.")
 def issue(
     role: str, name: str | None, member: UUID | None, district: str | None, days: int | None
 ) -> None:
@@ -56,7 +49,7 @@ def list_(as_json: bool) -> None:
 @token.command("rotate")
 @click.argument("token_id", metavar="ID")
 @click.option("--overlap", type=click.IntRange(0, 720), default=0, help="Hours both are good.")
-@_good_for
+@click.option("--days", type=_DAYS, help="How long it is good; else as long as the one before.")
 def rotate(token_id: str, overlap: int, days: int | None) -> None:
     """Print another token in the place of the one with this id, which ends."""
     with open_ledger(projections=False) as ledger:

@@ -186,10 +186,11 @@ class Tokens:
         call: Call | None = None,
     ) -> str:
         """Another token in the place of one, which ends now, or after ``overlap``; NotFound,
-        Refused for one that has ended, and as ``issue`` is."""
+        Refused for one that has ended, and as ``issue`` is. ``days`` None: as many as the other."""
         with self.store.writing() as connection:
             _check_first(connection, call)
             old = _good(connection, token_id)
+            days = days or _days_of(connection, old.id)
             _end(connection, old, now() + overlap)
             kept = (old.role, old.name, old.member_id, old.district)
             token = _issued(connection, kept, days, call)
@@ -313,6 +314,15 @@ def _good(connection: sa.Connection, token_id: str) -> Holder:
     if ended := holder.ended(now()):
         raise Refused(ended)
     return holder
+
+
+def _days_of(connection: sa.Connection, token_id: str) -> int | None:
+    """For how many days a token was issued; None without an end."""
+    asked = sa.select(tokens.c.issued_at, tokens.c.expires_at).where(tokens.c.id == token_id)
+    issued_at, expires_at = connection.execute(asked).one()
+    if expires_at is None:
+        return None
+    return (datetime.fromisoformat(expires_at) - datetime.fromisoformat(issued_at)).days
 
 
 def _end(connection: sa.Connection, token: Holder, moment: datetime) -> None:

@@ -14,7 +14,7 @@ from gunicorn import util
 from gunicorn.http.errors import InvalidRequestLine
 from gunicorn.workers.ggevent import GeventWorker
 
-from service.access.scrub import Scrubbing, scrubbed
+from service.access.scrub import Scrubbing, without_secrets
 from service.patience import Patient
 
 # status → the code and the title of its problem document; others are named by HTTP itself.
@@ -115,4 +115,4 @@ def _detail(status: int, why: BaseException) -> str:
     text = str(why)
     if isinstance(why, InvalidRequestLine) and not text.isascii():
         return _UNENCODED
-    return f"{scrubbed(text)[:200].rstrip('.')}."
+    return f"{without_secrets(text)[:200].rstrip('.')}."

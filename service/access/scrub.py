@@ -7,18 +7,20 @@ import logging
 import re
 
 # pattern → what stands in its place
-_OUT = (
+_TOKENS = (
     # A token of ours keeps its id, by which it can be revoked.
     (re.compile(r"\b(ll_[0-9a-f]{1,12})_[\w-]+"), r"\1_…"),
     # A signed token of a provider's (JWT): its header and claims begin with {" in base64.
     (re.compile(r"\beyJ[\w-]+(?:\.[\w-]*)+"), "eyJ…"),
-    (re.compile(r"(?i)\b(bearer|basic)\s+\S+"), r"\1 …"),
 )
-# Mobile numbers in China, however they are set apart; but not within ids and digests.
+_CREDENTIALS = (re.compile(r"(?i)\b(bearer|basic)\s+\S+"), r"\1 …")
+# Telephone numbers in China, mobile ones however they are set apart and those with an area's code;
+# but not within ids and digests.
 _PHONES = re.compile(
     r"(?<![0-9a-f])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{12}|[0-9a-f]{32}"
     r"|[0-9a-f]{64})(?![0-9a-f])"
     r"|(?<!\d)(?P<first>1[3-9]\d)[- ]?\d{4}[- ]?(?P<last>\d{4})(?!\d)"
+    r"|(?<![\d.])(?P<area>0\d{2,3})[- ]?[2-9]\d{2,3}(?P<end>\d{4})(?!\d)"
 )
 
 
@@ -36,11 +38,17 @@ class Scrubbing(logging.Filter):
 
 
 def scrubbed(text: str) -> str:
-    """``text`` without tokens and phone numbers."""
-    for pattern, instead in _OUT:
+    """``text``, a line of a log or a record, without tokens and phone numbers."""
+    return without_secrets(_CREDENTIALS[0].sub(_CREDENTIALS[1], text))
+
+
+def without_secrets(text: str) -> str:
+    """The same of what a client is told, in which words like "Bearer" are ours."""
+    for pattern, instead in _TOKENS:
         text = pattern.sub(instead, text)
     return _PHONES.sub(_without_its_middle, text)
 
 
 def _without_its_middle(found: re.Match[str]) -> str:
-    return f"{found['first']}****{found['last']}" if found["first"] else found[0]
+    begin, end = found["first"] or found["area"], found["last"] or found["end"]
+    return f"{begin}****{end}" if begin else found[0]

@@ -14,7 +14,7 @@ from service.access.scrub import Scrubbing
 from service.application import Ledger
 from service.tokens import id_of
 from tests.api.office import Body, Caller, Office, a_tip, problem_of
-from tests.faults.serving import Client, Server, serving
+from tests.faults.serving import Client, Reply, Server, serving
 
 PATH = "/v1/audit/access"
 PHONE = "13987654321"
@@ -69,6 +69,22 @@ def test_what_is_answered_or_wrong_in_itself_is_not_recorded(
     assert refusals(auditor) == []
 
 
+def test_what_a_limited_token_does_not_see_is_recorded_there_or_not(
+    office: Office, auditor: Caller, officer: Caller
+) -> None:
+    elsewhere = officer.tip(officer.register()["id"])["id"]
+    limited = office.holding(office.ledger.tokens.issue("officer", district="320871"))
+    for lead in (elsewhere, "00000000-0000-4000-8000-000000000000", PHONE):
+        problem_of(limited.get(f"/v1/leads/{lead}/history"), 404, "not-found")
+        office.ledger.access.flush()
+    one, two, three = refusals(auditor)
+    about = ("outcome", "action", "holder", "reason")
+    assert [one[name] for name in about] == [two[name] for name in about]
+    assert [one[name] for name in about] == [three[name] for name in about]
+    assert (one["action"], one["outcome"]) == ("GET /v1/leads/<lead_id>/history", "not-found")
+    assert elsewhere not in f"{one}{two}{three}"
+
+
 def test_pages_of_any_size_are_the_whole_record(office: Office, auditor: Caller) -> None:
     for number in range(7):
         office.ledger.tokens.issue("officer", f"{number}")
@@ -103,8 +119,9 @@ def test_the_record_is_chosen_by_day_and_kind(auditor: Caller) -> None:
 # No secret
 
 
-def everything(client: Client) -> None:
-    """Every way to be refused, each with the marked token or the phone number in it."""
+def everything(client: Client) -> Iterator[Reply]:
+    """Every way to be refused, each with the marked token or the phone number in it: the answers
+    that refuse."""
     tip = a_tip("x", contact={"name": "李", "phone": PHONE})
     for method, path, body in (
         ("GET", f"/v1/leads/{MARK}", None),
@@ -119,9 +136,12 @@ def everything(client: Client) -> None:
         ("POST", f"/v1/leads/{PHONE}/screening", {"note": PHONE}),
         ("GET", f"/v1/exports/{PHONE}/{MARK}", None),
     ):
-        client.ask(method, path, body)
-        client.ask(method, path, body, If_Match=MARK, Idempotency_Key=f"{PHONE} {MARK}")
-        client.ask(method, path, body, Accept=f"text/{MARK}")
+        answers = (
+            client.ask(method, path, body),
+            client.ask(method, path, body, If_Match=MARK, Idempotency_Key=f"{PHONE} {MARK}"),
+            client.ask(method, path, body, Accept=f"text/{MARK}"),
+        )
+        yield from (answer for answer in answers if answer.status >= 400)
 
 
 @pytest.fixture
@@ -135,25 +155,28 @@ def test_no_secret_and_no_phone_number_is_ever_logged_or_recorded(server: Server
     with server.client() as admin:
         good = admin.tip(admin.member(), f"{PHONE}的项目")
         assert good.status == 201
-        everything(admin)
+        refused = [*everything(admin)]
         for token in (MARK, f"{server.token}x", PHONE, "x", f"eyJ{'a' * 20}.eyJ{PHONE}.{MARK}"):
             with server.client(token) as stranger:
-                everything(stranger)
-        raw_lines(server)
+                refused += everything(stranger)
+        refused_unread = raw_lines(server)
         said = admin.get(PATH)
     assert {row["kind"] for row in said.body["items"]} == {"token", "refusal"}
     server.end()
     files = [path for path in server.folder.iterdir() if ".access" in path.name]
     assert len(files) >= 1
     told = b"".join(path.read_bytes() for path in [*files, server.folder / "stderr"])
+    assert len(refused) > 100
+    told += f"{[answer.body for answer in refused]}".encode() + refused_unread
     assert b"Invalid request from" in told
     for secret in (MARK.split("_", 2)[2], PHONE, server.token.split("_", 2)[2]):
         assert secret not in f"{said.body}"
         assert secret.encode() not in told
 
 
-def raw_lines(server: Server) -> None:
-    """What gunicorn itself refuses, and logs."""
+def raw_lines(server: Server) -> bytes:
+    """What gunicorn itself refuses, and logs: its answers."""
+    told = b""
     for line in (
         f"GET /?{MARK} HTTP/9.9\r\n\r\n",
         f"{MARK} {PHONE}\r\n\r\n",
@@ -163,8 +186,9 @@ def raw_lines(server: Server) -> None:
     ):
         with socket.create_connection(("127.0.0.1", server.port), 60) as connection:
             connection.sendall(line.encode())
-            while connection.recv(65536):
-                pass
+            while some := connection.recv(65536):
+                told += some
+    return told
 
 
 def test_a_fault_is_logged_without_the_secrets_that_it_names(

@@ -59,6 +59,12 @@ def test_who_does_not_encode_chinese_is_told_how_it_is_done(server: Server) -> N
     assert "--data-urlencode" in problem["detail"]
 
 
+def test_who_puts_a_token_where_it_does_not_belong_is_not_told_it(server: Server) -> None:
+    _, problem = answer_to(server, f"GET / {server.token} HTTP/1.1\r\n\r\n")
+    assert server.token[:16] in problem["detail"]
+    assert server.token not in problem["detail"]
+
+
 def test_the_server_answers_others_afterwards(server: Server) -> None:
     with server.client() as client:
         assert client.get("/v1/leads?q=%E6%99%B6").status == 200

@@ -172,7 +172,8 @@ def test_there_is_no_erasure_of_nobody_nor_without_a_reason(office: Office, lead
     for unknown in (NOBODY, lead["id"], "index"):
         problem_of(admin.post(f"/v1/subjects/{unknown}/erasure", WHY), 404, "not-found")
     path = f"/v1/subjects/{lead['contact']['subject']}/erasure"
-    for body in ({}, {"reason": " "}, {"reason": "x", "more": 1}):
+    numbers = ({"reason": f"{number}本人要求"} for number in (CONTACT["phone"], "0517-83590000"))
+    for body in ({}, {"reason": " "}, {"reason": "x", "more": 1}, *numbers):
         problem_of(admin.post(path, body), 422, "invalid")
     assert office.position == before
     assert named(office.officer.ok(f"/v1/leads/{lead['id']}")["contact"]) == MASKED

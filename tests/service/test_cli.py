@@ -100,7 +100,7 @@ def test_a_token_is_listed_rotated_and_revoked_under_a_running_application(tmp_p
         assert asked(second)[0] == 200
         listed = command(tmp_path, "token", "list").stdout
         assert re.search(f"{first_id}\tauditor\tauditor\tissued .*\trevoked ", listed)
-        assert re.search(f"{second_id}\tauditor\tauditor\tissued .*\tgood\n", listed)
+        assert re.search(f"{second_id}\tauditor\tauditor\tissued .*\tuntil ", listed)
         told = command(tmp_path, "token", "list", "--json").stdout.splitlines()
         assert [json.loads(line)["id"] for line in told] == [first_id, second_id]
         assert first[20:] not in listed and second[20:] not in listed

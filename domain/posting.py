@@ -39,6 +39,8 @@ def closed_account(outcome: str) -> str:
 # Where leads stand, in the book of a district, that it passed to another one.
 PASSED_ON = closed_account("transferred")
 
+_LANDED = frozenset(LANDED)
+
 # Every account of the book → the stage it belongs to.
 ACCOUNTS: Mapping[str, str] = {
     OUTSIDE: OUTSIDE,
@@ -251,7 +253,7 @@ class Books:
 
     @property
     def _apart(self) -> bool:
-        return any(stage in LANDED for stage in self.track.reached)
+        return not _LANDED.isdisjoint(self.track.reached)
 
     def _unrecognised(self) -> Track:
         """Where the end of the path has brought the lead by recognition, of which there is none:

@@ -70,8 +70,11 @@ def entry_of(event: Any) -> Entry | None:
     if told is None:
         return None
     word, *more = told
-    text = " ".join(part for part in more if part)
-    return Entry(event.occurred_on, word, " ".join(_BETWEEN.sub("，", text).split()))
+    text = " ".join(filter(None, more))
+    if not text.isalnum():
+        # There may be blanks in it, or what divides steps.
+        text = " ".join(_BETWEEN.sub("，", text).split())
+    return Entry(event.occurred_on, word, text)
 
 
 def _money(money: Mapping[str, str] | None) -> str:

@@ -116,7 +116,7 @@ def plain_title(title: str) -> str:
 def plain_name(name: str) -> str:
     """A company's name as it is compared: without form, region, brackets, widths and cases."""
     name = unicodedata.normalize("NFKC", name)
-    text = _APART.sub("", _BRACKETS.sub("", name).casefold())
+    text = _joined(_BRACKETS.sub("", name).casefold())
     text = _FORMS.sub("", _without_region(text))
     # What is too little to tell companies apart is no name.
     return text if len(text) > 1 else _squeezed(name)
@@ -125,7 +125,12 @@ def plain_name(name: str) -> str:
 def _squeezed(text: str) -> str:
     text = unicodedata.normalize("NFKC", text).casefold()
     # Of what has no letter all is compared.
-    return _APART.sub("", text) or text
+    return _joined(text) or text
+
+
+def _joined(text: str) -> str:
+    """``text`` without what stands between letters and digits."""
+    return text if text.isalnum() else _APART.sub("", text)
 
 
 def _first_pairs(text: str) -> list[int]:

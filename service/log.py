@@ -10,6 +10,10 @@ import orjson
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import Mapper, Notification, StoredEvent, Transcoder
 
+_NEW, _PUT = object.__new__, object.__setattr__
+# Of events that were recorded together the moment is one.
+_moment_of = lru_cache(maxsize=16)(datetime.fromisoformat)
+
 
 class UnreadableEvent(Exception):
     """A stored event that this version does not know; nothing is guessed about it."""
@@ -58,18 +62,25 @@ class LedgerMapper(Mapper[UUID]):
 
     def __init__(self, classes: Iterable[type[Any]], aggregates: Mapping[str, type[Any]]) -> None:
         super().__init__(OrjsonTranscoder())
-        self._classes = {
-            cls.TOPIC: (cls, getattr(cls, "class_version", 1), _facts_of(cls)) for cls in classes
-        }
-        self._origins = {
+        origins = {
             topic: f"{cls.__module__}:{cls.__qualname__}" for topic, cls in aggregates.items()
+        }
+        # topic → class, its version, its stored fields, the class that it begins (None for none)
+        self._classes = {
+            cls.TOPIC: (
+                cls,
+                getattr(cls, "class_version", 1),
+                _facts_of(cls),
+                origins.get(cls.TOPIC),
+            )
+            for cls in classes
         }
 
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
         """The event as it is kept for ever."""
         state = dict(vars(domain_event))
         topic: str = type(domain_event).TOPIC  # type: ignore[attr-defined]
-        cls, version, _ = self._classes[topic]
+        cls, version, _, _ = self._classes[topic]
         if cls is not type(domain_event):
             raise UnreadableEvent(f"Topic {topic} belongs to {cls}, not {type(domain_event)}.")
         state.pop("originator_topic", None)
@@ -87,14 +98,30 @@ class LedgerMapper(Mapper[UUID]):
         known = self._classes.get(topic)
         if known is None:
             raise UnreadableEvent(f"{_named(stored_event)} has a topic unknown here.")
-        cls, newest, facts = known
+        cls, newest, facts, origin = known
         try:
             state = orjson.loads(stored_event.state)
             # Kept as text as well: whoever shows it need not write it anew.
-            state["recorded_at"] = state["timestamp"]
-            state["timestamp"] = datetime.fromisoformat(state["timestamp"])
+            state["recorded_at"] = text = state["timestamp"]
+            state["timestamp"] = _moment_of(text)
         except (ValueError, KeyError, TypeError) as why:
             raise UnreadableEvent(f"{_named(stored_event)} is damaged: {why!r}.") from why
+        if newest > 1 or "class_version" in state:
+            self._upcast(stored_event, state)
+        if not state.keys() >= facts:
+            lacking = ", ".join(sorted(facts - state.keys()))
+            raise UnreadableEvent(f"{_named(stored_event)} is damaged: it lacks {lacking}.")
+        state["originator_id"] = stored_event.originator_id
+        state["originator_version"] = stored_event.originator_version
+        if origin is not None:
+            state["originator_topic"] = origin
+        event = _NEW(cls)
+        _PUT(event, "__dict__", state)
+        return event
+
+    def _upcast(self, stored_event: StoredEvent, state: dict[str, Any]) -> None:
+        """Bring the facts of an earlier version to what the class is now."""
+        cls, newest, _, _ = self._classes[stored_event.topic]
         version = state.pop("class_version", 1)
         if type(version) is not int or not 1 <= version <= newest:
             raise UnreadableEvent(
@@ -102,16 +129,6 @@ class LedgerMapper(Mapper[UUID]):
             )
         for step in range(version, newest):
             getattr(cls, f"upcast_v{step}_v{step + 1}")(state)
-        if not facts <= state.keys():
-            lacking = ", ".join(sorted(facts - state.keys()))
-            raise UnreadableEvent(f"{_named(stored_event)} is damaged: it lacks {lacking}.")
-        state["originator_id"] = stored_event.originator_id
-        state["originator_version"] = stored_event.originator_version
-        if topic in self._origins:
-            state["originator_topic"] = self._origins[topic]
-        event = object.__new__(cls)
-        object.__setattr__(event, "__dict__", state)
-        return event
 
 
 def _facts_of(cls: type[Any]) -> frozenset[str]:

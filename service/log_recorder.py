@@ -9,7 +9,7 @@ numbers that grow in the order of recording, from 1.
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 from eventsourcing.persistence import (
     ApplicationRecorder,
@@ -150,10 +150,14 @@ def notifications_of(rows: list[Any]) -> list[Notification]:
     """Rows as notifications, without the checks that a frozen dataclass makes for each field."""
     new, put = object.__new__, object.__setattr__
     found = []
+    last = originator = None
     for position, originator_id, version, topic, state in rows:
+        # What happened to one lead often stands together.
+        if originator_id != last:
+            last, originator = originator_id, _uuid_of(originator_id)
         notification = new(Notification)
         fields = {
-            "originator_id": UUID(originator_id) if type(originator_id) is str else originator_id,
+            "originator_id": originator,
             "originator_version": version,
             "topic": topic,
             "state": state,
@@ -161,4 +165,15 @@ def notifications_of(rows: list[Any]) -> list[Notification]:
         }
         put(notification, "__dict__", fields)
         found.append(notification)
+    return found
+
+
+def _uuid_of(key: str | UUID) -> UUID:
+    """The id that the log has as 32 digits, without the checks of what else those may be; or as
+    what it is."""
+    if isinstance(key, UUID):
+        return key
+    found = object.__new__(UUID)
+    object.__setattr__(found, "int", int(key, 16))
+    object.__setattr__(found, "is_safe", SafeUUID.unknown)
     return found

@@ -18,7 +18,7 @@ from domain.posting import BOOKED, CORRECTION, TRANSFER, difference_within, pref
 from service.projections.entries import posting_columns
 from service.projections.history import history
 from service.projections.moment import NOW, places_then
-from service.projections.store import Happened, inserting, metadata, rows_of
+from service.projections.store import Happened, begun_before, inserting, metadata, rows_of
 
 district_entries = sa.Table(
     "district_entries",
@@ -45,7 +45,8 @@ class DistrictBook:
         """Post every event of a lead that ever crossed a border."""
         booked = [h for h in batch if h.event.TOPIC in BOOKED]
         known: dict[int, set[str]] = {h.lead: set() for h in booked}
-        for lead, prefix in rows_of(connection, _KNOWN, district_entries.c.lead, sorted(known)):
+        leads = begun_before(batch, known)
+        for lead, prefix in rows_of(connection, _KNOWN, district_entries.c.lead, leads):
             known[lead].add(prefix)
         for happened in booked:
             before = known[happened.lead]

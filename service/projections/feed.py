@@ -14,7 +14,8 @@ from domain.errors import NotReady
 from service.log_recorder import LedgerRecorder
 from service.projections.store import Happened, Projection, Writes, bookmarks, upserting
 
-BATCH = 2_000
+# What so many events are made into stays in a processor's own memory until they are written.
+BATCH = 500
 
 _MARK = upserting(bookmarks)
 
@@ -102,7 +103,7 @@ class Feed:
         self, connection: sa.Connection, projections: Sequence[Projection], notifications: Any
     ) -> None:
         decode, past = self.mapper.to_domain_event, self._past
-        events: list[tuple[int, Any]] = [(n.id, decode(n)) for n in notifications]
+        events = [(n.id, decode(n)) for n in notifications]
         numbers = self._numbers(events)
         batch = [Happened(at, numbers[e.originator_id.int], e, past) for at, e in events]
         for projection in projections:

@@ -14,6 +14,8 @@ from service.projections.members import people_of
 from service.projections.store import (
     FOREVER,
     Happened,
+    Prepared,
+    begun_before,
     inserting,
     metadata,
     rows_of,
@@ -121,13 +123,12 @@ class Leads:
 
     def project(self, connection: sa.Connection, batch: Sequence[Happened]) -> None:
         """Take in the leads' events of a batch; each lead's row is written once."""
-        first = [h for h in batch if h.event.TOPIC == "lead.tipped"]
-        later = [h for h in batch if h.lead and h.event.TOPIC != "lead.tipped"]
+        first = [h for h in batch if h.position == h.lead]
+        later = [h for h in batch if h.lead and h.position != h.lead]
         # number → [view, position of the last event]
-        known: dict[int, list[Any]] = {
-            **self._known(connection, first, later),
-            **self._begin(connection, first),
-        }
+        before = self._known(connection, batch, later)
+        begun = self._begin(connection, first)
+        known = {**before, **begun}
         for happened in later:
             known[happened.lead][1] = happened.position
             if happened.event.TOPIC in _SHARING:
@@ -136,18 +137,13 @@ class Leads:
                 )
             else:
                 known[happened.lead][0].fold(happened.event)
-        new = {h.lead for h in first}
-        rows = [row_of(number, *entry) for number, entry in known.items()]
-        _BEGIN.many(connection, [row for row in rows if row[0] in new])
-        _KEEP.many(connection, [row for row in rows if row[0] not in new])
-        lines = [line_of(number, *entry) for number, entry in known.items()]
-        _BEGIN_LINE.many(connection, [line for line in lines if line[0] in new])
-        _KEEP_LINE.many(connection, [line for line in lines if line[0] not in new])
+        _write(connection, _KEEP, _KEEP_LINE, before)
+        _write(connection, _BEGIN, _BEGIN_LINE, begun)
 
     def _known(
-        self, connection: sa.Connection, first: Sequence[Happened], later: Sequence[Happened]
+        self, connection: sa.Connection, batch: Sequence[Happened], later: Sequence[Happened]
     ) -> dict[int, list[Any]]:
-        numbers = sorted({h.lead for h in later} - {h.lead for h in first})
+        numbers = begun_before(batch, {h.lead for h in later})
         columns = sa.select(leads.c.number, leads.c.body, leads.c.state)
         return {
             number: [View(orjson.loads(body), orjson.loads(state)), 0]
@@ -203,6 +199,13 @@ def _joined(number: int, view: View, since: int) -> list[Any]:
         (number, place, since, FOREVER, m["id"], m["share"])
         for place, m in enumerate(members[len(own) :], len(own) + 1)
     ]
+
+
+def _write(
+    connection: sa.Connection, row: Prepared, line: Prepared, known: Mapping[int, Sequence[Any]]
+) -> None:
+    row.many(connection, [row_of(number, *entry) for number, entry in known.items()])
+    line.many(connection, [line_of(number, *entry) for number, entry in known.items()])
 
 
 def row_of(number: int, view: View, position: int) -> tuple[Any, ...]:

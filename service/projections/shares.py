@@ -4,12 +4,15 @@ A share is the events of some of the leads, and of all members. So while a proje
 event it may look at other events of the same lead, and at members, and at nothing else.
 """
 
-import multiprocessing
+import os
+import pickle
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection
-from typing import Self
+from typing import IO, Self, cast
 
 from domain.errors import NotReady
 from service.log_recorder import LedgerRecorder
@@ -19,8 +22,15 @@ from service.projections.shadow import FileShadow, NewFile, Place
 from service.projections.sqlite_file import unavailable
 
 Progress = Callable[[int], object]
-# A process that was forked would have this one's locks and connections.
-_CONTEXT = multiprocessing.get_context("spawn")
+# What a helper runs. One that was forked would have this process's locks and connections, and one
+# that `multiprocessing` spawns would import whatever this one's main module does, such as all that
+# the command line has and the projections have not: a third of its memory.
+_HELPER = """
+import pickle, sys
+sys.path[:] = pickle.load(sys.stdin.buffer)
+from service.projections.shares import help_out
+help_out(sys.stdin.buffer)
+"""
 
 
 def take_in_shares(
@@ -80,11 +90,22 @@ class Helper:
         self.place = place
         self._progress = progress
         self._heard_all = False
-        self._pipe, theirs = _CONTEXT.Pipe(duplex=False)
-        with theirs:
-            work = (feed, place, theirs)
-            self._process = _CONTEXT.Process(target=_take_in, args=work, daemon=True)
-            self._process.start()
+        read, write = os.pipe()
+        self._pipe = Connection(read, writable=False)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _HELPER], stdin=subprocess.PIPE, pass_fds=[write]
+            )
+        finally:
+            os.close(write)
+        self._give(sys.path, (feed, place, write))
+
+    def _give(self, *work: object) -> None:
+        given = cast(IO[bytes], self._process.stdin)
+        # Where it ended already, whoever hears it is told so.
+        with suppress(BrokenPipeError), given:
+            for part in work:
+                pickle.dump(part, given)
 
     def __enter__(self) -> Self:
         return self
@@ -113,13 +134,20 @@ class Helper:
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
-        self._process.join()
-        self._process.close()
+        self._process.wait()
         self._pipe.close()
 
 
+def help_out(given: IO[bytes]) -> None:
+    """What a helper does, with the work that it is given."""
+    # From whoever started this process, and nobody else.
+    feed, place, pipe = pickle.load(given)  # noqa: S301
+    with Connection(pipe, readable=False) as told:
+        _take_in(feed, place, told)
+
+
 def _take_in(feed: Feed, place: Place, pipe: Connection) -> None:
-    """What a helper does. It tells how many positions each batch came further; in the end None,
+    """Take in a share. A helper tells how many positions each batch came further; in the end None,
     or what made it fail."""
     # Whoever interrupts the rebuild interrupts the process that waits for this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

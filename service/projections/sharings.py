@@ -18,7 +18,7 @@ from service.projections.choosing import FILTERS, Selection, rows_then
 from service.projections.leads import lead_members
 from service.projections.members import people_of
 from service.projections.moment import held_then
-from service.projections.store import Happened, inserting, metadata, rows_of
+from service.projections.store import Happened, begun_before, inserting, metadata, rows_of
 from service.projections.timelines import changes, timeline
 from service.projections.view import View
 
@@ -56,7 +56,8 @@ class Sharings:
         """Note every change of the shares."""
         sharing = [h for h in batch if h.event.TOPIC in SHARING]
         known: dict[int, dict[str, str]] = {h.lead: {} for h in sharing}
-        for lead, day, _, shares in rows_of(connection, _IN_ORDER, sharings.c.lead, sorted(known)):
+        before = begun_before(batch, known)
+        for lead, day, _, shares in rows_of(connection, _IN_ORDER, sharings.c.lead, before):
             known[lead][day] = shares
         rows: list[tuple[Any, ...]] = []
         for happened in sharing:

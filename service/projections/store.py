@@ -5,7 +5,7 @@ store there is of what.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -61,6 +61,13 @@ class Happened(NamedTuple):
     lead: int
     event: Any
     past: Callable[[Any], Sequence[Any]]
+
+
+def begun_before(batch: Sequence[Happened], numbers: Iterable[int]) -> list[int]:
+    """Which of these leads had begun before the batch, in order: of the others no projection has
+    rows yet."""
+    first = batch[0].position
+    return sorted([number for number in numbers if number < first])
 
 
 class Projection(Protocol):

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from domain.correction import CORRECTED, effective
-from service.projections.store import Happened, inserting, metadata, rows_of
+from service.projections.store import Happened, begun_before, inserting, metadata, rows_of
 from service.projections.timelines import as_of
 
 units = sa.Table(
@@ -43,7 +43,8 @@ class Units:
         """Note every unit that is named, or named otherwise."""
         told = [h for h in batch if h.event.TOPIC in (OPENED, CORRECTED)]
         known: dict[int, Timeline] = {h.lead: {} for h in told}
-        for lead, day, _, unit in rows_of(connection, _IN_ORDER, units.c.lead, sorted(known)):
+        before = begun_before(batch, known)
+        for lead, day, _, unit in rows_of(connection, _IN_ORDER, units.c.lead, before):
             known[lead][day] = unit
         rows: list[tuple[Any, ...]] = []
         for happened in told:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from domain.correction import CORRECTED
 from domain.posting import TRANSFER
-from service.projections.store import Happened, inserting, metadata, rows_of
+from service.projections.store import Happened, begun_before, inserting, metadata, rows_of
 from service.projections.timelines import changes, timeline
 from service.projections.view import View, words_of
 
@@ -50,7 +50,7 @@ class Variants:
         """Note every change of the facts."""
         varying = [h for h in batch if h.event.TOPIC in VARYING and _may_vary(h.event)]
         known: dict[int, dict[str, Facts]] = {h.lead: {} for h in varying}
-        rows = rows_of(connection, _IN_ORDER, variants.c.lead, sorted(known))
+        rows = rows_of(connection, _IN_ORDER, variants.c.lead, begun_before(batch, known))
         for lead, day, _, *facts in rows:
             known[lead][day] = tuple(facts)
         added: list[tuple[Any, ...]] = []

@@ -66,17 +66,18 @@ class View:
         self._stamp(event)
 
     def _stamp(self, event: Any) -> None:
-        lead = self.lead
+        lead, day = self.lead, event.occurred_on
         lead["version"] = event.originator_version
         lead["recorded_at"] = recorded_at(event)
-        lead["last_activity_on"] = max(lead["last_activity_on"], event.occurred_on)
-        if "sheet" in self.private:
-            self._set_clocks(event)
+        lead["last_activity_on"] = max(lead["last_activity_on"], day)
+        clocks = CLOCKS_OF.get(event.TOPIC)
+        if clocks and "sheet" in self.private:
+            self._set_clocks(clocks, day)
 
-    def _set_clocks(self, event: Any) -> None:
-        private, day = self.private, event.occurred_on
+    def _set_clocks(self, clocks: Sequence[str], day: str) -> None:
+        private = self.private
         from_paper = private.get("paper") == self.lead["recorded_at"]
-        for clock in CLOCKS_OF.get(event.TOPIC, ()):
+        for clock in clocks:
             told = clock != "news" or not from_paper
             if told and private.get(clock, "") < day:
                 private[clock] = day

@@ -160,7 +160,7 @@ def test_a_kill_during_catch_up_leaves_rows_and_bookmark_of_one_moment(
 ) -> None:
     with ledger_in(tmp_path) as ledger:
         fill(ledger, 400, 5)
-        assert len(whole_log(ledger)) > 2000, "one batch only"
+        assert len(whole_log(ledger)) > BATCH, "one batch only"
     process, pipe = started(die_in_catch_up, tmp_path, batch, place)
     process.join(PATIENCE)
     assert process.exitcode == -signal.SIGKILL
@@ -168,10 +168,10 @@ def test_a_kill_during_catch_up_leaves_rows_and_bookmark_of_one_moment(
     pipe.close()
     with ledger_in(tmp_path) as ledger:
         reached = ledger.reads.catch_up.status()
-        assert set(reached.values()) == {(batch - 1) * 2000}
+        assert set(reached.values()) == {(batch - 1) * BATCH}
         with ledger.reads.store.reading() as connection:
             newest = sa.text("SELECT coalesce(max(position), 0) FROM leads")
-            assert connection.execute(newest).scalar_one() == (batch - 1) * 2000
+            assert connection.execute(newest).scalar_one() == (batch - 1) * BATCH
         check_own_rows(ledger)
 
 
@@ -346,7 +346,7 @@ def test_a_new_projection_catches_up_alone_while_the_others_are_ahead(tmp_path: 
         assert grown.status()["seen"] == 0
         grown.to(1)
         partly = grown.status()
-        assert partly["seen"] == 2000 and partly["leads"] == ahead
+        assert partly["seen"] == BATCH and partly["leads"] == ahead
         now = {name: rows for name, rows in contents(ledger).items() if name != "bookmarks"}
         assert now == before, "the others were not touched"
         grown.to(ahead + 3)

@@ -33,6 +33,13 @@ from tests.service.test_catch_up import STAMP, fill
 from tests.service.test_shadow import NAME, files
 
 
+def helpers() -> list[int]:
+    """The ids of the processes that take part in this one's rebuild."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    ran = {child: Path(f"/proc/{child}/cmdline").read_text() for child in children}
+    return [int(child) for child, line in ran.items() if "help_out" in line]
+
+
 def fill_up(ledger: Ledger) -> None:
     """A log of several batches for each of several shares, with every kind of event."""
     journeys(ledger)
@@ -154,8 +161,8 @@ def test_a_helper_that_is_killed_ends_the_rebuild_and_leaves_the_old_rows(tmp_pa
         old = contents(ledger)
 
         def kill(_events: int) -> None:
-            for helper in multiprocessing.active_children():
-                helper.kill()
+            for helper in helpers():
+                os.kill(helper, signal.SIGKILL)
 
         with pytest.raises(NotReady, match="ended too early"):
             ledger.reads.catch_up.rebuild(kill, 2)
@@ -168,8 +175,8 @@ def die_beside_a_helper(folder: Path, pipe: Any) -> None:
     """Tell the helper's process id with the first batch, and die."""
 
     def die(_events: int) -> None:
-        (helper,) = multiprocessing.active_children()
-        pipe.send(helper.pid)
+        (helper,) = helpers()
+        pipe.send(helper)
         os.kill(os.getpid(), signal.SIGKILL)
 
     with ledger_in(folder) as ledger:

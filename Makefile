@@ -58,7 +58,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-versio
 
 lock: $(DEV)
 	$(COMPILE) -o requirements.lock
-	$(COMPILE) --extra dev --constraint requirements.lock -o requirements-dev.lock
+	$(COMPILE) --extra dev --extra traces --constraint requirements.lock -o requirements-dev.lock
 
 upgrade: COMPILE += --upgrade
 upgrade: lock

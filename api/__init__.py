@@ -24,7 +24,9 @@ from api.hosts import KnownHosts
 from api.json_body import MOST_BYTES
 from api.pages import register_pages
 from api.stamps import StampedResponses
+from api.tracing import traced
 from service.application import Ledger
+from service.journal import configure
 from service.settings import Settings
 
 VERSION = "1"
@@ -46,6 +48,7 @@ def create_app(settings: Settings) -> Flask:
         OPENAPI_VERSION="3.1.0",
     )
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    configure(settings)
     ledger = Ledger(settings)
     ledger.create_tables()
     # Open the log now: a worker that cannot is to say so at its start.
@@ -72,5 +75,6 @@ def create_app(settings: Settings) -> Flask:
     register_errors(app)
     register_pages(app)
     known = KnownHosts(app.wsgi_app, settings.hosts) if settings.hosts else app.wsgi_app
-    app.wsgi_app = StampedResponses(known, ledger, Counting(app))  # type: ignore[method-assign]
+    stamped = StampedResponses(known, ledger, Counting(app))
+    app.wsgi_app = traced(stamped, ledger)  # type: ignore[assignment,method-assign]
     return app

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from api.app import application_context
 from api.errors import Unauthenticated
 from api.noting import caller, client_address
+from api.request_log import HOLDER
 from domain.actor import Actor, now
 from domain.errors import Forbidden
 from service.application import Ledger
@@ -54,7 +55,7 @@ MAY: Mapping[str, Rule] = {
 }
 
 
-def authenticate(ledger: Ledger, environ: Mapping[str, Any]) -> Holder:
+def authenticate(ledger: Ledger, environ: dict[str, Any]) -> Holder:
     """The holder of the request's token; Unauthenticated, SlowDown. Remembered for the request."""
     try:
         holder = _holder(ledger, environ)
@@ -67,7 +68,7 @@ def authenticate(ledger: Ledger, environ: Mapping[str, Any]) -> Holder:
     return holder
 
 
-def _holder(ledger: Ledger, environ: Mapping[str, Any]) -> Holder:
+def _holder(ledger: Ledger, environ: dict[str, Any]) -> Holder:
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("Send a token: 'Authorization: Bearer ll_…'.")
@@ -87,6 +88,7 @@ def _holder(ledger: Ledger, environ: Mapping[str, Any]) -> Holder:
     if token.startswith(OURS):
         ledger.tokens.uses.note(holder.id)
     about.holder = holder
+    environ[HOLDER] = holder.id
     return holder
 
 

@@ -29,6 +29,12 @@ def origin_of(peer: str, forwarded: str | None, trusted: Sequence[Network]) -> s
     return f"{found}"
 
 
+def is_trusted(peer: str, trusted: Sequence[Network]) -> bool:
+    """Whether a connection's other end is one of our own proxies."""
+    found = _address(peer)
+    return found is not None and _is_in(found, trusted)
+
+
 def _is_in(address: IPv4Address | IPv6Address, networks: Sequence[Network]) -> bool:
     return any(address in network for network in networks)
 

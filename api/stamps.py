@@ -12,7 +12,9 @@ from typing import Any
 from flask import request
 
 from api.counting import Counting
+from api.request_log import note_request
 from service.application import Ledger
+from service.journal import REQUESTS
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _REQUEST_ID = "leadledger.request_id"
@@ -57,6 +59,7 @@ class StampedResponses:
         self._app = app
         self._ledger = ledger
         self._counting = counting
+        self._logged = ledger.settings.log == REQUESTS
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -86,4 +89,7 @@ class StampedResponses:
         try:
             return self._app(environ, stamped)
         finally:
-            self._counting.note(environ, answered, perf_counter() - began)
+            took = perf_counter() - began
+            self._counting.note(environ, answered, took)
+            if self._logged:
+                note_request(environ, name, answered, took, environ.get(_POSITION))

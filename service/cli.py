@@ -21,6 +21,7 @@ from service.export_cli import export
 from service.folders import check_folders
 from service.import_cli import import_, take_in
 from service.imports import Imported, Overtaken
+from service.journal import teller
 from service.keys_cli import keys
 from service.proof.keeper import Keeper, Stop
 from service.proof.signer import Signer
@@ -138,7 +139,7 @@ def keeper() -> None:
         _tell_strangers()
     with _ledger(making=True) as ledger:
         check_folders(ledger.settings, of_another=False)
-        Keeper(ledger, stop).run(lambda text: click.echo(text, err=True))
+        Keeper(ledger, stop).run(teller(ledger.settings, "keeper"))
 
 
 def _tell_strangers() -> None:

@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 from service.figures import FIGURES, PARTS
+from service.journal import gunicorns
 from service.serving import end_with_starter
 from service.settings import Settings
 
@@ -42,6 +43,7 @@ keepalive = 5
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+logconfig_dict = gunicorns(_settings)
 
 
 def pre_fork(server: Any, worker: Any) -> None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
+from service.journal import teller
 from service.settings import HOME, PLACE, Settings
 
 # Who started it, for a process that is not to outlive that one.
@@ -43,6 +44,7 @@ class Serving:
         where = {name: same[name] for name in PLACE if name in same}
         self._environment = {**os.environ, **where, STARTER: str(os.getpid())}
         self._greeting = greeting
+        self._tell = teller(settings, "serve")
         self._web: subprocess.Popen[bytes] | None = None
         self._keeper: subprocess.Popen[bytes] | None = None
         self._keeper_began = 0.0
@@ -53,7 +55,9 @@ class Serving:
         """Serve until told to stop; the exit status."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(number, self._stop)
-        signal.signal(signal.SIGHUP, self._pass_on)
+        # Gunicorn's own: to replace its workers, to have one more of them, and one fewer.
+        for number in (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU):
+            signal.signal(number, self._pass_on)
         signal.signal(signal.SIGALRM, self._start_keeper)
         self._start_keeper()
         web = self._start_web()
@@ -98,7 +102,7 @@ class Serving:
             # A grandchild whose own parent is gone: in a container they come to us.
             os.waitpid(ended.si_pid, 0)
         if self._keeper and self._keeper.poll() is not None and not self._asked_to_stop:
-            sys.stderr.write(f"The keeper ended with status {self._keeper.returncode}.\n")
+            self._tell(f"The keeper ended with status {self._keeper.returncode}.")
             lived = time.monotonic() - self._keeper_began
             short = lived < _LONGEST_PAUSE
             signal.setitimer(signal.ITIMER_REAL, self._pause)

@@ -17,6 +17,8 @@ from service.roles import ROLES
 
 # What seals contacts and wraps keys; `service.personal.ciphers` has them.
 CIPHERS = ("A256GCM", "SM4GCM")
+# How the log is written; `service.journal` has them.
+LOGS = ("text", "json", "requests")
 _KEY = re.compile("[0-9a-fA-F]{64}", re.ASCII)
 HOME = Path(__file__).resolve().parent.parent
 
@@ -79,6 +81,19 @@ def _time_of_day(text: str) -> time | None:
     except ValueError:
         raise ValueError(f"'{text}' is no time of the day, like 02:00, nor 'off'") from None
     return found
+
+
+def _log(text: str) -> str:
+    if text not in LOGS:
+        raise ValueError(f"'{text}' is none of {', '.join(LOGS)}")
+    return text
+
+
+def _traces_to(text: str) -> str | None:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.username):
+        raise ValueError(f"'{text}' is no http:// or https:// address of a collector")
+    return text or None
 
 
 def _send_to(text: str) -> str | None:
@@ -367,6 +382,20 @@ TABLE: Mapping[str, Setting] = {
         "what seals contacts from now on and wraps their keys: `A256GCM`, or `SM4GCM` for offices "
         "that must use national algorithms",
     ),
+    "log": Setting(
+        "LEDGER_LOG",
+        LOGS[0],
+        _log,
+        "how the log on stderr is written: `text`, `json` (a line of JSON for each entry) or "
+        "`requests` (the same, and a line for each request)",
+    ),
+    "traces_to": Setting(
+        "LEDGER_TRACES_TO",
+        "",
+        _traces_to,
+        "the address of an OpenTelemetry collector that takes OTLP over HTTP, like "
+        "`http://127.0.0.1:4318`; needs the extra packages of `lead-ledger[traces]`",
+    ),
     "position_timeout": Setting(
         "LEDGER_POSITION_TIMEOUT",
         "2",
@@ -447,6 +476,8 @@ class Settings:
     cipher: str = CIPHERS[0]
     postgres: Postgres | None = None
     password_file: Path | None = None
+    log: str = LOGS[0]
+    traces_to: str | None = None
     position_timeout: float = 2.0
 
     @classmethod

@@ -1,0 +1,157 @@
+"""The service is killed while its disk is full, read-only, or slow: what it said it had, it has.
+
+A C compiler makes what comes between the service and its disk (`disk.c`); a disk that is really
+full is a small file system (see `test_full_disk.py` as well).
+"""
+
+import os
+import random
+import shutil
+import signal
+import time
+from pathlib import Path
+from subprocess import run
+
+import pytest
+
+from tests.faults.load import Writer, check_told, writing
+from tests.faults.serving import Client, Server, serving, until
+from tests.service.helpers import ledger_in
+
+pytestmark = pytest.mark.fault
+
+ROUNDS = max(1, int(os.environ.get("FAULT_ROUNDS", "200")) // 20)
+WRITERS = 4
+
+
+class Disk:
+    """What stands between the service and the folder of its ledger."""
+
+    def __init__(self, folder: Path, library: Path) -> None:
+        folder.mkdir()
+        self.folder = folder
+        self._said = folder / "disk-is"
+        self.settings = {"LD_PRELOAD": str(library), "FAULT_DISK": str(self._said)}
+
+    def turns(self, word: str) -> None:
+        """From now on it is so: "slow 100", "read-only", "full"."""
+        fresh = self._said.with_suffix(".new")
+        fresh.write_text(word)
+        fresh.replace(self._said)
+
+    def recovers(self) -> None:
+        """From now on it is as it was."""
+        self._said.unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What comes between, compiled."""
+    if shutil.which("cc") is None:
+        pytest.skip("there is no C compiler here")
+    made = tmp_path_factory.mktemp("disk") / "disk.so"
+    source = str(Path(__file__).with_name("disk.c"))
+    run(["cc", "-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o", made, source], check=True)
+    return Path(made)
+
+
+@pytest.fixture
+def disk(tmp_path: Path, library: Path) -> Disk:
+    """A disk on which nothing is wrong yet."""
+    return Disk(tmp_path / "ledger", library)
+
+
+def begin(server: Server, token: str) -> list[Writer]:
+    """Writers for a new member."""
+    with server.client(token) as client:
+        member = client.member()
+    return [Writer(server, token, member, f"w{n}") for n in range(WRITERS)]
+
+
+@pytest.mark.parametrize("word", ["full", "read-only", "slow 100"])
+def test_a_service_killed_on_a_bad_disk_keeps_its_word(disk: Disk, word: str) -> None:
+    token, writers, luck = "", list[Writer](), random.Random(word)
+    for _ in range(ROUNDS):
+        with serving(disk.folder, LEDGER_WORKERS="2", **disk.settings) as server:
+            token = token or server.token
+            writers = writers or begin(server, token)
+            for writer in writers:
+                writer.server = server
+            with writing(writers):
+                time.sleep(luck.uniform(0, 0.3))
+                disk.turns(word)
+                time.sleep(luck.uniform(0, 0.5))
+                os.killpg(server.process.pid, signal.SIGKILL)
+        disk.recovers()
+        with ledger_in(disk.folder) as ledger:
+            check_told(ledger, writers)
+    refused = sum(writer.refused for writer in writers)
+    # A slow disk refuses nobody; any other does, or was not what it was said to be.
+    assert (refused == 0) == word.startswith("slow"), refused
+
+
+@pytest.mark.parametrize("word", ["full", "read-only"])
+def test_a_disk_that_recovers_is_written_again_and_nothing_was_lost(disk: Disk, word: str) -> None:
+    with serving(disk.folder, LEDGER_WORKERS="2", **disk.settings) as server:
+        writers = begin(server, server.token)
+        with writing(writers), server.client() as client:
+            disk.turns(word)
+            until(lambda: all(writer.refused > 2 for writer in writers), "every writer refused")
+            check_reads(client, writers[0])
+            disk.recovers()
+            told = [len(writer.acknowledged) for writer in writers]
+            until(
+                lambda: all(
+                    len(writer.acknowledged) > before + 2
+                    for writer, before in zip(writers, told, strict=True)
+                ),
+                "every writer to be answered again",
+            )
+        assert [writer.unsure for writer in writers] == [None] * WRITERS, "a connection broke"
+        with server.client() as client:
+            until(lambda: client.get("/readyz").status == 200, "the ledger to be ready again")
+        assert "Traceback" not in server.complained
+    with ledger_in(disk.folder) as ledger:
+        check_told(ledger, writers)
+
+
+def check_reads(client: Client, writer: Writer) -> None:
+    """Readiness says that nothing can be written; what is read is right, or refused in time."""
+    assert client.get("/readyz").status == 503
+    began, read = time.monotonic(), client.get(f"/v1/leads/{writer.lead}")
+    assert time.monotonic() - began < 15
+    assert read.status in (200, 503), read.body
+
+
+def test_a_slow_disk_delays_writes_and_nothing_else(disk: Disk) -> None:
+    with serving(disk.folder, LEDGER_WORKERS="2", **disk.settings) as server:
+        writers = begin(server, server.token)
+        with writing(writers), server.client() as client:
+            disk.turns("slow 200")
+            lead = writers[0].lead
+            for _ in range(20):
+                assert client.get(f"/v1/leads/{lead}").status == 200
+                assert client.get("/healthz").status == 200
+            disk.recovers()
+        assert sum(writer.refused for writer in writers) == 0
+    with ledger_in(disk.folder) as ledger:
+        check_told(ledger, writers)
+
+
+def test_a_service_that_starts_on_a_read_only_disk_says_so(tmp_path: Path) -> None:
+    with serving(tmp_path / "ledger"):
+        pass
+    place = str(tmp_path / "ledger")
+    mounting = ["mount", "--bind", place, place]
+    if os.geteuid() != 0 or run(mounting, capture_output=True, check=False).returncode != 0:
+        pytest.skip("no file system can be mounted here")
+    try:
+        run(["mount", "-o", "remount,ro,bind", place], check=True)
+        server = Server(tmp_path / "elsewhere", wait=False, LEDGER_DATABASE=f"sqlite:///{place}/")
+        assert server.process.wait(60) == 1
+        (line,) = server.complained.splitlines()
+        assert line.startswith("Error: ")
+        assert place in line
+        server.end()
+    finally:
+        run(["umount", "--lazy", place], check=True)

@@ -1,0 +1,53 @@
+"""Gunicorn reloads and scales under load, and no request fails."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.faults.load import Writer, check_told, writing
+from tests.faults.serving import Server, serving, until
+from tests.service.helpers import ledger_in
+
+pytestmark = pytest.mark.fault
+
+WRITERS = 4
+
+
+def reload(server: Server) -> None:
+    """Every worker is replaced."""
+    before = set(server.workers())
+    server.process.send_signal(signal.SIGHUP)
+    until(lambda: not before & set(server.workers()), "the workers before to be gone")
+    server.booted(2)
+
+
+def scale(server: Server) -> None:
+    """Two workers more, and one fewer than at first, and as before."""
+    for number, count in ((signal.SIGTTIN, 3), (signal.SIGTTIN, 4), (signal.SIGTTOU, 3)):
+        server.process.send_signal(number)
+        server.booted(count)
+    for number, count in ((signal.SIGTTOU, 2), (signal.SIGTTOU, 1), (signal.SIGTTIN, 2)):
+        server.process.send_signal(number)
+        server.booted(count)
+
+
+@pytest.mark.parametrize("what", [reload, scale])
+@pytest.mark.parametrize("fresh", [True, False], ids=["a connection each", "kept connections"])
+def test_no_request_fails_while_workers_come_and_go(
+    tmp_path: Path, what: Callable[[Server], None], fresh: bool
+) -> None:
+    with serving(tmp_path, LEDGER_WORKERS="2") as server:
+        with server.client() as client:
+            member = client.member()
+        writers = [
+            Writer(server, server.token, member, f"w{n}", fresh=fresh) for n in range(WRITERS)
+        ]
+        with writing(writers):
+            for _ in range(3):
+                what(server)
+        assert [writer.unsure for writer in writers] == [None] * WRITERS, "a request failed"
+        assert sum(writer.refused for writer in writers) == 0
+    with ledger_in(tmp_path) as ledger:
+        check_told(ledger, writers)

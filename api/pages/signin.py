@@ -11,7 +11,7 @@ from marshmallow import fields
 from api.app import application_context, request_now
 from api.auth import authenticate
 from api.endpoint import ledger
-from api.noting import caller
+from api.noting import caller, client_address
 from api.pages.look import told_later as _
 from api.pages.look import ways
 from api.pages.session import VISIT, drop, holder, keep, keep_visit, of_visit
@@ -94,7 +94,13 @@ def leave(query: dict[str, Any]) -> Response:
     return answer
 
 
-@page("/signin/back", None, query=CameBackQuery(), again=_again)
+def _came_back_again(refusal: Any, given: Any) -> Response:  # noqa: ARG001
+    """The way in; whoever tries that often is slowed down like one who tries tokens."""
+    ledger().slowing.failed(client_address(request_now().environ), None)
+    return _shown(None, refusal["status"], refusal)
+
+
+@page("/signin/back", None, query=CameBackQuery(), again=_came_back_again)
 def come_back(query: dict[str, Any]) -> Response:
     """Back from the provider, with a code or without one."""
     flow = ledger().sign_in

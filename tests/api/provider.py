@@ -1,22 +1,29 @@
 """A real OpenID Connect provider in a process of its own, built with Authlib's server parts.
 
 In the JSON that it is given on stdin stand its clients' ``secret`` and its ``clients``: id → what
-their tokens claim besides, or in place of, what Authlib itself says. It prints its issuer when it
-listens.
+their tokens claim besides, or in place of, what Authlib itself says; and its ``people``, who sign
+in before a browser: name → what their access tokens claim, and, under ``id_token``, their ID
+tokens. It prints its issuer when it listens.
 """
 
 import json
 import sys
-from typing import Any
+import time
+from typing import Any, ClassVar
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2.rfc6749 import ClientMixin, grants
+from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc9068 import JWTBearerTokenGenerator
-from flask import Flask, Response, jsonify
+from authlib.oidc.core import AuthorizationCodeMixin
+from authlib.oidc.core.grants import OpenIDCode
+from flask import Flask, Response, jsonify, request
+from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, RSAKey
 from werkzeug.serving import make_server
 
 CLIENTS: dict[str, dict[str, Any]] = {}
+PEOPLE: dict[str, dict[str, Any]] = {}
 # The key that signs now, and all that are told.
 KEYS: list[Any] = []
 app = Flask(__name__)
@@ -45,8 +52,109 @@ class Client(ClientMixin):
         return (method, endpoint) == ("client_secret_basic", "token")
 
     def check_grant_type(self, grant_type: str) -> bool:
-        """The one for clients."""
-        return grant_type == "client_credentials"
+        """The one for clients, and the one for people."""
+        return grant_type in ("client_credentials", "authorization_code")
+
+    def check_response_type(self, response_type: str) -> bool:
+        """A code."""
+        return response_type == "code"
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        """To the one place where people come back."""
+        return redirect_uri.endswith("/signin/back")
+
+
+class Person:
+    """Somebody who signs in."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def get_user_id(self) -> str:
+        """Their subject."""
+        return f"subject of {self.name}"
+
+
+class Code(AuthorizationCodeMixin):
+    """What somebody comes back with, good once."""
+
+    known: ClassVar[dict[str, "Code"]] = {}
+
+    def __init__(self, asked: Any) -> None:
+        self.client_id, self.person = asked.client.id, asked.user
+        self.redirect_uri, self.scope = asked.payload.redirect_uri, asked.payload.scope
+        self.nonce = asked.payload.data.get("nonce")
+        self.code_challenge = asked.payload.data.get("code_challenge")
+        self.code_challenge_method = asked.payload.data.get("code_challenge_method")
+
+    def get_redirect_uri(self) -> str:
+        """Where it was sent."""
+        return str(self.redirect_uri)
+
+    def get_scope(self) -> str:
+        """What for."""
+        return str(self.scope)
+
+    def get_nonce(self) -> str | None:
+        """For which sign-in."""
+        return self.nonce
+
+    def get_auth_time(self) -> None:
+        """Untold."""
+
+    def get_acr(self) -> None:
+        """Untold."""
+
+    def get_amr(self) -> None:
+        """Untold."""
+
+
+class Codes(grants.AuthorizationCodeGrant):
+    """The flow of a browser."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar = ["client_secret_basic"]
+
+    def save_authorization_code(self, code: str, request: Any) -> None:
+        """Until it is used."""
+        Code.known[code] = Code(request)
+
+    def query_authorization_code(self, code: str, client: Client) -> Code | None:
+        """Of that client."""
+        found = Code.known.get(code)
+        return found if found and found.client_id == client.id else None
+
+    def delete_authorization_code(self, authorization_code: Code) -> None:
+        """It is used."""
+        for code in [code for code, known in Code.known.items() if known is authorization_code]:
+            del Code.known[code]
+
+    def authenticate_user(self, authorization_code: Code) -> Person:
+        """Who got it."""
+        found: Person = authorization_code.person
+        return found
+
+
+class Identity(OpenIDCode):
+    """Adds the ID token."""
+
+    def exists_nonce(self, nonce: str, request: Any) -> bool:
+        """It never was."""
+        return False
+
+    def encode_id_token(self, token: dict[str, Any], request: Any) -> str:
+        """Signed with the present key."""
+        person, code = request.user, request.authorization_code
+        claims = {
+            "iss": app.config["ISSUER"],
+            "aud": request.client.id,
+            "sub": person.get_user_id(),
+            "exp": int(time.time()) + 60,
+            "iat": int(time.time()),
+            "nonce": code.get_nonce(),
+            **PEOPLE[person.name].get("id_token", {}),
+        }
+        header = {"alg": KEYS[0].alg, "kid": KEYS[0].kid}
+        return jwt.encode(header, claims, KEYS[0])
 
 
 class Generator(JWTBearerTokenGenerator):
@@ -60,9 +168,12 @@ class Generator(JWTBearerTokenGenerator):
         """The ledger."""
         return "lead-ledger"
 
-    def get_extra_claims(self, client: Client, *_: Any) -> dict[str, Any]:
+    def get_extra_claims(self, client: Client, _: Any, person: Any, *__: Any) -> dict[str, Any]:
         """What the test wants it to say."""
-        return CLIENTS[client.id]
+        if person is None:
+            return CLIENTS[client.id]
+        said = PEOPLE[person.name]
+        return {name: value for name, value in said.items() if name != "id_token"}
 
 
 @app.get("/.well-known/openid-configuration")
@@ -72,6 +183,7 @@ def discovery() -> Response:
         issuer=app.config["ISSUER"],
         jwks_uri=app.config["ISSUER"] + "/keys",
         token_endpoint=app.config["ISSUER"] + "/token",
+        authorization_endpoint=app.config["ISSUER"] + "/authorize",
     )
 
 
@@ -94,6 +206,22 @@ def token() -> Any:
     return app.extensions["server"].create_token_response()
 
 
+@app.get("/authorize")
+def who() -> str:
+    """Who are you? (Everybody here is honest.)"""
+    buttons = "".join(f"<button name=person value='{name}'>{name}</button>" for name in PEOPLE)
+    return f"<!doctype html><title>Sign in</title><form method=post>{buttons}</form>"
+
+
+@app.post("/authorize")
+def authorize() -> Any:
+    """Back with a code, or with a refusal for nobody."""
+    name = request.form.get("person")
+    server, user = app.extensions["server"], Person(name) if name else None
+    grant = server.get_consent_grant(end_user=user)
+    return server.create_authorization_response(grant=grant, grant_user=user)
+
+
 @app.post("/rotate")
 def rotate() -> Response:
     """Sign with another key from now on; the old one is withdrawn."""
@@ -107,6 +235,7 @@ def main() -> None:
     """Serve until killed."""
     told = json.load(sys.stdin)
     CLIENTS.update(told["clients"])
+    PEOPLE.update(told.get("people", {}))
     KEYS.append(RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}))
     KEYS[0].ensure_kid()
     http = make_server("127.0.0.1", 0, app, threaded=True)
@@ -117,6 +246,7 @@ def main() -> None:
         save_token=lambda *_: None,
     )
     server.register_grant(grants.ClientCredentialsGrant)
+    server.register_grant(Codes, [Identity(require_nonce=True), CodeChallenge(required=True)])
     generator = Generator(app.config["ISSUER"])
     server.register_token_generator("default", generator)
     app.extensions.update(server=server, generator=generator)

@@ -3,16 +3,10 @@
 import base64
 import hmac
 import json
-import os
-import secrets
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from subprocess import DEVNULL, PIPE, Popen
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 from hypothesis import example, given
@@ -26,12 +20,11 @@ from service.access.callers import Unauthenticated
 from service.settings import Settings, WrongSetting
 from service.signin import keys as keys_module
 from service.signin.provider import Provider
-from tests.api.office import Office, open_office, problem_of, settings_in
+from tests.api.issuer import Issuer, asking, providing
+from tests.api.office import Office, open_office, problem_of
 
-SECRET = secrets.token_hex()
 MEMBER = "5b3c1b8e-0000-4000-8000-000000000001"
 PAST, FAR = 1_000_000_000, 9_000_000_000
-ROLES = {"ledger-admin": "admin", "ledger-office": "officer", "ledger-audit": "auditor"}
 # client → what its tokens say besides
 CLIENTS: dict[str, dict[str, Any]] = {
     "office": {"roles": ["ledger-office"], "name": "赵科长", "district": "*"},
@@ -69,51 +62,11 @@ CLIENTS: dict[str, dict[str, Any]] = {
 GOOD = ("office", "audit", "both", "list", "member", "city")
 
 
-@dataclass(frozen=True)
-class Issuer:
-    """The provider, as its clients see it."""
-
-    address: str
-
-    def ask(self, path: str, data: bytes | None = None, **headers: str) -> Any:
-        """What it answers."""
-        with urlopen(Request(self.address + path, data, headers)) as answer:
-            return json.load(answer)
-
-    def token(self, client: str) -> str:
-        """A token for the client, by its secret."""
-        known = base64.b64encode(f"{client}:{SECRET}".encode()).decode()
-        asked = self.ask("/token", b"grant_type=client_credentials", Authorization=f"Basic {known}")
-        found: str = asked["access_token"]
-        return found
-
-
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[Issuer]:
-    """The provider, running."""
-    program = Path(__file__).with_name("provider.py")
-    environment = {**os.environ, "AUTHLIB_INSECURE_TRANSPORT": "1"}
-    with Popen(
-        [sys.executable, str(program)], stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment
-    ) as process:
-        assert process.stdin and process.stdout
-        process.stdin.write(json.dumps({"secret": SECRET, "clients": CLIENTS}).encode())
-        process.stdin.close()
-        yield Issuer(process.stdout.readline().decode().strip())
-        process.kill()
-
-
-def asking(folder: Path, issuer: str, **more: Any) -> Settings:
-    """Settings of a ledger that believes this issuer."""
-    return replace(
-        settings_in(folder),
-        oidc_issuer=issuer,
-        oidc_audience="lead-ledger",
-        oidc_roles={**ROLES, "member": "member"},
-        oidc_district_claim="district",
-        oidc_member_claim="member",
-        **more,
-    )
+    """The provider of all tests here."""
+    with providing(clients=CLIENTS) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """For auditors: the log as it is stored, its checkpoints, and what proves them."""
 
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any
 
@@ -13,19 +14,25 @@ from api.audit_answers import (
     AuditEventOut,
     AuditEventsOut,
     CheckpointOut,
+    CheckpointsOut,
     ConsistencyOut,
     KeysOut,
     LeadProofOut,
+    VerificationOut,
 )
 from api.cursors import page_of, read_cursor, write_cursor
 from api.endpoint import endpoint, ledger, shown
 from api.openapi import POSITION
 from api.reply import Reply
-from api.schemas import AccessQuery, AuditEventsQuery, ConsistencyQuery
+from api.schemas import AccessQuery, AuditEventsQuery, ConsistencyQuery, Paged
 from api.stamps import reflects
 from api.windows import lead_seen
 from service.access.when import since, upto
 from service.audit import VERIFIER
+from service.projections.store import FOREVER
+from service.proof import asked
+from service.proof.notes import Checkpoint
+from service.proof.published import Made
 
 blueprint = Blueprint("audit", __name__, url_prefix="/v1/audit", description="For auditors.")
 
@@ -68,14 +75,50 @@ def checkpoint() -> Reply | Response:
     if g.kind == TEXT:
         reflects(g.position, request.environ)
         return Response(made.note, content_type=f"{TEXT}; charset=utf-8")
-    told = {
+    return shown(_told(made, found), g.position)
+
+
+def _told(made: Made, found: Checkpoint) -> dict[str, Any]:
+    return {
         "origin": found.origin,
         "size": found.size,
         "root": found.root.hex(),
         "made_at": made.made_at,
         "checkpoint": made.note,
     }
-    return shown(told, g.position)
+
+
+@endpoint(blueprint, "GET", "/checkpoints", "audit", CheckpointsOut, query=Paged())
+def checkpoints(query: dict[str, Any]) -> Reply:
+    """Every checkpoint that was signed, the newest first."""
+    before = (read_cursor(query, (int,)) or [FOREVER])[0]
+    found, more = ledger().audit.checkpoints(before, query["limit"])
+    cursor = write_cursor(more) if more else None
+    told = orjson.dumps([_told(*one) for one in found])
+    return page_of(told, cursor, g.position, by_body=True)
+
+
+@endpoint(
+    blueprint,
+    "GET",
+    "/verification",
+    "read the log",
+    VerificationOut,
+    also={NDJSON: {"schema": {"type": "object"}}},
+)
+def verification() -> Reply | Response:
+    """The whole log, hashed again now and held against every checkpoint. As lines of JSON
+    (application/x-ndjson) with ``done`` and ``of`` on the way."""
+    if g.kind == NDJSON:
+        reflects(g.position, request.environ)
+        return Response(lines_of(asked.verification(ledger())), content_type=NDJSON)
+    *_, found = asked.verification(ledger())
+    return shown(found, g.position)
+
+
+def lines_of(told: Iterable[Any]) -> Iterator[bytes]:
+    """Each as a line of JSON."""
+    return (orjson.dumps(one, option=orjson.OPT_APPEND_NEWLINE) for one in told)
 
 
 @endpoint(blueprint, "GET", "/access", "read the log", AccessRecordsOut, query=AccessQuery())

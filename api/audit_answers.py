@@ -62,6 +62,25 @@ class CheckpointOut(Schema):
     checkpoint = fields.String(**ALWAYS)
 
 
+class CheckpointsOut(Schema):
+    """Checkpoints, the newest first."""
+
+    items = fields.List(fields.Nested(CheckpointOut), **ALWAYS)
+    next = fields.String(**MAYBE)
+
+
+class VerificationOut(Schema):
+    """Whether every event, hashed again, is what the checkpoints say: so many, up to a position,
+    with this root, so many of which a checkpoint covers; ``detail`` says what does not hold."""
+
+    holds = fields.Boolean(**ALWAYS)
+    size = fields.Integer(**MAYBE)
+    position = fields.Integer(**MAYBE)
+    root = fields.String(**MAYBE)
+    covered = fields.Integer(**MAYBE)
+    detail = fields.String(**MAYBE)
+
+
 class KeyOut(Schema):
     """A public key, as ``name+id+base64``."""
 

@@ -41,15 +41,20 @@ def token(token_id: str) -> Reply:
 def issue(body: dict[str, Any]) -> Reply:
     """A new token, told once. With an idempotency key that made one before it is refused: nothing
     is kept that could be told again, and no second token is made."""
-    if body["member"] is not None:
-        try:
-            ledger().reads.member(UUID(body["member"]))
-        except NotFound as why:
-            raise Invalid({"member": [str(why)]}) from None
+    check_member(body["member"])
     made = ledger().tokens.issue(
         body["role"], body["name"], body["member"], body["days"], body["district"], call(body)
     )
     return _told(made)
+
+
+def check_member(member: str | None) -> None:
+    """Invalid for one that there is not."""
+    if member is not None:
+        try:
+            ledger().reads.member(UUID(member))
+        except NotFound as why:
+            raise Invalid({"member": [str(why)]}) from None
 
 
 @endpoint(

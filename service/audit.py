@@ -57,6 +57,14 @@ class Audit:
             raise NotFound("There is no checkpoint yet; the keeper signs the first.")
         return made, read_note(made.note).checkpoint
 
+    def checkpoints(
+        self, before: int, limit: int
+    ) -> tuple[list[tuple[Made, Checkpoint]], int | None]:
+        """Checkpoints from the newest to the oldest, before a place; and where to go on."""
+        found = self._published.listed(before, limit + 1)
+        some = [(made, read_note(made.note).checkpoint) for made in found[:limit]]
+        return some, some[-1][0].id if len(found) > limit else None
+
     def public_keys(self) -> list[dict[str, Any]]:
         """Every public key that ever signed, the oldest first."""
         return [

@@ -6,11 +6,11 @@ says how one is added.
 
 from flask import Flask
 
-from api.pages import assets, errors, overview, preferences, signin, site
+from api.pages import assets, audit, errors, overview, preferences, signin, site, tokens
 from api.pages.look import set_up
 
 # Importing one declares its routes.
-PAGES = (overview, signin, preferences)
+PAGES = (overview, audit, tokens, signin, preferences)
 
 
 def register_pages(app: Flask) -> None:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from flask import Flask
@@ -35,7 +36,11 @@ class Entry(NamedTuple):
 
 
 # In the order in which they stand at the top. A role sees those that it may open.
-NAV = (Entry("/", _("总览"), "read the pipeline"),)
+NAV = (
+    Entry("/", _("总览"), "read the pipeline"),
+    Entry("/audit", _("审计"), "audit"),
+    Entry("/tokens", _("令牌"), "handle tokens"),
+)
 ROLES: Mapping[str, str] = {
     "member": _("委员"),
     "officer": _("经办人"),
@@ -97,6 +102,12 @@ def templates_of(app: Flask) -> Environment:
 def set_up(app: Flask) -> None:
     """Let templates show what pages show."""
     set_up_texts(app)
+
+    @cache
+    def has_page(rule: str) -> bool:
+        """Whether there is a page under that rule, like /leads/<lead_id>."""
+        return any(known.rule == rule for known in app.url_map.iter_rules())
+
     # Of Flask's own, which others use: stricter, and with blocks that leave no lines.
     templates = app.jinja_env.overlay(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False
@@ -113,5 +124,6 @@ def set_up(app: Flask) -> None:
         roles=ROLES,
         stage_label=LABELS.__getitem__,
         amounts=amounts,
+        has_page=has_page,
         told=gettext,
     )

@@ -157,6 +157,12 @@ class Published:
                 Made._make(row) for row in connection.execute(_made().order_by(checkpoints.c.id))
             ]
 
+    def listed(self, before: int, limit: int) -> list[Made]:
+        """Checkpoints from the newest to the oldest, of those before the id ``before``."""
+        found = _made().where(checkpoints.c.id < before).order_by(checkpoints.c.id.desc())
+        with self.store.reading() as connection:
+            return [Made._make(row) for row in connection.execute(found.limit(limit))]
+
     def covering(self, size: int) -> Made | None:
         """The first checkpoint that covers so many events; None before there is one."""
         found = _made().where(checkpoints.c.size >= size).order_by(checkpoints.c.id).limit(1)

@@ -11,7 +11,16 @@ from service.proof.record import Record, read_record
 from service.proof.signer import SEEN, expected_of
 from service.proof.tiles import Tree, View
 from service.proof.tree import Inconsistent
-from service.proof.verifying import Expected, Finding, Progress, Walk, named, quietly, verify
+from service.proof.verifying import (
+    Expected,
+    Finding,
+    Going,
+    Progress,
+    Walk,
+    driven,
+    named,
+    quietly,
+)
 
 
 class Verdict(NamedTuple):
@@ -29,11 +38,16 @@ def judge(ledger: Ledger, since: Note | None = None, progress: Progress = quietl
     ``since`` is a checkpoint that was kept elsewhere. What came before it is then taken from the
     tree, if that has the kept root.
     """
+    return driven(judging(ledger, since), progress)
+
+
+def judging(ledger: Ledger, since: Note | None = None) -> Going[Verdict]:
+    """The same, a batch at a time: each gives its number of events."""
     expected = sorted(_expected(ledger, since))
     covered = max((e.size for e in expected if e.what != SEEN), default=0)
     tree = Tree(ledger.log_recorder, ledger.settings)
     with closing(tree), tree.view() as view:
-        walk, finding = _walk(ledger, expected, since, view, progress)
+        walk, finding = yield from _walk(ledger, expected, since, view)
         if finding:
             raise Inconsistent(str(finding))
         view.check(walk.tiles_held)
@@ -51,15 +65,16 @@ def _walk(
     expected: list[Expected],
     since: Note | None,
     view: View,
-    progress: Progress,
-) -> tuple[Walk, Finding | None]:
+) -> Going[tuple[Walk, Finding | None]]:
     recorder = ledger.log_recorder
     size = since.checkpoint.size if since else 0
     known = view.mark.size >= size > 0 and since and view.root(size) == since.checkpoint.root
-    if not known:
-        return verify(recorder, expected, view, progress=progress)
-    walk = Walk(recorder, view.frontier(size), view.position_of(size - 1), view)
-    finding = walk.to([e for e in expected if e.size >= size], progress=progress)
+    if known:
+        walk = Walk(recorder, view.frontier(size), view.position_of(size - 1), view)
+        expected = [e for e in expected if e.size >= size]
+    else:
+        walk = Walk(recorder, view=view)
+    finding = yield from walk.going(expected)
     return walk, named(walk, finding, expected, view)
 
 

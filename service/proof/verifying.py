@@ -1,7 +1,7 @@
 """Is the log still what the checkpoints say? Every event is hashed again, and nothing trusted."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Generator, Sequence
+from typing import NamedTuple, TypeVar
 
 from service.log_recorder import LedgerRecorder
 from service.proof import tiles, tree
@@ -10,10 +10,24 @@ from service.proof.tiles import View
 # What a processor's own memory holds: larger batches are slower.
 BATCH = 512
 Progress = Callable[[int], object]
+T = TypeVar("T")
+# Gives the number of events of each batch, and in the end what was found.
+Going = Generator[int, None, T]
 
 
 def quietly(_events: int) -> None:
     """No progress is shown."""
+
+
+def driven(going: Going[T], progress: Progress) -> T:
+    """What comes of it in the end; ``progress`` gets what it gives on the way."""
+    while True:
+        try:
+            events = next(going)
+        except StopIteration as end:
+            found: T = end.value
+            return found
+        progress(events)
 
 
 class Expected(NamedTuple):
@@ -69,12 +83,16 @@ class Walk:
 
         ``expected`` are in order of size. ``progress`` gets each batch's number of events.
         """
+        return driven(self.going(expected, stop), progress)
+
+    def going(self, expected: Sequence[Expected], stop: int = 2**62) -> Going["Finding | None"]:
+        """The same, a batch at a time: each gives its number of events."""
         ahead = [e for e in reversed(expected) if e.size >= self.frontier.size]
         while rows := self._recorder.stored_rows(self.position, BATCH, stop):
             finding = self._take(rows, ahead)
             if finding:
                 return finding
-            progress(len(rows))
+            yield len(rows)
         return self._compare(ahead) or self._too_short(ahead)
 
     def _take(self, rows: Sequence[tree.Row], ahead: list[Expected]) -> Finding | None:

@@ -63,6 +63,8 @@ ACTIONS: dict[tuple[str, str], str | None] = {
     ("GET", "/v1/audit/events"): "read the log",
     ("GET", "/v1/audit/access"): "read the log",
     ("GET", "/v1/audit/checkpoint"): "audit",
+    ("GET", "/v1/audit/checkpoints"): "audit",
+    ("GET", "/v1/audit/verification"): "read the log",
     ("GET", "/v1/audit/keys"): "audit",
     ("GET", "/v1/audit/alarms"): "read the log",
     ("GET", "/v1/audit/leads/{lead_id}/proof"): "audit",

@@ -83,7 +83,7 @@ class Code(AuthorizationCodeMixin):
     def __init__(self, asked: Any) -> None:
         self.client_id, self.person = asked.client.id, asked.user
         self.redirect_uri, self.scope = asked.payload.redirect_uri, asked.payload.scope
-        self.nonce = asked.payload.data.get("nonce")
+        self.nonce: str | None = asked.payload.data.get("nonce")
         self.code_challenge = asked.payload.data.get("code_challenge")
         self.code_challenge_method = asked.payload.data.get("code_challenge_method")
 

@@ -36,12 +36,13 @@ from service.figures import EVENTS as RECORDED
 from service.figures import FIGURES
 from service.log import LedgerMapper
 from service.log_recorder import LedgerRecorder
-from service.logs import recorder_of
+from service.logs import check_unmoved, recorder_of
 from service.personal import erasures
 from service.personal.erasures import ERASURES, Erased
 from service.personal.personal import Personal
 from service.projections import members as member_rows
 from service.projections.sealed import shown as sealed_report
+from service.projections.store import Store
 from service.projections.view import people_in, view_of
 from service.proof.events import AUDIT, KeyRotated, Ruled
 from service.proof.published import Published
@@ -170,17 +171,30 @@ class Ledger(Application[UUID]):
 
     def create_tables(self, *, projections: bool = True) -> None:
         """Make every table that is missing; safe when several processes start at once."""
+        check_unmoved(self.settings)
         self.log_recorder.create_table()
-        self.access.store.create_tables()
-        self.tokens.store.create_tables()
-        self.sessions.store.create_tables()
-        self.published.store.create_tables()
-        self.log_recorder.heed(
-            [*self.tokens.store.tables.tables, *self.published.store.tables.tables]
-        )
+        self.log_recorder.check_served()
+        self.create_kept()
         self.personal.create()
         if projections:
             self.reads.store.create_tables()
+
+    def create_kept(self) -> None:
+        """Make the tables of what no log can give again."""
+        for store in self.kept:
+            store.create_tables()
+        self.log_recorder.heed(
+            name
+            for beside in (self.tokens, self.sessions, self.published)
+            for name in beside.store.tables.tables
+        )
+
+    @property
+    def kept(self) -> list[Store]:
+        """Where is what no log can give again; the log itself apart."""
+        keys = self.personal.keys.store
+        named = (self.access, self.tokens, self.sessions, self.published)
+        return [*(each.store for each in named), keys]
 
     def close(self) -> None:
         """Let go of every file."""

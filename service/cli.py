@@ -23,6 +23,7 @@ from service.import_cli import import_, take_in
 from service.imports import Imported, Overtaken
 from service.journal import teller
 from service.keys_cli import keys
+from service.migrate_cli import migrate
 from service.proof.keeper import Keeper, Stop
 from service.proof.signer import Signer
 from service.report_cli import report
@@ -47,6 +48,7 @@ main.add_command(restore)
 main.add_command(import_)
 main.add_command(export)
 main.add_command(keys)
+main.add_command(migrate)
 main.add_command(report)
 main.add_command(token)
 main.add_command(worklist)

@@ -17,7 +17,7 @@ import psycopg
 import sqlalchemy as sa
 from eventsourcing.persistence import IntegrityError, Notification, StoredEvent
 
-from domain.errors import NotReady
+from domain.errors import NotReady, Refused
 from service import log_schema
 from service.log_queue import Events, Taken, WriteQueue
 from service.log_recorder import (
@@ -70,6 +70,14 @@ class PostgresRecorder(LedgerRecorder):
         """Bring the schema to the present version; where it is that, nothing is locked."""
         with self._one() as connection:
             log_schema.migrate(connection, self._connections.patience)
+
+    def check_served(self) -> None:
+        """Refused until all of it is here."""
+        for (origin,) in self._rows("SELECT origin FROM ledger.moved WHERE finished_at IS NULL"):
+            raise Refused(
+                f"The ledger of {origin} is being moved here, and that was not finished: run "
+                "'leadledger migrate' again. Nothing is served before."
+            )
 
     def heed(self, tables: Iterable[str]) -> None:
         """Have the database note each change of these tables."""

@@ -60,6 +60,9 @@ class LedgerRecorder(ApplicationRecorder):
     def create_table(self) -> None:
         """Make what is missing, once, whoever starts first."""
 
+    def check_served(self) -> None:
+        """Refused while another ledger is being moved here."""
+
     def heed(self, tables: Iterable[str]) -> None:
         """From now on a change of these tables, which stand beside the log, is one of
         ``version().beside``."""

@@ -15,7 +15,7 @@ from domain.errors import NotReady
 from service.projections.postgres_pool import transaction
 
 # Advisory locks of ours: of whoever appends, and of whoever changes the schema.
-_APPENDING, _MIGRATING = 7_104_201, 7_104_202
+APPENDING, _MIGRATING = 7_104_201, 7_104_202
 
 _LOG = """
 CREATE TABLE ledger.stored_events (
@@ -56,7 +56,7 @@ BEGIN
     PERFORM set_config('synchronous_commit', 'on', true)
     WHERE current_setting('synchronous_commit') = 'off';
     PERFORM set_config('lock_timeout', patience::text, true);
-    PERFORM pg_advisory_xact_lock({_APPENDING});
+    PERFORM pg_advisory_xact_lock({APPENDING});
     -- Another statement than the one that waited: it sees what was committed meanwhile.
     SELECT coalesce(max(position), 0) INTO last FROM ledger.stored_events;
     IF cardinality(sizes) = 1 THEN
@@ -91,10 +91,16 @@ BEGIN
     PERFORM set_config('synchronous_commit', 'on', true)
     WHERE current_setting('synchronous_commit') = 'off';
     PERFORM set_config('lock_timeout', patience::text, true);
-    PERFORM pg_advisory_xact_lock({_APPENDING});
+    PERFORM pg_advisory_xact_lock({APPENDING});
     INSERT INTO ledger.readiness VALUES (room);
     DELETE FROM ledger.readiness;
 END $$;
+"""
+# At most one row: from where the ledger was moved, or is being moved.
+_MOVING = """
+CREATE TABLE ledger.moved (
+    origin text NOT NULL, begun_at timestamptz NOT NULL DEFAULT now(), finished_at timestamptz
+);
 """
 TRY = "SELECT ledger.try_append(%s::int, %s::bytea)"
 APPEND = (
@@ -114,6 +120,7 @@ MIGRATIONS = (
     Migration("the log, and what tells that something beside it changed", _LOG),
     Migration("appending in the order of commits, without gaps", _FUNCTION),
     Migration("trying whether a command could be recorded", _TRY),
+    Migration("what is being moved here from another database", _MOVING),
 )
 
 

@@ -538,6 +538,11 @@ class Settings:
         return self.database.with_name(self.database.name + ".restoring")
 
     @property
+    def moved(self) -> Path:
+        """The note that this ledger is served from elsewhere now; there is none at other times."""
+        return self.database.with_name(self.database.name + ".moved")
+
+    @property
     def marked(self) -> Path:
         """The folder of marked copies of what could not be imported."""
         return self.database.with_name(self.database.name + ".marked")

@@ -24,7 +24,7 @@ from service.log_recorder import LedgerRecorder, Version
 from service.projections import lead_list
 from service.projections.catch_up import CatchUp
 from service.projections.choosing import EVERYTHING, FILTERS, Selection
-from service.projections.district_book import DistrictBook
+from service.projections.district_book import DistrictBook, tips_across
 from service.projections.entries import Entries
 from service.projections.groups import groups
 from service.projections.history import History, positions, version_known_at
@@ -621,7 +621,8 @@ def _one_member(member_id: UUID, scope: Scope) -> sa.Select[Any]:
 
 def _with_results(connection: sa.Connection, rows: Any, scope: Scope) -> list[dict[str, Any]]:
     """Members' rows with what came of their tips, of leads in the scope's district; a duplicate's
-    share counts with its original."""
+    share counts with its original. Tips are those of the district's book: one stays counted where
+    it was given."""
     ids = [row.id for row in rows]
     limits = Selection(within=scope.district).values()
     seen = [FILTERS[name](leads) for name in limits]
@@ -643,6 +644,9 @@ def _with_results(connection: sa.Connection, rows: Any, scope: Scope) -> list[di
         result[0] += row.leads
         result[1] += row.leads if row.stage in LANDED else 0
         result[2] += Fraction(row.share) * row.leads if row.outcome != "duplicate" else 0
+    if scope.district is not None:
+        for member_id, more in tips_across(connection, scope.district, ids).items():
+            results[member_id][0] += more
     for member_id, share in connection.execute(_credit_of_joined(ids).where(*seen), limits):
         results[member_id][2] += Fraction(share)
     shown = []

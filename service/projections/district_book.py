@@ -14,11 +14,28 @@ from typing import Any
 import sqlalchemy as sa
 
 from domain.correction import effective
-from domain.posting import BOOKED, CORRECTION, TRANSFER, difference_within, prefixes_crossed
+from domain.posting import (
+    BOOKED,
+    CORRECTION,
+    FIRST,
+    OUTSIDE,
+    TRANSFER,
+    difference_within,
+    prefixes_crossed,
+)
+from domain.stage import TIP
 from service.projections.entries import posting_columns
 from service.projections.history import history
+from service.projections.leads import lead_members, leads
 from service.projections.moment import NOW, places_then
-from service.projections.store import Happened, begun_before, inserting, metadata, rows_of
+from service.projections.store import (
+    FOREVER,
+    Happened,
+    begun_before,
+    inserting,
+    metadata,
+    rows_of,
+)
 
 district_entries = sa.Table(
     "district_entries",
@@ -98,6 +115,31 @@ def places_across(
     columns = [places.c[name] for name in ("lead", "stage", "about_to_sign", "fen")]
     moment = {name: values[name] for name in NOW}
     return list(connection.execute(sa.select(*columns), moment))
+
+
+def tips_across(connection: sa.Connection, prefix: str, members: Sequence[str]) -> dict[str, int]:
+    """Member → how many tips more the book of ``prefix`` has of it than leads of it stand there:
+    one that was passed on is still a tip, and one that was received is none."""
+    e = district_entries.c
+    given = (
+        sa.select(e.lead, sa.func.sum(sa.case((e.source == OUTSIDE, e.leads), else_=0)).label("n"))
+        .where(e.prefix == prefix, e.kind == FIRST, e.target == TIP)
+        .group_by(e.lead)
+        .subquery()
+    )
+    across = crossing(prefix).distinct().subquery()
+    stands = sa.case((leads.c.district.like(f"{prefix}%"), 1), else_=0)
+    more = sa.func.sum(sa.func.coalesce(given.c.n, 0) - stands)
+    reported = lead_members.c
+    found = (
+        sa.select(reported.member_id, more)
+        .join(across, across.c.lead == reported.lead)
+        .join(leads, leads.c.number == reported.lead)
+        .outerjoin(given, given.c.lead == reported.lead)
+        .where(reported.member_id.in_(members), reported.until == FOREVER)
+        .group_by(reported.member_id)
+    )
+    return {member: int(number) for member, number in connection.execute(found)}
 
 
 def crossing(prefix: str) -> sa.Select[Any]:

@@ -81,6 +81,37 @@ def stands(ledger: Ledger, district: str | None, end: str, **then: Any) -> dict[
     return found | {name: count for name, count in also.items() if count}
 
 
+def totals(ledger: Ledger, district: str, member: UUID) -> tuple[int, int]:
+    """The tips of a member as whoever is limited to the district is told them; and by its book."""
+    told = ledger.reads.member(member, Scope(district=district))["tips"]
+    chosen = Selection(within=district, member=f"{member}")
+    year = ledger.reads.pipeline(chosen, date(2025, 1, 1), date(2025, 12, 31), None)
+    return told, year["tips"]
+
+
+def test_a_members_tips_are_those_of_the_districts_book_also_of_what_crossed_its_border(
+    ledger: Ledger,
+) -> None:
+    member = register(ledger).subject
+    first, second, _ = (tip(ledger, member).subject for _ in range(3))
+    assert totals(ledger, HERE, member) == (3, 3)
+    passes(ledger, first, "2025-06-01")
+    # There and back again.
+    passes(ledger, second, "2025-06-02")
+    passes(ledger, second, "2025-06-03", HERE)
+    for prefix in (HERE, "3208"):
+        assert totals(ledger, prefix, member) == (3, 3)
+    with acting(somebody()):
+        facts = {"number": "1", "name": "李委员", "district": THERE, "occurred_on": "2025-01-02"}
+        other = ledger.register_member(call(), {**facts, "sector": None}).subject
+    passes(ledger, tip(ledger, other).subject, "2025-06-01")
+    # It came from elsewhere, and is no tip.
+    assert totals(ledger, THERE, other) == (0, 0)
+    assert ledger.reads.member(other)["tips"] == 1
+    page, _ = ledger.reads.members(0, 50, None, None, Scope(district=HERE))
+    assert [one["tips"] for one in page] == [3]
+
+
 def test_it_leaves_the_stock_and_its_tip_stays_counted_where_it_was_given(ledger: Ledger) -> None:
     lead = talks(ledger)
     do(ledger, "propose_transfer", lead, "2025-06-01", district=THERE, **WHY)

@@ -47,9 +47,10 @@ def list_(
 @access.command("verify")
 @click.option("--kept", multiple=True, metavar="HEAD", help="A head that was printed before.")
 def verify_(kept: tuple[str, ...]) -> None:
-    """Whether every record is as it was written; prints the head, to be kept elsewhere."""
+    """Whether every record is as it was written, by its own digests and by the heads of it that the
+    log has; prints the head, to be kept elsewhere."""
     with open_ledger(projections=False) as ledger:
-        heads = [*map(read_head, kept)]
+        heads = [*map(read_head, (*kept, *ledger.accesses_noted()))]
         try:
             seen = seen_by_the_keeper(ledger.settings)
         except PermissionError:

@@ -44,7 +44,7 @@ from service.projections import members as member_rows
 from service.projections.sealed import shown as sealed_report
 from service.projections.store import Store
 from service.projections.view import people_in, view_of
-from service.proof.events import AUDIT, KeyRotated, Ruled
+from service.proof.events import AUDIT, AccessesNoted, KeyRotated, Ruled
 from service.proof.published import Published
 from service.reads import Reads
 from service.reports.asked import Asked, Reports
@@ -87,6 +87,7 @@ EVENTS = (
     Answered,
     KeyRotated,
     Ruled,
+    AccessesNoted,
     Erased,
 )
 BEGINNINGS = {"member.registered": Member, "lead.tipped": Lead, "report.sealed": Report}
@@ -464,6 +465,15 @@ class Ledger(Application[UUID]):
         self._keep(Ruled, reason=check_text("reason", reason, 2000), alarms=alarms, checkpoint=note)
         actor = current_actor()
         self.published.rule(reason, actor.name, actor.moment)
+
+    def note_accesses(self, head: str) -> None:
+        """The keeper saw this head of the access record: the next checkpoint covers it."""
+        self._keep(AccessesNoted, head=head)
+
+    def accesses_noted(self) -> list[str]:
+        """Every head of the access record that the log has."""
+        kept = map(self.mapper.to_domain_event, self.recorder.select_events(AUDIT))
+        return [event.head for event in kept if isinstance(event, AccessesNoted)]
 
     def _keep(self, event: type[Any], **facts: Any) -> None:
         """Record it, alarm or no alarm."""

@@ -31,6 +31,11 @@ class Heads:
             self._path.parent.mkdir(0o700, parents=True, exist_ok=True)
             write_durably(self._path, f"{head}\n".encode())
 
+    def seen(self) -> Head | None:
+        """The head that was seen last and is still there; None when it is not, or there is none."""
+        seen = _read(self._path)
+        return seen if seen and self._record.has(seen) else None
+
 
 def seen_by_the_keeper(settings: Settings) -> Head | None:
     """The head that the keeper saw last; None when it saw none, PermissionError where its folder

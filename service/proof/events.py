@@ -21,6 +21,17 @@ class KeyRotated(DomainEvent):
 
 
 @dataclass(frozen=True)
+class AccessesNoted(DomainEvent):
+    """The access record had this ``head`` (``42:9f…``) when the keeper was about to sign: whatever
+    vouches for this event vouches for all access records up to that one."""
+
+    TOPIC = "audit.accesses_noted"
+    actor: str
+    request: str
+    head: str
+
+
+@dataclass(frozen=True)
 class Ruled(DomainEvent):
     """An administrator ruled on ``alarms``. ``checkpoint`` is the last that was published."""
 

@@ -8,6 +8,7 @@ until the first has ended.
 import fcntl
 import logging
 import os
+import secrets
 import select
 import time
 from collections.abc import Callable, Iterator
@@ -17,9 +18,10 @@ from threading import Thread
 
 from eventsourcing.persistence import PersistenceError
 
-from domain.actor import CHINA, now
+from domain.actor import CHINA, Actor, acting, now
 from domain.errors import Invalid, NotReady
 from service.access.heads import Heads
+from service.access.record import Head
 from service.ahead import Ahead
 from service.application import Ledger
 from service.exports.schedule import Nights
@@ -63,6 +65,7 @@ class Keeper:
     """The keeper of one ledger, until ``stop`` is set."""
 
     def __init__(self, ledger: Ledger, stop: Stop) -> None:
+        self._ledger = ledger
         self._settings = ledger.settings
         self._stop = stop
         self._signer = Signer(ledger.settings, ledger.log_recorder, ledger.published)
@@ -71,6 +74,8 @@ class Keeper:
         self._ahead = Ahead(ledger.reads)
         self._heads = Heads(ledger.settings, ledger.access)
         self._hashed_on: date | None = None
+        # The head of the access record that this keeper told the log last.
+        self._noted: Head | None = None
 
     def run(self, say: Callable[[str], object]) -> None:
         """Keep the ledger; ``say`` is called with what whoever started it should know."""
@@ -128,6 +133,7 @@ class Keeper:
             if self._is_night_due(moment):
                 self._signer.rehash(moment)
                 self._hashed_on = night_of(moment)
+            self._note_accesses(moment)
             if self._signer.sign(moment):
                 self._sender.wake()
         except (NotReady, PersistenceError, OSError) as why:
@@ -136,6 +142,18 @@ class Keeper:
             return _AGAIN
         note_finished(self._settings, moment)
         return float(self._settings.checkpoint_every)
+
+    def _note_accesses(self, moment: datetime) -> None:
+        """Have the checkpoint that is due cover the access record as well, as far as it was seen. A
+        log that does not grow is not made to."""
+        self._look_at_accesses()
+        head = self._heads.seen()
+        if head in (None, self._noted) or self._ledger.published.standing():
+            return
+        if self._signer.grew():
+            with acting(Actor("the keeper", moment, secrets.token_hex(16))):
+                self._ledger.note_accesses(f"{head}")
+            self._noted = head
 
     def _is_night_due(self, moment: datetime) -> bool:
         return self._hashed_on is None or self._hashed_on < night_of(moment)

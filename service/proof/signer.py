@@ -71,6 +71,12 @@ class Signer:
             walk.to([])
             write_record(self._folder, replace(record, seen=_seen(walk)))
 
+    def grew(self) -> bool:
+        """Whether anything was recorded since the last checkpoint."""
+        record = read_record(self._folder)
+        covered = record.signed.position if record and record.signed else 0
+        return (self._recorder.max_notification_id() or 0) > covered
+
     def rehash(self, moment: datetime, progress: Progress = quietly) -> None:
         """Hash every event that was signed again, and raise the alarm if one is another."""
         record = read_record(self._folder)

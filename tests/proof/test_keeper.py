@@ -12,6 +12,7 @@ from subprocess import PIPE, Popen
 
 import pytest
 
+from service.access.heads import seen_by_the_keeper
 from service.proof.keeper import night_of
 from service.proof.notes import read_note
 from service.proof.published import Published
@@ -65,6 +66,22 @@ def test_a_keeper_signs_when_the_log_grew_and_ends_when_told_to(tmp_path: Path) 
         until(lambda: sizes(tmp_path)[-1] == 2, "the next checkpoint")
         keeper.terminate()
         assert keeper.wait(PATIENCE) == 0
+
+
+def test_what_is_signed_covers_the_access_record_and_no_log_grows_for_it_alone(
+    tmp_path: Path,
+) -> None:
+    with ledger_in(tmp_path) as ledger, keeper_of(tmp_path):
+        until(lambda: sizes(tmp_path) == [0], "the first checkpoint")
+        ledger.tokens.issue("auditor")
+        head = ledger.access.head()
+        until(lambda: seen_by_the_keeper(ledger.settings) == head, "a look at the access record")
+        began = last_round(ledger.settings)
+        until(lambda: last_round(ledger.settings) != began, "another round")
+        assert sizes(tmp_path) == [0]
+        a_lead(ledger)
+        until(lambda: sizes(tmp_path)[-1] == 3, "a checkpoint that covers the head as well")
+        assert ledger.accesses_noted() == [f"{head}"]
 
 
 def test_a_second_keeper_says_so_and_waits_for_the_end_of_the_first(tmp_path: Path) -> None:

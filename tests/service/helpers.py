@@ -330,6 +330,7 @@ def keep_the_proof(ledger: Ledger) -> None:
         ledger.rotate_key("old+00000001+AQ==", "new+00000002+AQ==", "2026-12-25T00:00:00.000000Z")
         ledger.published.raise_alarm("Position 7 does not hold.", now())
         ledger.rule("备份恢复，已核对")
+        ledger.note_accesses(f"5:{'9f' * 32}")
 
 
 def stored_leads(ledger: Ledger, member: UUID, leads: int, follow_ups: int) -> list[StoredEvent]:

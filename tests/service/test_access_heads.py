@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from domain.actor import acting
 from domain.errors import Invalid
 from service.access.heads import Heads, seen_by_the_keeper
 from service.access.record import access as table
 from service.application import Ledger
-from tests.service.helpers import ledger_in
+from tests.service.helpers import ledger_in, somebody
 from tests.service.test_access import noted
 from tests.service.test_cli import command, one_line
 
@@ -55,6 +56,21 @@ def test_a_cut_is_noticed_by_the_keeper_and_by_verify_whatever_was_written_since
     ]
     assert seen_by_the_keeper(ledger.settings) == seen
     folder = ledger.settings.database.parent
+    assert " 5 " in one_line(command(folder, "access", "verify"))
+
+
+def test_what_the_log_has_of_the_record_cannot_be_put_back_by_who_holds_the_keepers_folder_too(
+    ledger: Ledger,
+) -> None:
+    noted_there = ledger.access.head()
+    with acting(somebody()):
+        ledger.note_accesses(f"{noted_there}")
+    folder = ledger.settings.database.parent
+    assert command(folder, "access", "verify").exit_code == 0
+    # As an older copy, gone on with, and the keeper's own head gone.
+    cut(ledger, 4)
+    noted(ledger, 3)
+    assert seen_by_the_keeper(ledger.settings) is None
     assert " 5 " in one_line(command(folder, "access", "verify"))
 
 

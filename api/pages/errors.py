@@ -1,10 +1,12 @@
 """What is refused, as a page: the sentence of the problem document, and what can be done."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import orjson
+from eventsourcing.persistence import PersistenceError
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
@@ -12,7 +14,7 @@ from api.app import request_now
 from api.errors import HANDLERS
 from api.pages.look import templates_of
 from api.pages.look import told_later as _
-from api.pages.session import drop
+from api.pages.session import drop, maybe_signed_in
 from api.pages.site import blueprint, go_to, show
 from domain.errors import LedgerError
 from service.access.callers import Unauthenticated
@@ -69,8 +71,12 @@ def _sign_in_first(error: Unauthenticated) -> Response:
 def _no_such_path(error: HTTPException) -> Response:
     """A page for who sits before a browser; a problem document for all others."""
     handler, request = HANDLERS[HTTPException], request_now()
-    asks = "text/html" in request.headers.get("Accept", "")
-    return _as_page(handler)(error) if asks and not _is_api(request.path) else handler(error)
+    if "text/html" not in request.headers.get("Accept", "") or _is_api(request.path):
+        return handler(error)
+    # No page asked who it is. Its forms are of their session all the same.
+    with suppress(LedgerError, PersistenceError):
+        maybe_signed_in()
+    return _as_page(handler)(error)
 
 
 def _is_api(path: str) -> bool:

@@ -48,6 +48,8 @@ _OWN = frozenset({CSRF_FIELD, KEY_FIELD, VERSION_FIELD})
 _WORTH_IT = 1024
 
 blueprint = Blueprint("pages", __name__)
+# (method, rule) → the action of `api.auth.MAY` that it is; None: anybody's.
+ACTIONS: dict[tuple[str, str], str | None] = {}
 View = Callable[..., Any]
 
 
@@ -75,8 +77,7 @@ def page(
             loaded = load(given)
             return view(**path, query=loaded) if query is not None else view(**path)
 
-        blueprint.route(rule, methods=["GET"])(shown)
-        return shown
+        return _declared("GET", rule, shown, action)
 
     return declare
 
@@ -107,10 +108,15 @@ def form(
             loaded = {"body": load(given)} if fields is not None else {}
             return _carried_out(view, {**path, **loaded})
 
-        blueprint.route(rule, methods=["POST"])(sent)
-        return sent
+        return _declared("POST", rule, sent, action)
 
     return declare
+
+
+def _declared(method: str, rule: str, view: View, action: str | None) -> View:
+    ACTIONS[method, rule] = action
+    blueprint.route(rule, methods=[method])(view)
+    return view
 
 
 def _admit(action: str | None) -> None:

@@ -54,3 +54,19 @@ def test_an_administrator_issues_a_token_and_revokes_it(desk: Desk) -> None:
         expect(page.get_by_role("row", name="钱科长")).to_contain_text("已失效")
     with desk.server.client(secret) as ended:
         assert ended.get("/v1/leads").status == 401
+
+
+def test_a_form_that_is_sent_after_the_sign_in_ended_loses_nothing(desk: Desk) -> None:
+    with desk.visit("admin") as (page, watch):
+        page.goto("/tokens")
+        page.get_by_label("持有人").fill("孙科长")
+        page.context.clear_cookies()
+        watch.expects(401)
+        page.get_by_role("button", name="签发").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("请先登录")
+        check_accessible(page)
+        page.locator("main").get_by_role("link", name="登录").click()
+        page.get_by_label("访问令牌").fill(desk.token("admin"))
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(f"{desk.address}/tokens")
+        expect(page.get_by_label("持有人")).to_have_value("孙科长")

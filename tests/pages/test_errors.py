@@ -81,3 +81,9 @@ def test_the_language_chosen_here_comes_first(visitor: Visitor) -> None:
     page = visitor.see("/signin", Accept_Language="zh-CN")
     assert page.all("html")[0] == {"lang": "en", "data-theme": "dark"}
     assert visitor.send("/preferences", language="xx").status_code == 422
+
+
+def test_a_page_that_is_none_knows_who_is_signed_in(office: Office, visitor: Visitor) -> None:
+    visitor.sign_in(office.ledger.tokens.issue("admin", "王主任"))
+    assert "王主任" in visitor.see("/nothing", 404).text
+    assert visitor.send("/preferences", on="/nothing", language="en").status_code == 303

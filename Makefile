@@ -81,6 +81,10 @@ image-check:
 vendor:
 	tools/vendor
 
+# The README's pictures of the pages, from the 2025 ledger; needs Chromium and Chinese fonts.
+screenshots: $(DEV)
+	$(BIN)/python -m tests.browser.screenshots
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info mutants .coverage* .*_cache .hypothesis
 

@@ -20,6 +20,7 @@ from service.reports.annual import RULES
 from service.reports.grouping import BANDS
 from service.settings import HOME, TABLE
 from service.tokens import ROLES
+from tests.browser.screenshots import FOLDER, SHOTS
 from tests.faults.serving import Server, serving
 
 README = HOME / "README.md"
@@ -86,6 +87,14 @@ def access_kinds_table() -> str:
     return "\n".join(["| kind | what is recorded |", "|---|---|", *rows])
 
 
+def pages_table() -> str:
+    """The pictures of the pages, three in a row."""
+    cells = [f"![{shot.caption}](docs/pages/{shot.name}.png)<br>{shot.caption}" for shot in SHOTS]
+    rows = [cells[at : at + 3] for at in range(0, len(cells), 3)]
+    lines = [f"| {' | '.join([*row, *[''] * (3 - len(row))])} |" for row in rows]
+    return "\n".join(["| | | |", "|---|---|---|", *lines])
+
+
 def export_columns_table() -> str:
     """Every column of every file of an export."""
     rows = ["| file | column | heading | kind | meaning |", "|---|---|---|---|---|"]
@@ -107,6 +116,7 @@ def export_columns_table() -> str:
         ("bands", bands_table()),
         ("due", due_table()),
         ("access kinds", access_kinds_table()),
+        ("pages", pages_table()),
         ("export columns", export_columns_table()),
         ("benchmarks", (HOME / "tests/bench/RESULTS.md").read_text(encoding="utf-8").strip()),
     ],
@@ -119,6 +129,7 @@ def export_columns_table() -> str:
         "bands",
         "due",
         "kinds",
+        "pages",
         "exports",
         "benchmarks",
     ],
@@ -159,3 +170,7 @@ def test_the_journey_runs_as_it_is_pasted(server: Server) -> None:
     assert groundbroken + '{"count":1,"cny":"1500000000"}' in done.stdout, "as it was believed"
     signed = '"stage":"signed","label":"签约","standing":{"count":1,"cny":"1600000000"}'
     assert signed in done.stdout, "by recognition"
+
+
+def test_every_page_has_its_picture_and_no_picture_is_left_over() -> None:
+    assert {path.stem for path in FOLDER.iterdir()} == {shot.name for shot in SHOTS}

@@ -4,10 +4,9 @@ A commit waits for the disk, and while one command waits for it others come. The
 the next transaction: so the disk is waited for once, not once for each.
 """
 
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from threading import Lock
+from threading import Event, Lock
 
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
@@ -29,6 +28,8 @@ class _Waiting:
         self.taken: Taken = None
         self.failed: Exception | None = None
         self.done = False
+        # Set when it is done, or when its turn to write has come.
+        self.woken = Event()
 
     def result(self) -> int:
         """Its position, or why there is none."""
@@ -42,11 +43,14 @@ class _Waiting:
 class WriteQueue:
     """Takes turns at writing; ``write`` records each of several commands, or not."""
 
-    def __init__(self, write: Callable[[Sequence[Events]], Sequence[Taken]], patience: float):
+    def __init__(
+        self, write: Callable[[Sequence[Events]], Sequence[Taken]], patience: float
+    ) -> None:
         self._write = write
         self._patience = patience
         self._waiting: deque[_Waiting] = deque()
-        self._turn = Lock()
+        self._lock = Lock()
+        self._writing = False
 
     def __len__(self) -> int:
         """How many wait to be written."""
@@ -56,38 +60,65 @@ class WriteQueue:
         """Record a command; its last position. IntegrityError when a version is taken; NotReady
         when the turn does not come in time, and then nothing was recorded."""
         mine = _Waiting(events)
-        self._waiting.append(mine)
-        until = time.monotonic() + self._patience
-        while not mine.done:
-            if not self._turn.acquire(timeout=max(0.0, until - time.monotonic())):
-                self._give_up(mine)
-                continue
-            try:
-                if not mine.done:
-                    self._write_some()
-            finally:
-                self._turn.release()
+        with self._lock:
+            self._waiting.append(mine)
+            if not self._writing:
+                self._writing = True
+                mine.woken.set()
+        try:
+            if not mine.woken.wait(self._patience) and self._withdrawn(mine):
+                raise NotReady(f"Waited {self._patience} s to write; another writer is still busy.")
+            # Whoever is writing it now waits no longer for the lock than anybody else.
+            mine.woken.wait()
+        except BaseException:
+            self._leave(mine)
+            raise
+        if not mine.done:
+            self._write_in_turn()
         return mine.result()
 
-    def _give_up(self, mine: _Waiting) -> None:
-        """Unless somebody is writing it now: then what becomes of it is waited for."""
-        try:
-            self._waiting.remove(mine)
-        except ValueError:
-            with self._turn:
-                return
-        raise NotReady(f"Waited {self._patience} s to write; another writer is still busy.")
+    def _withdrawn(self, mine: _Waiting) -> bool:
+        """Whether nobody writes it, and nobody will."""
+        with self._lock:
+            if mine in self._waiting and not mine.woken.is_set():
+                self._waiting.remove(mine)
+                return True
+        return False
 
-    def _write_some(self) -> None:
-        """Whatever fails fails for all of them: none was recorded, or nobody knows."""
-        some = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
+    def _leave(self, mine: _Waiting) -> None:
+        """Whoever was ended while it waited is not written, unless that is under way; and if its
+        turn had come it is the next one's."""
+        with self._lock:
+            left = mine in self._waiting
+            if left:
+                self._waiting.remove(mine)
+        if left and mine.woken.is_set():
+            self._pass_on()
+
+    def _write_in_turn(self) -> None:
+        """Write what waits, of which one's own is the first; then it is the next one's turn."""
+        with self._lock:
+            some = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
         try:
             taken = self._write([one.events for one in some])
             for one, position in zip(some, taken, strict=True):
                 one.taken = position
         except Exception as why:  # noqa: BLE001 - raised anew in each of their threads
+            # None of them was recorded, or nobody knows.
             for one in some:
                 one.failed = why
+        except BaseException:
+            for one in some:
+                one.failed = NotReady("The writer was ended; send it again with the same key.")
+            raise
         finally:
             for one in some:
                 one.done = True
+                one.woken.set()
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        with self._lock:
+            self._writing = bool(self._waiting)
+            if self._waiting:
+                self._waiting[0].woken.set()

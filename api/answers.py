@@ -228,12 +228,14 @@ class DueOut(Schema):
 
 
 class WorklistOut(Schema):
-    """What is due by a day, the oldest first; ``warning`` says what does not hold of it."""
+    """What is due by a day, the oldest first; ``warning`` says what does not hold of it, and
+    ``by_rule`` how many there are by each, whichever are asked for."""
 
     items = fields.List(fields.Nested(DueOut), **ALWAYS)
     next = fields.String(**MAYBE)
     due_by = _day(**ALWAYS)
     warning = fields.String(**MAYBE)
+    by_rule = fields.Dict(fields.String(), fields.Integer(), **ALWAYS)
 
 
 class SimilarToRowOut(SimilarOut):
@@ -290,11 +292,12 @@ class MemberOut(Schema):
 
 
 class MemberWithResultsOut(MemberOut):
-    """A member and what came of the tips."""
+    """A member and what came of the tips; ``tips_in_year`` where a list is asked for a year."""
 
     tips = fields.Integer(**ALWAYS)
     landed = fields.Integer(**ALWAYS)
     credit = fields.String(**ALWAYS)
+    tips_in_year = fields.Integer()
 
 
 class LeadsOut(Schema):

@@ -34,6 +34,7 @@ MAY: Mapping[str, Rule] = {
     "read members": Rule(_OFFICE),
     "read a member": Rule(_MEMBERS),
     "write members": Rule(_WRITERS),
+    "hand out personal links": Rule(_WRITERS),
     "tip": Rule(_WRITERS | {"member"}),
     "read leads": Rule(_MEMBERS),
     "write leads": Rule(_WRITERS),

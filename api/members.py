@@ -11,7 +11,11 @@ from api.cursors import page_of, read_cursor, write_cursor
 from api.endpoint import answered, call, endpoint, ledger, shown
 from api.reply import Reply
 from api.schemas import Command, MemberIn, MembersQuery, id_of
+from api.token_schemas import LinkIn, NewTokenOut
+from api.tokens import told
 from domain.actor import current_actor
+from service.reads import Tipping
+from service.requests import Call
 
 blueprint = Blueprint("members", __name__, url_prefix="/v1", description="Members (委员).")
 _REFUSED = (409,)
@@ -41,7 +45,8 @@ def members(query: dict[str, Any]) -> Reply:
     after = (read_cursor(query, (int,)) or [0])[0]
     reads = ledger().reads
     chosen = (query.get("district"), query.get("sector"))
-    found, more = reads.members(after, query["limit"], *chosen, scope())
+    tipping = Tipping(query["year"], query.get("tipped")) if "year" in query else None
+    found, more = reads.members(after, query["limit"], *chosen, scope(), tipping)
     cursor = write_cursor(more) if more else None
     return page_of(orjson.dumps(found), cursor, reads.seen_position)
 
@@ -72,3 +77,26 @@ def member(member_id: str) -> Reply:
 def retire(member_id: str, body: dict[str, Any]) -> Reply:
     """The member's term ended."""
     return answered(ledger().retire_member(id_of(member_id, "member"), call(body), body))
+
+
+@endpoint(
+    blueprint,
+    "POST",
+    "/members/<member_id>/link",
+    "hand out personal links",
+    NewTokenOut,
+    body=LinkIn(),
+    bodiless=True,
+    status=201,
+    refusals=(404, 409),
+)
+def link(member_id: str, body: dict[str, Any]) -> Reply:
+    """A token of role member for the member's personal link (`/tip#<token>`), told once. Those that
+    the member had before end: a link that was lost is good no more."""
+    return told(new_link(member_id, call(body), body["days"]))
+
+
+def new_link(member_id: str, asked: Call, days: int | None) -> str:
+    """The token of the member's new link; NotFound for a member outside."""
+    found = ledger().reads.member(id_of(member_id, "member"), scope())
+    return ledger().tokens.link(found["id"], found["name"], days, asked)

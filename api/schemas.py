@@ -498,10 +498,17 @@ class Paged(Request):
 
 
 class MembersQuery(Paged):
-    """Which members."""
+    """Which members; with the tips of a ``year``, and by ``tipped`` who reported any then."""
 
     district = DistrictPrefix()
     sector = Text(100)
+    year = Whole(1949, 9999)
+    tipped = YesNo()
+
+    @validates_schema
+    def _check_year(self, data: Mapping[str, Any], **_: Any) -> None:
+        if "tipped" in data and "year" not in data:
+            raise ValidationError({"year": ["tipped needs the year in which they did or did not."]})
 
 
 class Selected(Request):

@@ -36,6 +36,12 @@ class TokenIn(Request):
     days = Count(1, MOST_DAYS, **OPTIONAL)
 
 
+class LinkIn(Request):
+    """For how many ``days`` the personal link is good, else until another takes its place."""
+
+    days = Count(1, MOST_DAYS, **OPTIONAL)
+
+
 class RotationIn(Request):
     """For how many ``days`` the new one is good, by default as many as the old one was; and for how
     many hours the old one still."""

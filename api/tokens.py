@@ -45,7 +45,7 @@ def issue(body: dict[str, Any]) -> Reply:
     made = ledger().tokens.issue(
         body["role"], body["name"], body["member"], body["days"], body["district"], call(body)
     )
-    return _told(made)
+    return told(made)
 
 
 def check_member(member: str | None) -> None:
@@ -71,7 +71,7 @@ def check_member(member: str | None) -> None:
 def rotate(token_id: str, body: dict[str, Any]) -> Reply:
     """Another one in its place, told once, with the same name, role, member and district."""
     overlap = timedelta(hours=body["overlap_hours"])
-    return _told(ledger().tokens.rotate(token_id, body["days"], overlap, call(body)))
+    return told(ledger().tokens.rotate(token_id, body["days"], overlap, call(body)))
 
 
 @endpoint(
@@ -93,7 +93,7 @@ def revoke(token_id: str, body: dict[str, Any]) -> Reply:
     return reply
 
 
-def _told(token: str) -> Reply:
+def told(token: str) -> Reply:
     """A new token, which nobody on the way is to keep."""
     token_id = id_of(token)
     body = {**_shown(ledger().tokens.one(token_id)), "token": token}

@@ -1,5 +1,6 @@
 """The worklist: what is due and overdue."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -14,6 +15,7 @@ from api.schemas import WorklistQuery
 from api.windows import selection
 from domain.actor import today_in_china
 from domain.errors import Invalid
+from service.projections.clocks import RULES
 from service.worklist import Place
 
 blueprint = Blueprint("worklist", __name__, url_prefix="/v1", description="What is due.")
@@ -22,9 +24,7 @@ blueprint = Blueprint("worklist", __name__, url_prefix="/v1", description="What 
 @endpoint(blueprint, "GET", "/worklist", "read the worklist", WorklistOut, query=WorklistQuery())
 def worklist(query: dict[str, Any]) -> Reply:
     """What is due by a day (today), the oldest first; leads as they stand now."""
-    day = date.fromisoformat(query["due_by"]) if "due_by" in query else today_in_china()
-    if day.year > today_in_china().year + 1:
-        raise Invalid({"due_by": [f"{day} is more than a year ahead."]})
+    day = day_of(query)
     place = read_cursor(query, (str, int, int))
     found = ledger().worklist.page(
         selection(query),
@@ -34,5 +34,14 @@ def worklist(query: dict[str, Any]) -> Reply:
         limit=query["limit"],
     )
     cursor = write_cursor(*found.last) if found.last else None
-    about = {"due_by": f"{day}", "warning": found.warning}
+    rules = {rule.name: found.by_rule.get(rule.name, 0) for rule in RULES}
+    about = {"due_by": f"{day}", "warning": found.warning, "by_rule": rules}
     return page_of(orjson.dumps(found.items), cursor, found.position, about)
+
+
+def day_of(query: Mapping[str, Any]) -> date:
+    """By which day things are due: today, unless the query names one; Invalid."""
+    day = date.fromisoformat(query["due_by"]) if "due_by" in query else today_in_china()
+    if day.year > today_in_china().year + 1:
+        raise Invalid({"due_by": [f"{day} is more than a year ahead."]})
+    return day

@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import count
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -350,9 +350,10 @@ class Reads:
         district: str | None,
         sector: str | None,
         scope: Scope = ALL,
+        tipping: "Tipping | None" = None,
     ) -> tuple[list[dict[str, Any]], int | None]:
         """Members that ``scope`` sees, in the order they were registered, after ``after``; and
-        where to go on."""
+        where to go on. ``tipping``: with ``tips_in_year``, and only those that it names."""
         self.position()
         wanted = sa.select(members).where(members.c.seq > after, *_people(scope))
         wanted = wanted.order_by(members.c.seq)
@@ -360,11 +361,19 @@ class Reads:
             wanted = wanted.where(members.c.district.startswith(district))
         if sector:
             wanted = wanted.where(members.c.sector == sector)
+        limits = Selection(within=scope.district).values() if tipping else {}
+        if tipping:
+            wanted = wanted.where(*_of_whom(tipping, scope))
         with self.store.snapshot() as connection:
-            rows = connection.execute(wanted.limit(limit + 1)).all()
+            rows = connection.execute(wanted.limit(limit + 1), limits).all()
             shown = rows[:limit]
             more = shown[-1].seq if len(rows) > limit else None
-            return _with_results(connection, shown, scope), more
+            found = _with_results(connection, shown, scope)
+            if tipping:
+                counted = connection.execute(_tips_in(tipping.year, scope), limits)
+                tips = {row.member_id: row.tips for row in counted}
+                found = [{**one, "tips_in_year": tips.get(one["id"], 0)} for one in found]
+            return found, more
 
     def credit(
         self, chosen: Selection, as_of: date | None, known_at: int | None, by: str
@@ -613,6 +622,40 @@ def _people(scope: Scope) -> list[sa.ColumnElement[bool]]:
     if scope.member:
         wanted.append(members.c.id == scope.member)
     return wanted
+
+
+class Tipping(NamedTuple):
+    """Tips of a year; ``done``: only of the members who reported any then, or (False) of those who
+    were members then and reported none."""
+
+    year: int
+    done: bool | None = None
+
+
+def _tips_in(year: int, scope: Scope) -> sa.Select[Any]:
+    """(member, leads that the member tipped in the year), of leads in the scope's district."""
+    seen = [FILTERS[name](leads) for name in Selection(within=scope.district).values()]
+    within = leads.c.tip_on.between(f"{year}-01-01", f"{year}-12-31")
+    return (
+        sa.select(lead_members.c.member_id, sa.func.count().label("tips"))
+        .join(leads, leads.c.number == lead_members.c.lead)
+        .where(lead_members.c.until == FOREVER, within, *seen)
+        .group_by(lead_members.c.member_id)
+    )
+
+
+def _of_whom(tipping: Tipping, scope: Scope) -> list[sa.ColumnElement[bool]]:
+    """The members that ``tipping`` names."""
+    did = members.c.id.in_(
+        _tips_in(tipping.year, scope).with_only_columns(lead_members.c.member_id)
+    )
+    if tipping.done is None:
+        return []
+    if tipping.done:
+        return [did]
+    there = members.c.registered_on <= f"{tipping.year}-12-31"
+    still = members.c.retired_on.is_(None) | (members.c.retired_on >= f"{tipping.year}-01-01")
+    return [sa.not_(did), there, still]
 
 
 def _one_member(member_id: UUID, scope: Scope) -> sa.Select[Any]:

@@ -160,6 +160,24 @@ class Tokens:
             self._note(f"issue a token of role {role}{limit}", id_of(token))
             return token
 
+    def link(self, member_id: str, name: str, days: int | None, call: Call | None = None) -> str:
+        """A new token of role member, in the place of all those of its member, which end; told
+        once. Refused as ``issue`` is."""
+        with self.store.writing() as connection:
+            _check_first(connection, call)
+            good = tokens.c.revoked_at.is_(None) | (tokens.c.revoked_at > moment_text(now()))
+            others = sa.update(tokens).where(tokens.c.member_id == member_id, good)
+            connection.execute(others.values(revoked_at=moment_text(now())))
+            token = _issued(connection, ("member", name, member_id, None), days, call)
+            self._note("issue a token of role member in the place of its others", id_of(token))
+            return token
+
+    def linked(self, member_id: str) -> Listed | None:
+        """The member's last token, as it is listed; None before the first."""
+        of = _LISTED.where(tokens.c.member_id == member_id)
+        last = of.order_by(tokens.c.issued_at.desc(), tokens.c.id.desc()).limit(1)
+        return next(iter(self._listed(last)), None)
+
     def listed(self, after: tuple[str, str] = ("", ""), limit: int | None = None) -> list[Listed]:
         """Tokens that were ever issued, in the order of issue, after (moment, id)."""
         place = (tokens.c.issued_at, tokens.c.id)

@@ -1,5 +1,6 @@
 """What is due and overdue, the oldest first."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any, NamedTuple
@@ -40,12 +41,13 @@ class Due(NamedTuple):
 
 class Page(NamedTuple):
     """``items`` as they are shown; ``last``: where to go on, None at the end; ``warning``: what
-    does not hold of them."""
+    does not hold of them; ``by_rule``: how many there are in all, of each rule."""
 
     items: list[dict[str, Any]]
     last: Place | None
     position: int
     warning: str | None
+    by_rule: Mapping[str, int] = {}
 
 
 class Worklist:
@@ -79,7 +81,9 @@ class Worklist:
         )
         shown = wanted[:limit]
         last = shown[-1].place if len(wanted) > limit else None
-        return Page([_shown(item, day) for item in shown], last, position, _warning(shown, day))
+        by_rule = Counter(RULES[item.place.rule].name for item in due)
+        items = [_shown(item, day) for item in shown]
+        return Page(items, last, position, _warning(shown, day), by_rule)
 
     def _due(self, row: Any, day: str, book: str | None) -> Iterator[Due]:
         lead, clocks = orjson.loads(row.body), orjson.loads(row.state)

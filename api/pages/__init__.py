@@ -6,11 +6,23 @@ says how one is added.
 
 from flask import Flask
 
-from api.pages import assets, audit, errors, overview, preferences, signin, site, tokens
+from api.pages import (
+    assets,
+    audit,
+    errors,
+    members,
+    overview,
+    preferences,
+    signin,
+    site,
+    tip,
+    tokens,
+    worklist,
+)
 from api.pages.look import set_up
 
 # Importing one declares its routes.
-PAGES = (overview, audit, tokens, signin, preferences)
+PAGES = (overview, worklist, members, tip, audit, tokens, signin, preferences)
 
 
 def register_pages(app: Flask) -> None:

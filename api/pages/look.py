@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from flask import Flask
 from flask_babel import gettext
@@ -38,6 +39,9 @@ class Entry(NamedTuple):
 # In the order in which they stand at the top. A role sees those that it may open.
 NAV = (
     Entry("/", _("总览"), "read the pipeline"),
+    Entry("/worklist", _("待办"), "read the worklist"),
+    Entry("/members", _("委员"), "read members"),
+    Entry("/tip", _("提供信息"), "tip"),
     Entry("/audit", _("审计"), "audit"),
     Entry("/tokens", _("令牌"), "handle tokens"),
 )
@@ -93,6 +97,11 @@ def amounts(stages: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, float]]:
     return [(stage, float(figure["cny"])) for stage, figure in stages.items()]
 
 
+def words(query: Mapping[str, Any]) -> str:
+    """The words of an address, without those that are not asked."""
+    return urlencode({name: value for name, value in query.items() if value not in (None, "")})
+
+
 def templates_of(app: Flask) -> Environment:
     """What pages are made by."""
     found: Environment = app.extensions["page-templates"]
@@ -114,6 +123,7 @@ def set_up(app: Flask) -> None:
     )
     app.extensions["page-templates"] = templates
     templates.filters.update(figures.FILTERS)
+    templates.filters["address"] = words
     templates.globals.update(
         asset=address,
         csrf_token=csrf_token,

@@ -77,9 +77,11 @@ def _again(refusal: Any, given: Any) -> Response:
 @form("/signin", None, fields=SignInForm(), again=_again)
 def enter(body: dict[str, Any]) -> Response:
     """In with a token: one that is none is slowed down and recorded as where the API is asked."""
-    environ = {**request_now().environ, "HTTP_AUTHORIZATION": f"Bearer {body['token']}"}
+    # Or with a personal link as a whole, which ends with its token.
+    token = body["token"].rpartition("#")[2]
+    environ = {**request_now().environ, "HTTP_AUTHORIZATION": f"Bearer {token}"}
     who = authenticate(ledger(), environ)
-    return _begun(who, body.get("next"), ours_=body["token"].startswith(OURS))
+    return _begun(who, body.get("next"), ours_=token.startswith(OURS))
 
 
 @page("/signin/provider", None, query=NextQuery())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, NamedTuple
 
 import pytest
@@ -34,6 +35,7 @@ ACTIONS: dict[tuple[str, str], str | None] = {
     ("POST", "/v1/members"): "write members",
     ("GET", "/v1/members/{member_id}"): "read a member",
     ("POST", "/v1/members/{member_id}/retirement"): "write members",
+    ("POST", "/v1/members/{member_id}/link"): "hand out personal links",
     ("GET", "/v1/leads"): "read leads",
     ("POST", "/v1/leads"): "tip",
     ("GET", "/v1/leads/{lead_id}"): "read leads",
@@ -169,10 +171,14 @@ def request_for(ground: Ground, method: str, template: str) -> tuple[str, Any]:
     spare = ""
     if template.startswith("/v1/tokens/"):
         spare = ground.office.ledger.tokens.issue("auditor").split("_")[1]
+    member = ground.mine
+    if template.endswith("/link"):
+        # The tokens of those who walk stay.
+        member = ground.office.officer.register(f"L{token_hex(4)}")["id"]
     path = template.format(
         token_id=spare,
         lead_id=ground.my_lead,
-        member_id=ground.mine,
+        member_id=member,
         report_id=ground.report,
         subject_id=ground.subject,
         year=2025,
@@ -197,6 +203,7 @@ def request_for(ground: Ground, method: str, template: str) -> tuple[str, Any]:
         "/v1/tokens": {"role": "auditor"},
         "/v1/tokens/{token_id}/rotation": {},
         "/v1/tokens/{token_id}/revocation": {},
+        "/v1/members/{member_id}/link": {"days": 30},
     }
     return path, bodies.get(template, BODIES.get(last, {"occurred_on": "2025-06-01"}))
 

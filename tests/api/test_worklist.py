@@ -2,6 +2,7 @@
 
 import pytest
 
+from service.projections.clocks import RULES
 from tests.api.office import Caller
 
 TIP = {"occurred_on": "2025-03-18"}
@@ -35,6 +36,7 @@ def test_what_is_due_is_listed_with_its_lead_and_a_sentence(
         "next": None,
         "due_by": "2025-03-19",
         "warning": None,
+        "by_rule": {**{rule.name: 0 for rule in RULES}, "answer": 1},
     }
 
 

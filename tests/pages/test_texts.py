@@ -11,6 +11,7 @@ import service  # noqa: F401 - a safe SQLite first
 from api.pages import texts
 from api.pages.texts import catalogue
 from domain.stage import LABELS, OUTCOMES
+from service.projections.clocks import RULES as DUE_RULES
 from service.reports.annual import RULES
 from service.settings import HOME
 
@@ -19,6 +20,7 @@ SAID_BY_TABLES = (
     *LABELS.values(),
     *(label for label, _ in OUTCOMES.values()),
     *(rule.label for rule in RULES),
+    *(rule.label for rule in DUE_RULES),
 )
 _METHODS = [("pages/**.py", "python"), ("templates/pages/**.html", "jinja2")]
 _KEYWORDS = {"_": None, "gettext": None, "told_later": None}

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from domain.errors import Refused
 from service.application import Ledger
 from service.backups.copies import Held, Progress, copy_database, count_keys, head_of, held
+from service.backups.gathering import gathered
 from service.backups.manifest import (
     ACCESS,
     FILES,
@@ -51,13 +52,13 @@ def make_backup(
 ) -> Made:
     """Back up the ledger into ``folder``, and the persons' keys into the folder ``keys`` if given;
     Refused when there is something of either name."""
-    settings, made_at = ledger.settings, moment_text(moment)
-    check_file(settings)
+    made_at = moment_text(moment)
     if keys is not None and keys.resolve().is_relative_to(folder.resolve()):
         raise Refused(f"{keys} is within {folder}: the keys are to be kept apart from the log.")
     with _growing(folder) as place:
-        copy_database(settings.database, place / LEDGER)
-        copy_database(settings.access, place / ACCESS)
+        with _files(ledger, place, keys=False) as files:
+            copy_database(files.database, place / LEDGER)
+            copy_database(files.access, place / ACCESS)
         found, head = held(place / LEDGER, ledger.mapper, progress), head_of(place / ACCESS)
         what = {**found._asdict(), "access": None if head is None else str(head)}
         _finish(place, "ledger", made_at, what)
@@ -65,16 +66,23 @@ def make_backup(
         return Made(found, None)
     ledger.access.note("personal-data", "back up the keys of personal data")
     with _growing(keys) as place:
-        copy_database(settings.subjects, place / SUBJECTS)
+        with _files(ledger, place, keys=True) as files:
+            copy_database(files.subjects, place / SUBJECTS)
         count = count_keys(place / SUBJECTS)
         _finish(place, "keys", made_at, {"keys": count, "root": found.root})
     return Made(found, count)
 
 
-def check_file(settings: Settings) -> None:
-    """Refused unless the ledger is in a file."""
-    if settings.postgres is not None:
-        raise Refused("A ledger on PostgreSQL is backed up with PostgreSQL's own pg_dump.")
+@contextmanager
+def _files(ledger: Ledger, place: Path, *, keys: bool) -> Iterator[Settings]:
+    """Where the files are; those of a ledger on PostgreSQL are written for this, and go again."""
+    if ledger.settings.postgres is None:
+        yield ledger.settings
+        return
+    folder = place / ".gathered"
+    folder.mkdir()
+    yield gathered(ledger, folder, keys=keys)
+    shutil.rmtree(folder)
 
 
 def _finish(place: Path, kind: str, made_at: str, what: dict[str, Any]) -> None:
@@ -123,7 +131,9 @@ def alone(place: Path, keep: Callable[[Path], bool] = lambda _path: False) -> It
         except BlockingIOError:
             raise Refused(f"Another one is at work in {place}.") from None
         for path in place.iterdir():
-            if path.name != LOCK and not keep(path):
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != LOCK and not keep(path):
                 path.unlink()
         yield
     finally:

@@ -23,7 +23,7 @@ from service.backups.copies import (
     head_of,
     held,
 )
-from service.backups.making import alone, check_file
+from service.backups.making import alone
 from service.backups.manifest import (
     ACCESS,
     LEDGER,
@@ -58,7 +58,11 @@ def restore(
 
     Refused where there is a ledger, or any part of one; Damaged when the backup is not what it was.
     """
-    check_file(settings)
+    if settings.postgres is not None:
+        raise Refused(
+            "A backup is put back into files: set LEDGER_DATABASE to sqlite:///PATH for it; then "
+            "'leadledger migrate --to' moves them into an empty database."
+        )
     manifest = read_manifest(folder, "ledger")
     of_keys = read_manifest(keys, "keys") if keys else None
     # The log comes last: with it there is a ledger.

@@ -4,27 +4,28 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
+from service.application import Ledger
 from service.cli import main
 from tests.faults.serving import HOME, environment
 from tests.proof.ground import signed
 from tests.service.helpers import journeys, ledger_in, register, tip
 
 
-def command(folder: Path, *words: object) -> Result:
+def command(folder: Path, *words: object, **settings: str) -> Result:
     """The command, on the ledger in ``folder``."""
-    return CliRunner().invoke(main, [*map(str, words)], env=environment(folder, HOME))
+    return CliRunner().invoke(main, [*map(str, words)], env=environment(folder, HOME, **settings))
 
 
-def done(folder: Path, *words: object) -> str:
+def done(folder: Path, *words: object, **settings: str) -> str:
     """What the command said; fails unless it was done."""
-    result = command(folder, *words)
+    result = command(folder, *words, **settings)
     assert result.exit_code == 0, result.output
     return result.stdout
 
 
-def refused(folder: Path, *words: object) -> str:
+def refused(folder: Path, *words: object, **settings: str) -> str:
     """The one line that the command was refused with."""
-    result = command(folder, *words)
+    result = command(folder, *words, **settings)
     assert result.exit_code == 1, result.output
     (line,) = result.stderr.splitlines()
     return line
@@ -39,9 +40,14 @@ def an_office(folder: Path) -> Path:
     """``folder`` with a ledger of every kind of event, a checkpoint, a token and a contact."""
     folder.mkdir()
     with ledger_in(folder) as ledger:
-        journeys(ledger)
-        member = register(ledger, "QJP-100").subject
-        tip(ledger, member, contact={"name": "李先生", "phone": "13800000001"})
-        signed(ledger)
-        ledger.tokens.issue("admin", "first")
+        fill(ledger)
     return folder
+
+
+def fill(ledger: Ledger) -> None:
+    """Record all of that."""
+    journeys(ledger)
+    member = register(ledger, "QJP-100").subject
+    tip(ledger, member, contact={"name": "李先生", "phone": "13800000001"})
+    signed(ledger)
+    ledger.tokens.issue("admin", "first")

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from contextlib import closing
 from threading import Event
+from dataclasses import replace
 from uuid import UUID
 
 import orjson
@@ -16,11 +17,14 @@ import pytest
 
 from service.backups.manifest import ACCESS, LEDGER, NAME, SUBJECTS
 from tests.faults.serving import PATIENCE, until
-from tests.backups.ground import an_office, done, files_in, refused
+from service.postgres import Postgres
+from tests.backups.ground import an_office, done, files_in, fill, refused
 from tests.service.helpers import (
     check_projections,
     follow,
+    ledger_at,
     ledger_in,
+    settings_in,
     raw,
     register,
     tip,
@@ -210,3 +214,42 @@ def test_a_restore_goes_on_from_wherever_it_was_killed(
     assert "run it again" in refused(other, "keeper")
     done(other, "restore", tmp_path / "b", "--keys", tmp_path / "k")
     assert files_in(other) == [LEDGER, ACCESS, SUBJECTS]
+
+
+def test_a_ledger_on_postgresql_is_backed_up_while_it_is_written_and_moves_there_again(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    folder, over = tmp_path / "pg", Event()
+    folder.mkdir()
+    settings = replace(settings_in(folder), postgres=postgres)
+    at = {"LEDGER_DATABASE": postgres.whole_url, "LEDGER_FILES": f"{settings.database}"}
+    with ledger_at(settings) as ledger:
+        fill(ledger)
+        answered = whole_log(ledger)
+        lead = next(UUID(f"{one.originator_id}") for one in answered if one.topic == "lead.tipped")
+
+        def write() -> None:
+            while not over.is_set():
+                follow(ledger, lead, "又去了一次")
+
+        with ThreadPoolExecutor(1) as pool:
+            writing = pool.submit(write)
+            try:
+                done(folder, "backup", tmp_path / "b", "--keys", tmp_path / "k", **at)
+            finally:
+                over.set()
+            writing.result(PATIENCE)
+        there, tokens = whole_log(ledger), ledger.tokens.listed()
+        persons = ledger.personal.keys.count()
+    assert files_in(tmp_path / "b") == [LEDGER, ACCESS, NAME]
+    assert files_in(tmp_path / "k") == [SUBJECTS, NAME]
+    assert "is put back into files" in refused(folder, "restore", tmp_path / "b", **at)
+    done(tmp_path / "other", "restore", tmp_path / "b", "--keys", tmp_path / "k")
+    shutil.copy(settings.secret_file, tmp_path / "other")
+    files = replace(settings_in(tmp_path / "other"), postgres=None)
+    with ledger_at(files) as copy:
+        back = whole_log(copy)
+        assert answered == back[: len(answered)] and back == there[: len(back)]
+        assert copy.tokens.listed() == tokens
+        assert copy.personal.keys.count() == persons
+        check_projections(copy)

@@ -1,5 +1,6 @@
 """Writers that load a service while something is done to it, and what they were answered."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,7 +13,7 @@ from service.application import Ledger
 from tests.faults.serving import PATIENCE, Client, Server, until
 from tests.service.helpers import check_projections, whole_log
 
-# What the disk, or another's turn, keeps from being done; it recorded nothing.
+# What the disk, or another's turn, keeps from being done.
 LATER = 503
 
 
@@ -33,6 +34,9 @@ class Writer:
     # The one that was sent and not answered: it may have been recorded.
     unsure: str | None = None
     refused: int = 0
+    # When it was last acknowledged, and the longest that it ever waited for that, in seconds.
+    answered: float = 0.0
+    longest: float = 0.0
     # Each on a connection of its own.
     fresh: bool = False
 
@@ -51,18 +55,24 @@ class Writer:
         """One write, with a key of its own: again, if it is the one that was not answered."""
         key = self.unsure or f"{self.name}-{len(self.acknowledged)}"
         self.unsure = key
+        asked = time.monotonic()
         lead, reply = self._sent(client, key)
         if reply.status == LATER:
+            # It may have been recorded all the same: the same key tells.
             self.refused += 1
-        else:
-            assert reply.status in (200, 201), (key, reply.body)
-            self.acknowledged.append((lead, key))
+            time.sleep(0.02)
+            return
+        assert reply.status in (200, 201), (key, reply.body)
+        self.acknowledged.append((lead, key))
         self.unsure = None
+        self.longest = max(self.longest, time.monotonic() - (self.answered or asked))
+        self.answered = time.monotonic()
 
     def _sent(self, client: Client, key: str) -> tuple[str, Any]:
         if not self.lead:
             reply = client.tip(self.member, key, Idempotency_Key=key)
-            self.lead = reply.body.get("id", "")
+            if reply.status != LATER:
+                self.lead = reply.body["id"]
             return self.lead, reply
         if not key.endswith("3"):
             return self.lead, client.follow(self.lead, key, Idempotency_Key=key)
@@ -101,7 +111,9 @@ def writing(writers: list[Writer]) -> Iterator[Event]:
 def check_told(ledger: Ledger, writers: list[Writer]) -> int:
     """What was acknowledged is there, once; what was not is there whole or not at all; and the
     projections are what the log makes them. How many events there are."""
-    log: list[Any] = [ledger.mapper.to_domain_event(one) for one in whole_log(ledger)]
+    stored = whole_log(ledger)
+    assert [one.id for one in stored] == list(range(1, len(stored) + 1)), "a position is missing"
+    log: list[Any] = [ledger.mapper.to_domain_event(one) for one in stored]
     told = Counter(
         (f"{event.originator_id}", key) for event in log if (key := _key(event)) is not None
     )
@@ -134,3 +146,20 @@ def _key(event: Any) -> str | None:
     }.get(event.TOPIC)
     key: str | None = getattr(event, found) if found else None
     return key
+
+
+def go_on(writers: list[Writer], more: int = 3) -> None:
+    """Return when each of them was acknowledged so many times more."""
+    goals = [len(writer.acknowledged) + more for writer in writers]
+    until(
+        lambda: all(len(w.acknowledged) >= goal for w, goal in zip(writers, goals, strict=True)),
+        "every writer to be answered again",
+    )
+
+
+def begin(server: Server, count: int, token: str = "", *, fresh: bool = False) -> list[Writer]:
+    """Writers for a new member."""
+    token = token or server.token
+    with server.client(token) as client:
+        member = client.member()
+    return [Writer(server, token, member, f"w{n}", fresh=fresh) for n in range(count)]

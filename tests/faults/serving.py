@@ -14,10 +14,14 @@ from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 from typing import Any
 
+from service.postgres import Postgres
+
 HOME = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-c", "from service.cli import main; main()")
 # How long anything may take before a test gives up; none comes near it.
 PATIENCE = 60.0
+# For so many seconds a connection is used again; the service keeps it for five.
+KEPT = 3.0
 DISTRICT = "320812"
 
 
@@ -43,6 +47,13 @@ def environment(folder: Path, home: Path = HOME, **settings: str) -> dict[str, s
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("LEDGER_", "PORT"))}
     database = {"LEDGER_DATABASE": f"sqlite:///{folder / 'ledger.sqlite'}"}
     return {**kept, "PYTHONPATH": str(home), **database, **settings}
+
+
+def place(folder: Path, postgres: Postgres | None) -> dict[str, str]:
+    """The settings of a ledger on PostgreSQL, whose other files are in ``folder``; none without."""
+    if postgres is None:
+        return {}
+    return {"LEDGER_DATABASE": postgres.whole_url, "LEDGER_FILES": f"{folder / 'ledger.sqlite'}"}
 
 
 def children_of(pid: int) -> list[int]:
@@ -73,6 +84,7 @@ class Client:
     def __init__(self, port: int, token: str, timeout: float = PATIENCE) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
         self._token = token
+        self._used = 0.0
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
         """One request, ``If_Match=…`` being that header; whatever breaks is raised as OSError."""
@@ -82,6 +94,10 @@ class Client:
         if body is not None:
             data = json.dumps(body).encode()
             sent["Content-Type"] = "application/json"
+        if time.monotonic() - self._used > KEPT:
+            # It may be closed by the other end this very moment.
+            self._connection.close()
+        self._used = time.monotonic()
         try:
             self._connection.request(method, path, data, sent)
             answer = self._connection.getresponse()

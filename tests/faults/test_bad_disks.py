@@ -6,7 +6,6 @@ full is a small file system (see `test_full_disk.py` as well).
 
 import os
 import random
-import shutil
 import signal
 import time
 from pathlib import Path
@@ -14,7 +13,8 @@ from subprocess import run
 
 import pytest
 
-from tests.faults.load import Writer, check_told, writing
+from tests.faults.between import compiled
+from tests.faults.load import Writer, begin, check_told, go_on, writing
 from tests.faults.serving import Client, Server, serving, until
 from tests.service.helpers import ledger_in
 
@@ -47,12 +47,7 @@ class Disk:
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What comes between, compiled."""
-    if shutil.which("cc") is None:
-        pytest.skip("there is no C compiler here")
-    made = tmp_path_factory.mktemp("disk") / "disk.so"
-    source = str(Path(__file__).with_name("disk.c"))
-    run(["cc", "-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o", made, source], check=True)
-    return Path(made)
+    return compiled("disk", tmp_path_factory.mktemp("disk"))
 
 
 @pytest.fixture
@@ -61,20 +56,13 @@ def disk(tmp_path: Path, library: Path) -> Disk:
     return Disk(tmp_path / "ledger", library)
 
 
-def begin(server: Server, token: str) -> list[Writer]:
-    """Writers for a new member."""
-    with server.client(token) as client:
-        member = client.member()
-    return [Writer(server, token, member, f"w{n}") for n in range(WRITERS)]
-
-
 @pytest.mark.parametrize("word", ["full", "read-only", "slow 100"])
 def test_a_service_killed_on_a_bad_disk_keeps_its_word(disk: Disk, word: str) -> None:
     token, writers, luck = "", list[Writer](), random.Random(word)
     for _ in range(ROUNDS):
         with serving(disk.folder, LEDGER_WORKERS="2", **disk.settings) as server:
             token = token or server.token
-            writers = writers or begin(server, token)
+            writers = writers or begin(server, WRITERS, token)
             for writer in writers:
                 writer.server = server
             with writing(writers):
@@ -93,21 +81,13 @@ def test_a_service_killed_on_a_bad_disk_keeps_its_word(disk: Disk, word: str) ->
 @pytest.mark.parametrize("word", ["full", "read-only"])
 def test_a_disk_that_recovers_is_written_again_and_nothing_was_lost(disk: Disk, word: str) -> None:
     with serving(disk.folder, LEDGER_WORKERS="2", **disk.settings) as server:
-        writers = begin(server, server.token)
+        writers = begin(server, WRITERS)
         with writing(writers), server.client() as client:
             disk.turns(word)
             until(lambda: all(writer.refused > 2 for writer in writers), "every writer refused")
             check_reads(client, writers[0])
             disk.recovers()
-            told = [len(writer.acknowledged) for writer in writers]
-            until(
-                lambda: all(
-                    len(writer.acknowledged) > before + 2
-                    for writer, before in zip(writers, told, strict=True)
-                ),
-                "every writer to be answered again",
-            )
-        assert [writer.unsure for writer in writers] == [None] * WRITERS, "a connection broke"
+            go_on(writers)
         with server.client() as client:
             until(lambda: client.get("/readyz").status == 200, "the ledger to be ready again")
         assert "Traceback" not in server.complained
@@ -125,7 +105,7 @@ def check_reads(client: Client, writer: Writer) -> None:
 
 def test_a_slow_disk_delays_writes_and_nothing_else(disk: Disk) -> None:
     with serving(disk.folder, LEDGER_WORKERS="2", **disk.settings) as server:
-        writers = begin(server, server.token)
+        writers = begin(server, WRITERS)
         with writing(writers), server.client() as client:
             disk.turns("slow 200")
             lead = writers[0].lead

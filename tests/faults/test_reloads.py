@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.load import Writer, check_told, writing
+from tests.faults.load import begin, check_told, writing
 from tests.faults.serving import Server, serving, until
 from tests.service.helpers import ledger_in
 
@@ -39,11 +39,7 @@ def test_no_request_fails_while_workers_come_and_go(
     tmp_path: Path, what: Callable[[Server], None], fresh: bool
 ) -> None:
     with serving(tmp_path, LEDGER_WORKERS="2") as server:
-        with server.client() as client:
-            member = client.member()
-        writers = [
-            Writer(server, server.token, member, f"w{n}", fresh=fresh) for n in range(WRITERS)
-        ]
+        writers = begin(server, WRITERS, fresh=fresh)
         with writing(writers):
             for _ in range(3):
                 what(server)

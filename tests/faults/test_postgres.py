@@ -22,11 +22,10 @@ from tests.service.helpers import ledger_at, settings_in
 pytestmark = pytest.mark.fault
 
 WRITERS = 4
+# The service's own connections.
+OURS = "application_name = 'leadledger' AND pid <> pg_backend_pid()"
+END = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {OURS}"
 # What is acknowledged is on the disk, whatever becomes of the server.
-END = (
-    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-    "WHERE application_name = 'leadledger' AND pid <> pg_backend_pid()"
-)
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
 
@@ -80,7 +79,7 @@ def test_a_database_that_is_restarted(tmp_path: Path, mode: str) -> None:
 
 def test_a_database_whose_process_for_a_connection_is_killed(tmp_path: Path) -> None:
     """Then it ends all others and recovers by itself."""
-    ended = "SELECT pid FROM pg_stat_activity WHERE application_name = 'leadledger' AND pid <> pg_backend_pid() LIMIT 1"
+    ended = f"SELECT pid FROM pg_stat_activity WHERE {OURS} LIMIT 1"
     with ground(tmp_path) as found:
         for _ in range(3):
             ((pid,),) = servers.rows(found.database.at("office"), ended)

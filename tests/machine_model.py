@@ -50,6 +50,12 @@ class ModelLead:
     district: str
     members: list[str]
     facts: list[Fact] = field(default_factory=list)
+    # To which other districts it passed, one after the other.
+    passed: list[str] = field(default_factory=list)
+
+    def crossed(self, prefix: str) -> bool:
+        """Whether it ever came to, or left, what begins with the prefix."""
+        return len({code.startswith(prefix) for code in (self.district, *self.passed)}) > 1
 
     def known(self, position: int) -> list[Fact]:
         """What was known then, by day, and of one day in the order it was learnt.

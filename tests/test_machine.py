@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from datetime import date, timedelta
+from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,8 +30,9 @@ from service.application import Answer, Ledger
 from service.projections.choosing import Selection
 from service.projections.lead_list import Question
 from service.requests import Call
+from service.scope import Scope
 from tests.holds import moved_on_hold
-from tests.machine_model import Fact, Model, ModelLead, fen, plain
+from tests.machine_model import STAGES, Fact, Model, ModelLead, fen, plain
 from tests.service.helpers import (
     call,
     check_projections,
@@ -46,6 +48,7 @@ Asked = tuple[Selection, date, date]
 DISTRICTS = ("320812", "320871", "110101")
 FIRST = date(2025, 1, 1)
 LAST_DAY = 60
+LONG_AFTER = FIRST + timedelta(500)
 BAD_DAYS = ("2025-02-30", "2999-01-01", "1900-01-01", "")
 
 # Days are offsets from something known, so that most commands are allowed and some are not.
@@ -93,7 +96,7 @@ def check_no_stage_is_skipped(history: list[dict[str, Any]]) -> None:
             assert stage == "closed" and left
             stage, left = left, None
         else:
-            anywhere = ("revised", "members_joined", "members_left")
+            anywhere = ("revised", "members_joined", "members_left", "credit_ruled")
             assert stage != "closed" or name in anywhere, f"{name} of a closed lead"
     # No command of this office corrects, so what is recorded is what happened.
     assert moved_on_hold((event["event"], event["occurred_on"]) for event in history) == []
@@ -270,6 +273,9 @@ class Office(RuleBasedStateMachine):
         state, body = self.model.leads[lead].now(), answer.body
         shown = (body["stage"], body["outcome"], body["about_to_sign"])
         assert shown == (state.stage, state.outcome, state.planned)
+        model = self.model.leads[lead]
+        assert body["district"] == [model.district, *model.passed][-1]
+        assert sum(Fraction(member["share"]) for member in body["members"]) == 1
         money = body["investment"]
         assert (money and {"amount": money["amount"], "unit": money["unit"]}) == state.amount
 
@@ -571,6 +577,52 @@ class Office(RuleBasedStateMachine):
         if answer:
             self.compare(lead, answer)
 
+    @rule(lead=leads, day=SOON, district=st.sampled_from(DISTRICTS))
+    def propose_a_transfer(self, lead: str, day: int, district: str) -> None:
+        """To another district, or to the one where it is."""
+        facts = {"district": district, "reason": "用地在对方"}
+        answer = self.move("propose_transfer", lead, day, facts)
+        if answer:
+            assert answer.body["transfer_to"] == district
+            self.compare(lead, answer)
+
+    @rule(lead=leads, day=SOON, accepted=st.sampled_from([True, True, False]))
+    def answer_a_transfer(self, lead: str, day: int, accepted: bool) -> None:
+        """Perhaps of one that nobody proposed."""
+        proposed = self.said[lead][max(self.said[lead])]["transfer_to"]
+        if accepted:
+            answer = self.move("accept_transfer", lead, day, {})
+        else:
+            answer = self.move("refuse_transfer", lead, day, {"reason": "没有用地"})
+        if answer:
+            self.model.leads[lead].passed += [proposed] if accepted else []
+            assert answer.body["transfer_to"] is None
+            self.compare(lead, answer)
+
+    @rule(lead=leads, days=st.tuples(SOON, SOON), district=st.sampled_from(DISTRICTS))
+    def pass_on(self, lead: str, days: tuple[int, int], district: str) -> None:
+        """Proposed and accepted."""
+        self.propose_a_transfer(lead, days[0], district)
+        self.answer_a_transfer(lead, days[1], True)
+
+    @rule(
+        lead=leads,
+        day=SOON,
+        weights=st.lists(st.sampled_from([0, 1, 1, 2, 3]), min_size=6, max_size=6),
+        too_much=st.sampled_from([False, False, True]),
+    )
+    def rule_the_credit(self, lead: str, day: int, weights: list[int], too_much: bool) -> None:
+        """Shares by weight, which sum to 1 or are refused."""
+        members = [member["id"] for member in self.said[lead][max(self.said[lead])]["members"]]
+        parts = weights[: len(members)]
+        whole = sum(parts) + too_much or 1
+        told = {m: f"{Fraction(p, whole)}" for m, p in zip(members, parts, strict=False)}
+        facts = {"shares": [{"member": m, "share": s} for m, s in told.items()], "reason": "裁定"}
+        answer = self.move("rule_credit", lead, day, facts)
+        if answer:
+            assert not too_much and any(parts)
+            self.compare(lead, answer)
+
     @rule(key=st.sampled_from(["m1", "t1", "t2", "n1", "n2", "f1", "s1", "r1"]))
     def repeat(self, key: str) -> None:
         """The same request with the same key, some time later."""
@@ -593,9 +645,10 @@ class Office(RuleBasedStateMachine):
         answer = self.ledger.reads.pipeline(chosen, start, end, None)
         assert answer["balanced"] is True
         assert answer["position"] == self.position
-        expected = self.model.pipeline(f"{start}", f"{end}", district=district, member=member)
-        assert plain(answer) == expected
-        self.check_sums(answer, f"{end}", district, member)
+        if not any(lead.crossed(district) for lead in self.model.leads.values()):
+            expected = self.model.pipeline(f"{start}", f"{end}", district=district, member=member)
+            assert plain(answer) == expected
+            self.check_sums(answer, f"{end}", district, member)
         self.check_movements(chosen, start, end)
         self.published.append((self.position, (chosen, start, end), plain(answer)))
 
@@ -610,6 +663,18 @@ class Office(RuleBasedStateMachine):
         """Each version is what the command's answer was."""
         self.check_versions(lead)
         check_no_stage_is_skipped(self.ledger.reads.history(UUID(lead)))
+
+    @precondition(lambda self: self.position)
+    @rule(day=ANY_DAY, member=st.one_of(st.none(), members))
+    def compare_the_districts(self, day: int, member: str | None) -> None:
+        """What stands in the books of all districts is what stands in the book of all."""
+        self.check_districts(FIRST + timedelta(day), member)
+
+    @precondition(lambda self: self.position)
+    @rule(member=members)
+    def add_up_the_credit(self, member: str) -> None:
+        """Every lead is shared out whole, and what a member is told is what the book has."""
+        self.check_credit(member)
 
     @rule()
     def rebuild(self) -> None:
@@ -630,6 +695,47 @@ class Office(RuleBasedStateMachine):
             and member in (None, *lead.members)
         ]
         assert standing == len(tipped)
+
+    def check_districts(self, end: date, member: str | None) -> None:
+        """Each lead stands in one district, or was closed there; each tip was given in one."""
+        ask = self.ledger.reads.pipeline
+        whole = plain(ask(Selection(member=member), FIRST, end, None))
+        parts = []
+        for district in DISTRICTS:
+            answer = ask(Selection(district=district, member=member), FIRST, end, None)
+            assert answer["balanced"] is True
+            parts.append(plain(answer))
+            standing = sum(parts[-1][stage]["standing"][0] for stage in STAGES)
+            assert standing == answer["tips"] + answer["received"]
+        assert sum(part["tips"] for part in parts) == whole["tips"]
+        for stage in (stage for stage in STAGES if stage != "closed"):
+            figures = [part[stage]["standing"] for part in parts]
+            assert tuple(map(sum, zip(*figures, strict=True))) == whole[stage]["standing"]
+        for outcome, leads in whole["outcomes"].items():
+            if outcome != "transferred":
+                assert sum(part["outcomes"][outcome] for part in parts) == leads
+        assert whole["outcomes"]["transferred"] == 0
+
+    def check_credit(self, member: str) -> None:
+        """The parts sum to the leads without duplicates, in all and in each district."""
+        reads = self.ledger.reads
+        chosen = [Selection(), *(Selection(district=district) for district in DISTRICTS)]
+        for by in ("member", "sector"):
+            sums = []
+            for one in chosen:
+                told = reads.credit(one, None, None, by)
+                sums.append(sum(Fraction(line["credit"]) for line in told["lines"]))
+                assert sums[-1] == Fraction(told["credit"])
+            outcomes = [lead.now().outcome for lead in self.model.leads.values()]
+            assert sums[0] == len(outcomes) - outcomes.count("duplicate")
+            assert sums[0] == sum(sums[1:])
+        lines = reads.credit(Selection(), None, None, "member")["lines"]
+        mine = next((line["credit"] for line in lines if line["key"] == member), "0")
+        assert reads.member(UUID(member))["credit"] == mine
+        home = reads.member(UUID(member))["district"]
+        told = reads.member(UUID(member), Scope(district=home))
+        by_book = reads.pipeline(Selection(within=home, member=member), FIRST, LONG_AFTER, None)
+        assert told["tips"] == by_book["tips"]
 
     def check_movements(self, chosen: Selection, start: date, end: date) -> None:
         """opening + in − out = closing, in leads and in money."""
@@ -672,7 +778,10 @@ class Office(RuleBasedStateMachine):
             expected = self.model.pipeline(point["on"], point["on"])
             shown = {s: (f["count"], fen_of(f["cny"])) for s, f in point["stages"].items()}
             assert shown == {stage: expected[stage]["standing"] for stage in shown}
+        for member in sorted({m for lead in self.model.leads.values() for m in lead.members}):
+            self.check_credit(member)
         for day in range(0, LAST_DAY + 30, 3):
+            self.check_districts(FIRST + timedelta(day), None)
             end = FIRST + timedelta(day)
             assert self.ledger.reads.pipeline(Selection(), FIRST, end, None)["balanced"] is True
         assert self.ledger.reads.whole_book_balances()

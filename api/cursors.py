@@ -20,12 +20,15 @@ _PLACE = frozenset({"cursor", "limit"})
 _FARTHEST = 2**62
 
 
-def write_cursor(*place: Any) -> str:
-    """A cursor for ``place`` (plain JSON values) in the list that this request asks for."""
-    return urlsafe_b64encode(orjson.dumps([_question(), *place])).decode().rstrip("=")
+def write_cursor(*place: Any, of: str | None = None) -> str:
+    """A cursor for ``place`` (plain JSON values) in the list that this request asks for, or in the
+    one ``of`` that name, of which the request shows several."""
+    return urlsafe_b64encode(orjson.dumps([of or _question(), *place])).decode().rstrip("=")
 
 
-def read_cursor(query: dict[str, Any], kinds: tuple[type, ...]) -> list[Any] | None:
+def read_cursor(
+    query: Mapping[str, Any], kinds: tuple[type, ...], of: str | None = None
+) -> list[Any] | None:
     """The place that the request's cursor names; None without one, Invalid if it fits not."""
     text = query.get("cursor")
     if text is None:
@@ -37,7 +40,7 @@ def read_cursor(query: dict[str, Any], kinds: tuple[type, ...]) -> list[Any] | N
     fits = isinstance(found, list) and [type(part) for part in found] == [str, *kinds]
     if not fits or any(abs(part) > _FARTHEST for part in found if type(part) is int):
         raise Invalid({"cursor": ["It is none that this ledger gave."]})
-    if found[0] != _question():
+    if found[0] != (of or _question()):
         raise Invalid({"cursor": ["It belongs to a list with other parameters."]})
     place: list[Any] = found[1:]
     return place

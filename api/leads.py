@@ -1,5 +1,6 @@
 """Leads: tip, read, and every command that moves or describes one."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,10 @@ from domain.errors import Forbidden, Invalid
 from service.application import Answer, Ledger
 from service.projections.lead_list import Question
 from service.projections.store import FOREVER, LAST_DAY
-from service.reads import Found
+from service.reads import Found, LeadPage
+
+# (ledger, lead's id, call, facts) → what is answered
+Carry = Callable[..., Answer]
 
 blueprint = Blueprint("leads", __name__, url_prefix="/v1", description="Leads (项目).")
 
@@ -48,9 +52,23 @@ def tip(body: dict[str, Any]) -> Reply:
 @endpoint(blueprint, "GET", "/leads", "read leads", LeadsOut, query=schemas.LeadsQuery())
 def leads(query: dict[str, Any]) -> Reply:
     """Leads, chosen and sorted; later pages show them as they were at the first."""
+    page, cursor = page_of_leads(query)
+    bodies = ledger().personal.bodies(page.bodies, named=scope().member is None)
+    return page_of(b"[" + b",".join(bodies) + b"]", cursor, page.reflects)
+
+
+def page_of_leads(query: Mapping[str, Any], of: str | None = None) -> tuple[LeadPage, str | None]:
+    """The page that the query asks for, and the cursor of the next one; None at the end. ``of``: as
+    in `cursors`."""
+    page = ledger().reads.leads(question_of(query, of))
+    return page, write_cursor(page.position, *page.last, of=of) if page.last else None
+
+
+def question_of(query: Mapping[str, Any], of: str | None = None) -> Question:
+    """Which leads, sorted how, as of when, from which cursor on."""
     sort: str = query["sort"]
     key = int if sort.lstrip("-") in ("recorded", "amount") else str
-    place = read_cursor(query, (int, key, int))
+    place = read_cursor(query, (int, key, int), of)
     chosen = selection(
         query,
         stage=query.get("stage"),
@@ -63,7 +81,7 @@ def leads(query: dict[str, Any]) -> Reply:
     )
     day, moment = as_of(query), known_at(query)
     moments = [at for at in (moment, place[0] if place else None) if at is not None]
-    question = Question(
+    return Question(
         selection=chosen,
         sort=sort.lstrip("-"),
         descending=sort.startswith("-"),
@@ -72,10 +90,6 @@ def leads(query: dict[str, Any]) -> Reply:
         known_at=min([FOREVER - 1, *moments]),
         after=(place[1], place[2]) if place else None,
     )
-    page = ledger().reads.leads(question)
-    cursor = write_cursor(page.position, *page.last) if page.last else None
-    bodies = ledger().personal.bodies(page.bodies, named=scope().member is None)
-    return page_of(b"[" + b",".join(bodies) + b"]", cursor, page.reflects)
 
 
 @endpoint(
@@ -97,20 +111,20 @@ def lead(lead_id: str, query: dict[str, Any]) -> Reply:
     else:
         found = office.lead(wanted, g.position)
     if "contact" in query:
-        return _in_plain(found, query["reason"])
+        told = in_plain(found, query["reason"])
+        return shown(told, found.position, found.version, fresh=True)
     body, gone = ledger().personal.body(found.body, named=named)
     # Whoever holds the lead as it was before its person was erased is not told that it still is.
     return shown(body, found.position, found.version, fresh=gone)
 
 
-def _in_plain(found: Found, reason: str) -> Reply:
+def in_plain(found: Found, reason: str) -> dict[str, Any]:
     """A lead with its contact as it is; who asks, and why, is recorded before it is shown."""
     check_may(g.holder, "read personal data")
     lead = orjson.loads(found.body)
     access = ledger().access
     access.note("personal-data", "read a contact", by=caller(), subject=lead["id"], reason=reason)
-    told = ledger().personal.shown(lead, plain=True)
-    return shown(told, found.position, found.version, fresh=True)
+    return ledger().personal.shown(lead, plain=True)
 
 
 @endpoint(
@@ -139,7 +153,7 @@ def _nameless(answer: Answer) -> Answer:
     return answer
 
 
-def _command(path: str, body: schemas.Command, method: Any) -> None:
+def _declare(path: str, body: schemas.Command, method: Carry) -> None:
     """Declare ``POST /leads/{id}/<path>``, carried out by ``method`` of the application."""
 
     def view(lead_id: str, body: dict[str, Any]) -> Reply:
@@ -178,21 +192,27 @@ def _revise(ledger: Ledger, lead_id: Any, asked: Any, body: dict[str, Any]) -> A
     return ledger.revise(lead_id, asked, {"facts": facts, **{n: body[n] for n in about}})
 
 
-_command("screening", schemas.ScreeningIn(), Ledger.screen)
-_command("negotiation", schemas.NegotiationIn(), Ledger.open_negotiation)
-_command("follow-ups", schemas.FollowUpIn(), Ledger.follow_up)
-_command("notice", schemas.NoticeIn(), Ledger.tell_members)
-_command("signing-plan", schemas.SigningPlanIn(), Ledger.plan_signing)
-_command("signing", schemas.SigningIn(), _sign)
-_command("groundbreaking", schemas.GroundbreakingIn(), Ledger.break_ground)
-_command("recognition", schemas.RecognitionIn(), Ledger.recognise)
-_command("suspension", schemas.SuspensionIn(), Ledger.suspend)
-_command("resumption", schemas.ResumptionIn(), Ledger.resume)
-_command("closure", schemas.ClosureIn(), Ledger.close_lead)
-_command("reopening", schemas.ReopeningIn(), Ledger.reopen)
-_command("transfer", schemas.TransferIn(), Ledger.propose_transfer)
-_command("transfer/acceptance", schemas.AcceptanceIn(), Ledger.accept_transfer)
-_command("transfer/refusal", schemas.RefusalIn(), Ledger.refuse_transfer)
-_command("revision", schemas.RevisionIn(), _revise)
-_command("credit", schemas.CreditIn(), Ledger.rule_credit)
-_command("corrections", schemas.CorrectionIn(), Ledger.correct)
+# path → what it is told, and what carries it out. The pages have their forms from here as well.
+COMMANDS: Mapping[str, tuple[schemas.Command, Carry]] = {
+    "screening": (schemas.ScreeningIn(), Ledger.screen),
+    "negotiation": (schemas.NegotiationIn(), Ledger.open_negotiation),
+    "follow-ups": (schemas.FollowUpIn(), Ledger.follow_up),
+    "notice": (schemas.NoticeIn(), Ledger.tell_members),
+    "signing-plan": (schemas.SigningPlanIn(), Ledger.plan_signing),
+    "signing": (schemas.SigningIn(), _sign),
+    "groundbreaking": (schemas.GroundbreakingIn(), Ledger.break_ground),
+    "recognition": (schemas.RecognitionIn(), Ledger.recognise),
+    "suspension": (schemas.SuspensionIn(), Ledger.suspend),
+    "resumption": (schemas.ResumptionIn(), Ledger.resume),
+    "closure": (schemas.ClosureIn(), Ledger.close_lead),
+    "reopening": (schemas.ReopeningIn(), Ledger.reopen),
+    "transfer": (schemas.TransferIn(), Ledger.propose_transfer),
+    "transfer/acceptance": (schemas.AcceptanceIn(), Ledger.accept_transfer),
+    "transfer/refusal": (schemas.RefusalIn(), Ledger.refuse_transfer),
+    "revision": (schemas.RevisionIn(), _revise),
+    "credit": (schemas.CreditIn(), Ledger.rule_credit),
+    "corrections": (schemas.CorrectionIn(), Ledger.correct),
+}
+
+for _path, (_body, _method) in COMMANDS.items():
+    _declare(_path, _body, _method)

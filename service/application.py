@@ -712,14 +712,14 @@ class Ledger(Application[UUID]):
         if begun is Report:
             return sealed_report(stream[0])
         if begun is Lead:
-            view = view_of(stream, self._names_of(people_in(stream)), alone=True)
+            view = view_of(stream, self.names_of(people_in(stream)), alone=True)
             return self.personal.shown(view.lead)
         row: dict[str, Any] = {}
         for event in stream:
             member_rows.fold(row, event)
         return row
 
-    def _names_of(self, ids: Sequence[str]) -> dict[str, str]:
+    def names_of(self, ids: Sequence[str]) -> dict[str, str]:
         """Names by member id. A name never changes, so it is asked for once in a process."""
         for member_id in ids:
             if member_id not in self._names:

@@ -9,7 +9,11 @@ from flask import Flask
 from api.pages import (
     assets,
     audit,
+    board,
+    doing,
     errors,
+    lead,
+    ledger,
     members,
     overview,
     preferences,
@@ -22,7 +26,20 @@ from api.pages import (
 from api.pages.look import set_up
 
 # Importing one declares its routes.
-PAGES = (overview, worklist, members, tip, audit, tokens, signin, preferences)
+PAGES = (
+    overview,
+    ledger,
+    board,
+    lead,
+    doing,
+    worklist,
+    members,
+    tip,
+    audit,
+    tokens,
+    signin,
+    preferences,
+)
 
 
 def register_pages(app: Flask) -> None:

@@ -39,6 +39,8 @@ class Entry(NamedTuple):
 # In the order in which they stand at the top. A role sees those that it may open.
 NAV = (
     Entry("/", _("总览"), "read the pipeline"),
+    Entry("/leads", _("台账"), "read leads"),
+    Entry("/board", _("看板"), "read the pipeline"),
     Entry("/worklist", _("待办"), "read the worklist"),
     Entry("/members", _("委员"), "read members"),
     Entry("/tip", _("提供信息"), "tip"),

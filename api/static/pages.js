@@ -31,6 +31,11 @@ window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
 
+function asItCame(field) {
+  const chosen = [...(field.options || [])].find((option) => option.defaultSelected);
+  return field.options ? (chosen || field.options[0] || { value: "" }).value : field.defaultValue;
+}
+
 // What is typed into a form with data-keep stays over a reload, or a sign-in in between. It goes
 // when the page that the form leads to has come: that one has data-kept with the form's name.
 const PREFIX = "kept:";
@@ -42,7 +47,7 @@ function restoreForms(root) {
     const values = JSON.parse(sessionStorage.getItem(kept(form)) || "{}");
     for (const [name, value] of Object.entries(values)) {
       const field = form.elements.namedItem(name);
-      if (field && "value" in field && !field.value) field.value = value;
+      if (field && "value" in field) field.value = value;
     }
   }
 }
@@ -52,7 +57,8 @@ document.addEventListener("input", (event) => {
   const values = {};
   for (const field of form.elements) {
     if (field.name && !field.name.startsWith("_") && !["hidden", "password", "file", "checkbox", "radio"].includes(field.type)) {
-      values[field.name] = field.value;
+      // What nobody touched is not kept: it may be another by then.
+      if (field.value !== asItCame(field)) values[field.name] = field.value;
     }
   }
   sessionStorage.setItem(kept(form), JSON.stringify(values));

@@ -12,6 +12,7 @@ from service.exports.columns import ENTRIES, LEADS
 from service.exports.cut import Cut
 from service.exports.lines import PAGE, pages
 from service.projections.cells import BETWEEN
+from service.projections.choosing import EVERYTHING, Selection
 from service.projections.entries import entries
 from service.projections.leads import leads
 from service.projections.sql import AsBytes, Joined
@@ -21,9 +22,12 @@ from service.reads import Reads
 _FEN = pa.scalar(Decimal("0.01"), pa.decimal128(3, 2))
 
 
-def lead_pages(reads: Reads, cut: Cut, contacts: Contacts) -> Iterator[pa.Table]:
-    """Every lead that had been tipped by the cut, in the order of their tips, in ``LEADS``."""
-    for page in pages(reads, cut):
+def lead_pages(
+    reads: Reads, cut: Cut, contacts: Contacts, chosen: Selection = EVERYTHING
+) -> Iterator[pa.Table]:
+    """Every lead that had been tipped by the cut and is ``chosen``, in the order of their tips, in
+    ``LEADS``."""
+    for page in pages(reads, cut, chosen):
         yield whole(page, LEADS, contacts)
 
 

@@ -4,16 +4,20 @@ Pages need not be of one moment: what is told at a cut is the same whenever it i
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
 
+from domain.actor import today_in_china
 from service.exports.cut import Cut
 from service.projections.cells import BETWEEN, NAMES, cells_of, tell_members
+from service.projections.choosing import EVERYTHING, FILTERS, Selection, column_of
 from service.projections.history import version_known_at
-from service.projections.leads import sheet
+from service.projections.leads import leads, sheet
 from service.projections.members import people_of
+from service.projections.moment import rows_at
 from service.projections.sql import AsBytes, Joined
 from service.projections.store import Prepared
 from service.projections.view import people_in, view_as_of
@@ -27,39 +31,50 @@ _CHANGED = BETWEEN
 _ID = NAMES.index("id")
 
 
-def _page() -> sa.Select[int, Any, Any, bytes]:
+def _page(chosen: Any = None) -> sa.Select[int, Any, Any, bytes]:
     same = sa.and_(
         sheet.c.position <= sa.bindparam("known_at"), sheet.c.activity_on <= sa.bindparam("as_of")
     )
     number = sa.cast(sheet.c.lead, sa.Text)
     changed = _CHANGED + number + _CHANGED + sheet.c.cells
-    lines = (
-        sa.select(
-            sheet.c.lead,
-            sa.case((same, 0), else_=1).label("changed"),
-            sa.case((same, sheet.c.cells), else_=changed).label("line"),
-        )
-        .where(sheet.c.lead > sa.bindparam("after"), sheet.c.lead <= sa.bindparam("known_at"))
-        .order_by(sheet.c.lead)
-        .limit(sa.bindparam("limit"))
-        .subquery()
-    )
+    wanted = sa.select(
+        sheet.c.lead,
+        sa.case((same, 0), else_=1).label("changed"),
+        sa.case((same, sheet.c.cells), else_=changed).label("line"),
+    ).where(sheet.c.lead > sa.bindparam("after"), sheet.c.lead <= sa.bindparam("known_at"))
+    if chosen is not None:
+        wanted = wanted.where(sheet.c.lead.in_(chosen))
+    lines = wanted.order_by(sheet.c.lead).limit(sa.bindparam("limit")).subquery()
     # As bytes: nobody decodes what is only encoded again.
     text = AsBytes(Joined(lines.c.line, sa.literal(_FEED)))
     return sa.select(sa.func.count(), sa.func.max(lines.c.lead), sa.func.sum(lines.c.changed), text)
 
 
-_PAGE = Prepared(lambda _insert: _page(), ["known_at", "as_of", "after", "limit"])
+_PAGE = ("known_at", "as_of", "after", "limit")
 
 
-def pages(reads: Reads, cut: Cut) -> Iterator[bytes]:
-    """The lines of every lead that had been tipped by the cut, in the order of their tips; a line
-    feed after each."""
-    reads.position()
+@lru_cache(maxsize=64)
+def _prepared(names: tuple[str, ...], *, now: bool) -> Prepared:
+    """The statement of a page of the leads that filters of these names choose, as they are at the
+    cut or ``now``."""
+    if not names:
+        return Prepared(lambda _insert: _page(), _PAGE)
+    rows = leads if now else rows_at({*map(column_of, names)})
+    chosen = sa.select(rows.c.number).where(*(FILTERS[name](rows) for name in names))
+    return Prepared(lambda _insert: _page(chosen), [*_PAGE, *names])
+
+
+def pages(reads: Reads, cut: Cut, chosen: Selection = EVERYTHING) -> Iterator[bytes]:
+    """The lines of every lead that had been tipped by the cut and is ``chosen``, in the order of
+    their tips; a line feed after each."""
+    now = cut.position == reads.position() and cut.day >= today_in_china()
+    values = chosen.values()
+    page_of = _prepared(tuple(values), now=now)
     after = 0
     while True:
         reads.store.follow()
-        found = reads.store.first(_PAGE, cut.position, f"{cut.day}", after, PAGE)
+        bound = (cut.position, f"{cut.day}", after, PAGE, *values.values())
+        found = reads.store.first(page_of, *bound)
         count, last, changed, text = found
         if not count:
             return

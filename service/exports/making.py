@@ -29,6 +29,7 @@ from service.exports.sinks import CsvSink, ParquetSink, Sink, Written, measured,
 from service.exports.table import Table
 from service.exports.text_csv import write_csv
 from service.exports.workbook import write_workbook
+from service.projections.choosing import EVERYTHING, Selection
 from service.projections.pipeline import RULE
 
 FORMAT = "leadledger-export/1"
@@ -82,11 +83,17 @@ def write_leads(ledger: Ledger, plan: Plan, folder: Path) -> list[Written]:
     return pour(lead_pages(ledger.reads, plan.cut, _contacts(ledger, plan)), sinks)
 
 
-def write_book(ledger: Ledger, plan: Plan, folder: Path, before: Sequence[Table]) -> Path:
-    """The workbook of the leads, with the tables that come ``before`` them."""
+def write_book(
+    ledger: Ledger,
+    plan: Plan,
+    folder: Path,
+    before: Sequence[Table],
+    chosen: Selection = EVERYTHING,
+) -> Path:
+    """The workbook of the leads, all or those ``chosen``, with the tables that come ``before``."""
     cut, book = plan.cut, folder / "leads.xlsx"
     title = f"{TITLE}（截至{cut.day}）"
-    leads = Table("台账", title, LEADS, lead_rows(ledger, plan), printed=ON_PAPER)
+    leads = Table("台账", title, LEADS, lead_rows(ledger, plan, chosen), printed=ON_PAPER)
     write_workbook(
         book,
         [*before, leads],
@@ -96,9 +103,11 @@ def write_book(ledger: Ledger, plan: Plan, folder: Path, before: Sequence[Table]
     return book
 
 
-def lead_rows(ledger: Ledger, plan: Plan) -> Iterator[tuple[Any, ...]]:
+def lead_rows(
+    ledger: Ledger, plan: Plan, chosen: Selection = EVERYTHING
+) -> Iterator[tuple[Any, ...]]:
     """The leads as rows of Python values, in ``LEADS``."""
-    for page in lead_pages(ledger.reads, plan.cut, _contacts(ledger, plan)):
+    for page in lead_pages(ledger.reads, plan.cut, _contacts(ledger, plan), chosen):
         typed: pa.Table = for_machines(page, LEADS)
         for batch in typed.to_batches(max_chunksize=_ROWS):
             yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)

@@ -1,0 +1,87 @@
+"""看板: the stages side by side, and leads that go from one to the next."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+from flask import Response
+from marshmallow import fields, validate
+
+from api.auth import scope
+from api.endpoint import ledger
+from api.leads import page_of_leads
+from api.pages.commands import Form, form_named, offered, step_of
+from api.pages.session import holder
+from api.pages.site import page, show
+from api.pages.words import value_of
+from api.schemas import Request
+from api.windows import selection
+from domain.actor import today_in_china
+from domain.errors import Invalid
+from domain.stage import CLOSED, STAGES, STEPS
+
+_READ = "read the pipeline"
+# So many cards of a column at once.
+_CARDS = 20
+
+
+class BoardQuery(Request):
+    """Where one column goes on; ``done`` and ``lead`` name the command that leads here."""
+
+    stage = fields.String(validate=validate.OneOf(STAGES))
+    cursor = fields.String()
+    done = fields.String()
+    lead = fields.String()
+
+
+@page("/board", _READ, query=BoardQuery())
+def board(query: dict[str, Any]) -> Response:
+    """All columns, or a later page of one."""
+    going_on = query.get("stage")
+    if "cursor" in query and going_on is None:
+        raise Invalid({"stage": ["A cursor belongs to one column; name its stage."]})
+    today = today_in_china()
+    book = ledger().reads.pipeline(selection({}), today.replace(month=1, day=1), today, None)
+    standing = {stage["stage"]: stage["standing"] for stage in book["stages"]}
+    columns = [
+        _column(stage, standing[stage], query.get("cursor") if stage == going_on else None)
+        for stage in STAGES
+        if going_on in (None, stage)
+    ]
+    done = form_named(query["done"]) if "done" in query else None
+    return show(
+        "board.html",
+        columns=columns,
+        done=done,
+        done_lead=query.get("lead"),
+        one=going_on,
+        value_of=value_of,
+    )
+
+
+def _column(stage: str, standing: Mapping[str, Any], cursor: str | None) -> dict[str, Any]:
+    asked: dict[str, Any] = {"stage": stage, "sort": "-activity", "limit": _CARDS}
+    if cursor is not None:
+        asked["cursor"] = cursor
+    found, after = page_of_leads(asked, of=f"board {stage} {scope()}")
+    cards = [_card(orjson.loads(body)) for body in found.bodies]
+    return {"stage": stage, "standing": standing, "cards": cards, "next": after}
+
+
+def _card(lead: Mapping[str, Any]) -> dict[str, Any]:
+    """A lead, with the forms that move it: on to the next stage, and to its end."""
+    who = holder()
+    moves = list(_moves(lead)) if who is not None else []
+    return {"lead": lead, "moves": moves, "to": {target: form.name for target, form in moves}}
+
+
+def _moves(lead: Mapping[str, Any]) -> Iterator[tuple[str, Form]]:
+    """Whither it may be moved, each with the form that asks for what that needs."""
+    allowed = {form.name: form for form in offered(lead, holder())}
+    step = step_of(lead)
+    if step and step.name in allowed:
+        yield STEPS[step.name].target, allowed[step.name]
+    if "closure" in allowed:
+        yield CLOSED, allowed["closure"]
+    if "reopening" in allowed:
+        yield "reopened", allowed["reopening"]

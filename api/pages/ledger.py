@@ -1,0 +1,262 @@
+"""台账: every lead in a table, chosen and sorted by what stands in the address."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import orjson
+from flask import Response
+from flask_babel import gettext
+from markupsafe import Markup, escape
+from marshmallow import fields
+from werkzeug.wsgi import wrap_file
+
+from api.app import request_now
+from api.endpoint import ledger
+from api.exports import Download
+from api.leads import page_of_leads, question_of
+from api.pages import figures
+from api.pages.look import told_later as _
+from api.pages.site import form, go_to, ours, page, show
+from api.pages.travel import Travel, travel
+from api.printed import XLSX
+from api.schemas import LeadsQuery, Request
+from domain.stage import LABELS, STAGES
+from service.exports.cut import Cut
+from service.exports.making import Plan, write_book
+
+_READ = "read leads"
+COOKIE = "columns"
+_PIECE = 1 << 16
+_KEPT_FOR = 400 * 24 * 3600
+Lead = Mapping[str, Any]
+
+
+class LedgerQuery(LeadsQuery):
+    """As the API's, with a moment as a browser gives it as well."""
+
+    known_at = fields.String()  # type: ignore[assignment]
+
+
+class Column(NamedTuple):
+    """``cell`` makes its HTML of a lead; ``sort`` is what the API sorts by, where it does."""
+
+    label: str
+    cell: Callable[[Lead], str]
+    sort: str | None = None
+    number: bool = False
+
+
+def _text(name: str) -> Callable[[Lead], str]:
+    return lambda lead: escape(lead[name] or "")
+
+
+def _date(name: str) -> Callable[[Lead], str]:
+    return lambda lead: figures.day(lead["dates"][name]) if lead["dates"][name] else ""
+
+
+def _stage(lead: Lead) -> str:
+    tag = f'<span class="tag tag-{lead["stage"]}">{escape(gettext(LABELS[lead["stage"]]))}</span>'
+    if lead["about_to_sign"]:
+        tag += f' <span class="tag tag-late">{escape(gettext("即将签约"))}</span>'
+    if lead["suspended"]:
+        tag += f' <span class="tag tag-late">{escape(gettext("暂缓"))}</span>'
+    return tag
+
+
+def _members(lead: Lead) -> str:
+    return f"{escape('、'.join(one['name'] for one in lead['members']))}"
+
+
+def _investor(lead: Lead) -> str:
+    return f"{escape(lead['investor']['name'])}" if lead["investor"] else ""
+
+
+def _expected(lead: Lead) -> str:
+    return figures.day(lead["expected_signing_on"]) if lead["expected_signing_on"] else ""
+
+
+# What a table may show besides the lead's title, in its order.
+COLUMNS: Mapping[str, Column] = {
+    "stage": Column(_("阶段"), _stage),
+    "members": Column(_("提供委员"), _members),
+    "investment": Column(
+        _("投资额"), lambda lead: figures.stated(lead["investment"]), "amount", number=True
+    ),
+    "investor": Column(_("投资方"), _investor),
+    "industry": Column(_("产业代码"), _text("industry")),
+    "district": Column(_("区划代码"), _text("district")),
+    "unit": Column(_("责任单位"), _text("responsible_unit")),
+    "manager": Column(_("责任人"), _text("manager")),
+    "tip": Column(_("提供日期"), _date("tip"), "occurred"),
+    "negotiating": Column(_("洽谈日期"), _date("negotiating")),
+    "expected": Column(_("预计签约日期"), _expected),
+    "signed": Column(_("签约日期"), _date("signed")),
+    "groundbroken": Column(_("开工日期"), _date("groundbroken")),
+    "activity": Column(
+        _("最近动态"), lambda lead: figures.day(lead["last_activity_on"]), "activity"
+    ),
+}
+DEFAULT = ("stage", "members", "investment", "unit", "tip", "activity")
+# What most amounts are asked for, in 元.
+AMOUNTS = (10_000_000, 50_000_000, 100_000_000, 500_000_000, 1_000_000_000, 5_000_000_000)
+# A filter's name in the address → what it is called, where it stands among others.
+FILTERS: Mapping[str, str] = {
+    "q": _("名称或投资方"),
+    "stage": _("阶段"),
+    "about_to_sign": _("即将签约"),
+    "suspended": _("暂缓"),
+    "sector": _("界别"),
+    "member": _("委员"),
+    "district": _("区划代码"),
+    "industry": _("产业代码"),
+    "min_cny": _("投资额不低于"),
+    "max_cny": _("投资额不高于"),
+    "from": _("提供日期自"),
+    "to": _("提供日期至"),
+}
+
+
+_MORE = frozenset(FILTERS) - {"q", "stage", "min_cny", "district"} | {"as_of", "known_at", "sort"}
+SORTS: Mapping[str, str] = {
+    "-recorded": _("最近登记在前"),
+    "-amount": _("投资额大的在前"),
+    "amount": _("投资额小的在前"),
+    "-occurred": _("最近提供在前"),
+    "occurred": _("最早提供在前"),
+    "-activity": _("最近动态在前"),
+    "activity": _("最久没有动态在前"),
+}
+
+
+def _named(name: str, value: str) -> str:
+    """A filter's value as it is read."""
+    if name == "stage":
+        return f"{gettext(LABELS.get(value, value))}"
+    if name in ("min_cny", "max_cny") and value.isdecimal():
+        return figures.words_of(value)
+    if name in ("about_to_sign", "suspended"):
+        return f"{gettext('是') if value == 'true' else gettext('否')}"
+    return value
+
+
+def chosen_columns() -> list[str]:
+    """The columns that this browser keeps, in the table's order."""
+    kept = request_now().cookies.get(COOKIE, "").split(".")
+    return [name for name in COLUMNS if name in kept] or list(DEFAULT)
+
+
+def _again(refusal: Any, given: Mapping[str, str]) -> Response:
+    """The filters as they were filled in, and why they find nothing."""
+    return _shown([], None, Travel(None, None, None), given, refusal)
+
+
+@page("/leads", _READ, query=LedgerQuery(), again=_again)
+def ledger_table(query: dict[str, Any]) -> Response:
+    """One page of it."""
+    when = travel(query)
+    if when.position is not None:
+        query["known_at"] = f"{when.position}"
+    found, cursor = page_of_leads(query)
+    given = {name: value for name, value in request_now().args.items() if value}
+    return _shown(found.bodies, cursor, when, given)
+
+
+def _shown(
+    bodies: Sequence[bytes],
+    cursor: str | None,
+    when: Travel,
+    given: Mapping[str, str],
+    refusal: Any = None,
+) -> Response:
+    names = chosen_columns()
+    columns = {name: COLUMNS[name] for name in names}
+    asked = {k: v for k, v in given.items() if k not in ("cursor", "limit")}
+    return show(
+        "ledger.html",
+        refusal["status"] if refusal else 200,
+        rows=_rows(bodies, columns, when),
+        columns=columns,
+        all_columns=COLUMNS,
+        given=given,
+        filters=[(name, label) for name, label in FILTERS.items() if name in given],
+        without=lambda name: _to({k: v for k, v in asked.items() if k != name}),
+        sorted_by=given.get("sort", "recorded"),
+        sort_to=lambda key: _to({**asked, "sort": _turned(key, given.get("sort"))}),
+        first=_to(asked),
+        # As the API's own link to the next page: the cursor belongs to these very words.
+        next=_to({**request_now().args.to_dict(), "cursor": cursor}) if cursor else None,
+        book=f"/leads.xlsx?{urlencode(asked)}",
+        when=when,
+        refusal=refusal,
+        shown=len(bodies),
+        more=bool(given.keys() & _MORE),
+        named=_named,
+        stages=[(stage, gettext(LABELS[stage])) for stage in STAGES],
+        amount_words=[(cny, figures.words_of(cny)) for cny in AMOUNTS],
+        sorts=[(key, gettext(label)) for key, label in SORTS.items()],
+    )
+
+
+def _to(words: Mapping[str, Any]) -> str:
+    return f"/leads?{urlencode(words)}" if words else "/leads"
+
+
+def _turned(key: str, now: str | None) -> str:
+    """The sort that a click on a heading gives: the largest first, then the other way about."""
+    return key if now == f"-{key}" else f"-{key}"
+
+
+def _rows(bodies: Sequence[bytes], columns: Mapping[str, Column], when: Travel) -> Markup:
+    """The table's rows. Made here: of a page's time most would go to a template's loop."""
+    words = f"?{urlencode(when.words)}" if when.words else ""
+    cells = [
+        (one.cell, '<td class="number">' if one.number else "<td>") for one in columns.values()
+    ]
+    told = []
+    for body in bodies:
+        lead = orjson.loads(body)
+        title = f'<a href="/leads/{lead["id"]}{escape(words)}">{escape(lead["title"])}</a>'
+        told.append(f'<tr><th scope="row">{title}</th>')
+        told += [f"{begins}{cell(lead)}</td>" for cell, begins in cells]
+        told.append("</tr>")
+    return Markup("".join(told))  # noqa: S704 - each cell is escaped where it is made
+
+
+@page("/leads.xlsx", _READ, query=LedgerQuery())
+def workbook(query: dict[str, Any]) -> Response:
+    """The whole selection as a workbook, in the columns of the nightly exports; a file that is
+    gone from the disk before it is sent."""
+    when = travel(query)
+    query = {**query, "known_at": f"{when.position}"} if when.position else query
+    chosen = question_of({k: v for k, v in query.items() if k != "cursor"}).selection
+    office = ledger()
+    position = office.reads.position() if when.position is None else when.position
+    plan = Plan(Cut(when.end, position), None, None, None)
+    with TemporaryDirectory() as folder:
+        content = Download(write_book(office, plan, Path(folder), [], chosen))
+    answer = Response(wrap_file(request_now().environ, content, _PIECE), direct_passthrough=True)
+    answer.content_type = XLSX
+    name = f"leads-{when.end}-{position}.xlsx"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+class ColumnsIn(Request.from_dict({name: fields.String() for name in COLUMNS})):  # type: ignore[misc]
+    """A box for each column, and where to go back to."""
+
+    back = fields.String()
+
+
+@form("/leads/columns", _READ, fields=ColumnsIn())
+def choose_columns(body: dict[str, Any]) -> Response:
+    """Keep the columns that somebody ticked, in this browser."""
+    response = go_to(ours(body.get("back")))
+    names = ".".join(name for name in COLUMNS if name in body)
+    response.set_cookie(
+        COOKIE, names, max_age=_KEPT_FOR, secure=True, httponly=True, samesite="Lax", path="/"
+    )
+    return response

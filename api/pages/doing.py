@@ -11,7 +11,7 @@ from flask import Response
 from marshmallow import fields
 
 from api.app import request_now
-from api.auth import MAY
+from api.auth import MAY, scope
 from api.endpoint import ledger
 from api.loading import Loader
 from api.pages.asking import Asked, Asking, Group, Part, flat, nested, parts
@@ -32,6 +32,7 @@ _WRITE = "write leads"
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LOADERS: Mapping[str, Loader] = {one.name: Loader(one.schema) for one in FORMS}
 _CORRECTING = Loader(form_named("correction").schema)
+_AT_ONCE = 200
 # A fact that lacks → the field that gives it.
 _GIVEN_BY = {"contract": "number"}
 Json = dict[str, Any]
@@ -193,7 +194,7 @@ def _shown(
             told["by"].setdefault(place, told["by"].pop(fact))
     asking = Asking(
         values=values,
-        options=choices(what, lead),
+        options={**choices(what, lead), **_people(what, values)},
         needed=what.needed,
     )
     fields_ = list(_parts(what, lead, asking))
@@ -219,6 +220,19 @@ def _shown(
         fact_name=name_of,
         inside=bool(request_now().headers.get("HX-Request")),
     )
+
+
+def _people(what: Form, values: Mapping[str, str]) -> Mapping[str, list[tuple[str, str]]]:
+    """The members that a tip may be corrected to name."""
+    if what.name != "correction" or "facts.members.0" not in values:
+        return {}
+    found, after = [], 0
+    while True:
+        some, more = ledger().reads.members(after, _AT_ONCE, None, None, scope())
+        found += [(one["id"], f"{one['name']}（{one['number']}）") for one in some]
+        if more is None:
+            return {"members": found}
+        after = more
 
 
 def _parts(what: Form, lead: Json, asking: Asking) -> Any:

@@ -8,9 +8,12 @@ from flask_babel import gettext
 
 from api.auth import scope
 from api.endpoint import ledger
-from api.pages.words import EVENTS, name_of, value_of, who
+from api.pages.words import EVENTS, FACTS, name_of, value_of, who
 from domain.correction import CORRECTABLE, effective
 
+# As they are asked; a note comes last.
+_ORDER = {name: place for place, name in enumerate([*FACTS, "note"])}
+_LAST = len(FACTS)
 # What a step says beside its facts, or that says nothing to who reads it.
 _UNTOLD = frozenset({"facts", "void", "source", "waived", "id", "version"})
 
@@ -111,7 +114,7 @@ def _lines(step: Mapping[str, Any], right: Mapping[str, Any] | None) -> Iterator
     facts = dict(step["facts"])
     if step["corrects"] is not None:
         yield from _put_right(facts)
-    for name, value in facts.items():
+    for name, value in sorted(facts.items(), key=lambda fact: _ORDER.get(fact[0], _LAST)):
         told = facts["facts"] if name == "facts" and step["corrects"] is None else None
         if isinstance(told, Mapping):
             then = right.get("facts", {}) if right else {}

@@ -24,7 +24,7 @@ FACTS: Mapping[str, str] = {
     "investor.country": _("投资方国别"),
     "industry": _("产业代码"),
     "investment": _("投资额"),
-    "investment.amount": _("投资额"),
+    "investment.amount": _("数额"),
     "investment.unit": _("单位"),
     "contact": _("联系人"),
     "contact.name": _("联系人姓名"),

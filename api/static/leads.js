@@ -20,7 +20,6 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   const told = found.getElementById("doing") || found.getElementById(target.id) || found.querySelector("main > *");
   if (!told) return;
   event.detail.serverResponse = told.outerHTML;
-  event.detail.selectOverride = "*";
   event.detail.shouldSwap = true;
   event.detail.isError = false;
 });

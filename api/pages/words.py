@@ -60,7 +60,7 @@ FACTS: Mapping[str, str] = {
 }
 # fact → value → what it is called
 VALUES: Mapping[str, Mapping[str, str]] = {
-    "verdict": {"pursue": _("跟进"), "decline": _("不予跟进"), "duplicate": _("重复")},
+    "verdict": {"pursue": _("予以跟进"), "decline": _("不予跟进"), "duplicate": _("重复")},
     "form": {
         "visit": _("走访"),
         "call": _("电话"),

@@ -1,7 +1,7 @@
 """The reads: each first brings the projections to the end of the log, then asks them."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
@@ -34,7 +34,7 @@ from service.projections.likenesses import Likenesses
 from service.projections.members import FIELDS as MEMBER_FIELDS
 from service.projections.members import Members, members, people_of
 from service.projections.moment import NOW
-from service.projections.past_days import PastDays
+from service.projections.past_days import PastDays, Which, can_tell
 from service.projections.pipeline import (
     MOST_STEPS,
     RULE,
@@ -142,7 +142,7 @@ class Reads:
         self._looks, self._last_look = count(1), 0
         self._seen_position = 0
         self._kept_days = KeptDays(self.store)
-        self._past_days = PastDays(self.store)
+        self.past_days = PastDays(self.store)
         self._mark = MarkNow(self.store)
         self._answers: OrderedDict[Asked, tuple[Mark, Any] | None] = OrderedDict()
 
@@ -535,15 +535,33 @@ class Reads:
     def _days(self, asked: Asked, ask: Callable[[Days], Said]) -> tuple[Any, int]:
         """What ``ask`` makes of a window's two ends; of the whole book they are kept."""
         _, selection, start, end, known_at, by = asked
-        if selection != EVERYTHING or (known_at is None and by != OCCURRED):
+        wanted = (start - _DAY, end)
+        if selection != EVERYTHING or known_at is not None:
+            return self._past(asked, wanted, ask) if can_tell(selection) else self._book(asked, ask)
+        if by != OCCURRED:
             return self._book(asked, ask)
 
         def found(mark: Mark) -> tuple[Mark, Said]:
-            if known_at is not None:
-                then = min(known_at, mark.position)
-                return mark, ask(self._past_days.at(mark.build, then, by))
-            book = self._kept_days.at(mark, (start - _DAY, end))
+            book = self._kept_days.at(mark, wanted)
             return book.mark, ask(book)
+
+        return self._answer(asked, found)
+
+    def _past(
+        self, asked: Asked, wanted: Sequence[date], ask: Callable[[Days], Said]
+    ) -> tuple[Any, int]:
+        """What was known at a position, which may be the present one, of all leads or a district's;
+        asked of the entries where too many of these passed through several districts."""
+        _, selection, _, end, known_at, by = asked
+
+        def found(mark: Mark) -> tuple[Mark, Said]:
+            then = mark.position if known_at is None else min(known_at, mark.position)
+            which = Which(selection.district or "", selection.within or "", day_of(end), then, by)
+            book: Days | None = self.past_days.at(mark, which, wanted)
+            if book is None:
+                with self.store.snapshot() as connection:
+                    return mark, ask(Book(connection, selection, which.as_of, then, by))
+            return mark, ask(book)
 
         return self._answer(asked, found)
 

@@ -19,6 +19,8 @@ paths = sa.Table(
     metadata,
     sa.Column("lead", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("path", sa.LargeBinary, nullable=False),
+    # The tip's, whatever was put right of it or the lead passed to: it never changes.
+    sa.Column("district", sa.String(6), nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -45,6 +47,8 @@ entries = sa.Table(
     sa.Column("line", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("lead", sa.BigInteger, nullable=False),
     *posting_columns(),
+    # As in `paths`.
+    sa.Column("district", sa.String(6), nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -105,7 +109,7 @@ class Entries:
         new = {h.lead for h in booked if h.event.TOPIC == "lead.tipped"}
         books = self._books(connection, booked, new)
         _POST.many(connection, _posted(booked, books, sums))
-        kept = [(lead, _kept(book)) for lead, book in books.items()]
+        kept = [(lead, _kept(book), district) for lead, (book, district) in books.items()]
         _BEGIN_PATH.many(connection, [row for row in kept if row[0] in new])
         _KEEP_PATH.many(connection, [row for row in kept if row[0] not in new])
         if self._gathered is None:
@@ -115,28 +119,30 @@ class Entries:
 
     def _books(
         self, connection: sa.Connection, booked: Sequence[Happened], new: Set[int]
-    ) -> dict[int, Books]:
-        """The books of every lead that ``booked`` is about, ``new`` or as they were left."""
-        books = {h.lead: Books() for h in booked}
-        known = sorted(books.keys() - new)
-        for lead, kept in rows_of(connection, sa.select(paths), paths.c.lead, known):
+    ) -> dict[int, tuple[Books, str]]:
+        """The books of every lead that ``booked`` is about, ``new`` or as they were left, with the
+        district of its tip."""
+        books = {h.lead: (Books(), h.event.district) for h in booked if h.lead == h.position}
+        known = sorted({h.lead for h in booked} - new)
+        for lead, kept, district in rows_of(connection, sa.select(paths), paths.c.lead, known):
             path, recognised = orjson.loads(kept)
-            books[lead] = Books((Placement(*p) for p in path), recognised)
+            books[lead] = Books((Placement(*p) for p in path), recognised), district
         return books
 
 
 def _posted(
-    booked: Sequence[Happened], books: Mapping[int, Books], sums: Sums
+    booked: Sequence[Happened], books: Mapping[int, tuple[Books, str]], sums: Sums
 ) -> list[tuple[Any, ...]]:
     """The rows of the entries that ``booked`` makes; they are added to ``sums`` by day."""
     rows: list[tuple[Any, ...]] = []
     for position, lead, event, past in booked:
+        book, district = books[lead]
         if event.TOPIC == CORRECTION:
-            lines = books[lead].retold(effective(past(event)))
+            lines = book.retold(effective(past(event)))
         else:
-            lines = books[lead].happened(event)
+            lines = book.happened(event)
         for line, (day, kind, source, target, leads, fen, by) in enumerate(lines, 1):
-            rows.append((position, line, lead, day, kind, source, target, leads, fen, by))
+            rows.append((position, line, lead, day, kind, source, target, leads, fen, by, district))
             _add(sums, (day, kind, source, target, by), leads, fen)
     return rows
 

@@ -21,7 +21,7 @@ variants = sa.Table(
     sa.Column("lead", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("day", sa.String(10), primary_key=True),
     # The position at which it became known.
-    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False, index=True),
     sa.Column("district", sa.String(6), nullable=False),
     sa.Column("industry", sa.String(10)),
     sa.Column("suspended", sa.Boolean, nullable=False),

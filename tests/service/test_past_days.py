@@ -5,11 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from domain.actor import acting
 from service.application import Ledger
+from service.locks import FileLock
 from service.projections.choosing import Selection
-from service.projections.past_days import _MOST_PASTS, Past
+from service.projections.kept_days import Mark
+from service.projections.past_books import Room, past_books
+from service.projections.past_days import _MOST_PASTS, PastDays, Which
+from service.projections.pipeline import Book, pipeline_json
+from service.reads import day_of
 from tests.service.helpers import a_lead, call, journeys, ledger_in, somebody
 
 YEAR = (date(2025, 1, 1), date(2025, 12, 31))
@@ -21,23 +27,88 @@ def tips(answer: dict[str, Any]) -> int:
     return found
 
 
-def test_a_book_that_nothing_was_posted_in_is_empty_on_every_day() -> None:
-    past = Past([])
-    assert past.stood(date(2025, 1, 1)).sums == {}
-    assert past.stood(date(2025, 1, 1)).balanced
+def test_a_book_that_nothing_was_posted_in_is_empty_on_every_day(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger:
+        answer = ledger.reads.pipeline(EVERYTHING, *YEAR, 0)
+        assert tips(answer) == 0 and answer["balanced"] is True
 
 
-def test_each_day_holds_all_before_it_and_nothing_after() -> None:
-    posted = [
-        ("2025-01-02", "first", "outside", "tip", 1, 5),
-        ("2025-01-02", "first", "tip", "negotiating", 1, 5),
-        ("2025-01-09", "amount", "outside", "negotiating", 0, 3),
-    ]
-    past = Past(posted)
-    stood = {
-        day: past.stood(date(2025, 1, day)).tallies["negotiating"].standing for day in range(1, 11)
-    }
-    assert [stood[day] for day in (1, 2, 8, 9, 10)] == [[0, 0], [1, 5], [1, 5], [1, 8], [1, 8]]
+# Rows set aside
+
+
+# As little room as makes rows and sums of a handful of entries.
+SMALL = Room(3, 10)
+ASKED = (Selection(), Selection(district="32"), Selection(district="3208"), Selection(within="32"))
+
+
+def of_the_entries(ledger: Ledger, asked: tuple[Any, ...], by: str) -> bytes:
+    """The pipeline as the entries themselves tell it."""
+    selection, start, end, position = asked
+    with ledger.reads.store.snapshot() as connection:
+        book = Book(connection, selection, day_of(end), position, by)
+        return pipeline_json(book, start, end)
+
+
+@pytest.mark.parametrize("room", [SMALL, Room(1, 1), Room(7, 1_000), Room(2, 4)])
+def test_sums_set_aside_are_those_of_the_entries_at_every_position(
+    tmp_path: Path, room: Room
+) -> None:
+    with ledger_in(tmp_path) as ledger:
+        for turn in range(3):
+            # They are gone on with from where they were.
+            ledger.reads.past_days = PastDays(ledger.reads.store, room)
+            journeys(ledger, f"{turn}-")
+            last = ledger.reads.position()
+            for position in range(last, 0, -7):
+                for selection, by in zip(ASKED, ("occurred", "recognised") * 2, strict=True):
+                    for end in (date(2025, 3, 1), YEAR[1]):
+                        asked = (selection, YEAR[0], end, position)
+                        told, _ = ledger.reads.pipeline_json(*asked, by)
+                        assert told.endswith(of_the_entries(ledger, asked, by)[1:]), asked
+        with ledger.reads.store.reading() as connection:
+            kept = connection.execute(sa.select(past_books.c.position)).scalars().all()
+        assert max(kept) > 0
+
+
+def test_a_past_is_told_from_the_entries_while_nobody_can_write(tmp_path: Path) -> None:
+    with ledger_in(tmp_path, lock_timeout=0.01) as ledger:
+        journeys(ledger)
+        last = ledger.reads.position()
+        ledger.reads.past_days = PastDays(ledger.reads.store, SMALL)
+        before = of_the_entries(ledger, (EVERYTHING, *YEAR, last - 5), "occurred")
+        # By whoever has the file open a second time.
+        with FileLock(lock_of(ledger), 1).held():
+            told, _ = ledger.reads.pipeline_json(EVERYTHING, *YEAR, last - 5, "occurred")
+        assert told.endswith(before[1:])
+
+
+def lock_of(ledger: Ledger) -> Path:
+    """The file by which one writer of the projections keeps out another."""
+    path = ledger.settings.projections
+    return path.with_name(path.name + ".lock")
+
+
+def test_a_district_through_which_many_leads_pass_is_told_from_the_entries(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger:
+        journeys(ledger)
+        lead = a_lead(ledger)
+        with acting(somebody()):
+            there = {"district": "320871", "reason": "x", "occurred_on": "2025-06-01"}
+            ledger.propose_transfer(lead, call(), there)
+            ledger.accept_transfer(lead, call(), {"occurred_on": "2025-06-02"})
+        last = ledger.reads.position()
+        chosen = Selection(district="320871")
+        mark = Mark(last, None)
+        which = Which("320871", "", "9999-12-31", last, "occurred")
+        found = PastDays(ledger.reads.store, most_strays=0).at(mark, which, [YEAR[1]])
+        assert found is None
+        ledger.reads.past_days = PastDays(ledger.reads.store, most_strays=0)
+        asked = (chosen, *YEAR, last)
+        told, _ = ledger.reads.pipeline_json(*asked, "occurred")
+        assert told.endswith(of_the_entries(ledger, asked, "occurred")[1:])
+
+
+# What is kept in memory
 
 
 @pytest.mark.parametrize("by", ["occurred", "recognised"])

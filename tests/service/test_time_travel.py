@@ -22,6 +22,8 @@ from domain.errors import LedgerError, NotFound
 from service.application import Ledger
 from service.projections.choosing import Selection
 from service.projections.lead_list import SORTS, Question
+from service.projections.past_books import Room
+from service.projections.past_days import PastDays
 from tests.holds import moved_on_hold
 from tests.service.helpers import call, check_projections, ledger_in, somebody
 
@@ -513,6 +515,8 @@ def travel(folder: Path, seed: int, commands: int, questions: int) -> int:
     """Make a random history, ask it everything, and compare; how many corrections it has."""
     chance = Random(seed)
     with ledger_in(folder) as ledger:
+        # So that sums of the past are set aside of a short log, too.
+        ledger.reads.past_days = PastDays(ledger.reads.store, Room(5, 20))
         office = Office(ledger, chance)
         office.tip()
         for _ in range(commands):

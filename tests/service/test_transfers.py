@@ -21,6 +21,8 @@ from service.application import Answer, Ledger
 from service.projections.choosing import Selection
 from service.projections.fates import Retold, Window, fates
 from service.projections.lead_list import Question
+from service.projections.past_books import Room
+from service.projections.past_days import PastDays
 from service.projections.stock import moves, standing
 from service.reports.asked import asked_for
 from service.reports.behind import leads_behind
@@ -465,6 +467,8 @@ def test_every_figure_of_every_district_is_that_of_the_slow_model(
 ) -> None:
     chance = Random(seed)
     with ledger_in(tmp_path) as ledger:
+        # So that sums of the past are set aside of a short log, too.
+        ledger.reads.past_days = PastDays(ledger.reads.store, Room(5, 20))
         border = Border(ledger, chance)
         border.tip()
         for _ in range(160):

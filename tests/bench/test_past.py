@@ -77,7 +77,7 @@ def test_the_pipeline_of_a_district_in_the_past_costs_little_more_than_the_prese
 
 
 def test_ever_other_moments_are_reported(office: Office, report: Report) -> None:
-    """Each moment's first question reads the book up to it; no limit is set for that one."""
+    """Beside a present whose days are at hand; `test_million.py` has what grows with the ledger."""
     last = position_of(office)
     chance = Random(3)
     moments = [chance.randrange(last // 4, last) for _ in range(2_000)]

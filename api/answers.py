@@ -65,13 +65,15 @@ class ContactOut(Schema):
 
 class ErasureOut(Schema):
     """Whose key was destroyed, when, by whom and why. ``exports``: the dates of the exports on the
-    shelf that told of the person; the contact in them is masked."""
+    shelf that told of the person; the contact in them is masked. ``unmasked_exports``: when, since
+    the person was known, all contacts were exported as they are, which no erasure reaches."""
 
     subject = fields.UUID(**ALWAYS)
     erased_at = moment(**ALWAYS)
     actor = fields.String(**ALWAYS)
     reason = fields.String(**ALWAYS)
     exports = fields.List(_day(), **ALWAYS)
+    unmasked_exports = fields.List(moment(), **ALWAYS)
 
 
 class ShareOut(Schema):

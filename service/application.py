@@ -376,7 +376,7 @@ class Ledger(Application[UUID]):
         if without_secrets(reason) != reason:
             told = "It has a telephone number, which would be kept for ever: leave it out."
             raise Invalid({"reason": [told]})
-        exports = self._exports_with(subject)
+        since = self.personal.keys.made_at(f"{subject}")
         self.access.note("personal-data", "erase a person", subject=f"{subject}", reason=reason)
 
         def attempt() -> tuple[list[Any], list[Any]]:
@@ -384,7 +384,7 @@ class Ledger(Application[UUID]):
             for version, event in enumerate(before, 1):
                 if event.subject == f"{subject}":
                     return before[:version], []
-            if exports is None:
+            if since is None:
                 raise NotFound(f"There is no subject {subject}.")
             actor = current_actor()
             erased = Erased(
@@ -395,7 +395,8 @@ class Ledger(Application[UUID]):
                 request=actor.request,
                 subject=f"{subject}",
                 reason=reason,
-                exports=exports,
+                exports=self._exports_since(since),
+                unmasked=self._unmasked_since(since),
             )
             return before, [erased]
 
@@ -403,12 +404,18 @@ class Ledger(Application[UUID]):
         self.personal.destroy_erased()
         return answer
 
-    def _exports_with(self, subject: UUID) -> list[str] | None:
-        """The dates of the exports on the shelf that were made since the subject is known; None for
-        one that is not, or not any more."""
-        since = self.personal.keys.made_at(f"{subject}")
-        if since is None:
-            return None
+    def _unmasked_since(self, moment: str) -> list[str]:
+        """When contacts were exported unmasked since then, from the first to the last."""
+        found: list[str] = []
+        before: int | None = None
+        while True:
+            some, before = self.access.listed(200, before, "personal-data", moment)
+            found += [one["at"] for one in some if one["action"] == erasures.UNMASKED]
+            if before is None:
+                return found[::-1]
+
+    def _exports_since(self, since: str) -> list[str]:
+        """The dates of the exports on the shelf that were made since then."""
         shelf = Shelf(self.settings.exports)
         # The event that the key was made for is dated before it.
         position = self.reads.position_known_at(datetime.fromisoformat(since) - SETTLED)

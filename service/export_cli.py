@@ -14,7 +14,7 @@ from service.cli_shared import open_ledger
 from service.exports.failing import note_failure, note_success
 from service.exports.shelf import Shelf
 from service.log import UnreadableEvent
-from service.personal.erasures import Erased
+from service.personal.erasures import UNMASKED, Erased
 from service.serving import end_with_starter
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def export(
             _make_again(ledger, exporter, wanted)
         else:
             if personal:
-                ledger.access.note("personal-data", "export contacts unmasked", subject=f"{wanted}")
+                ledger.access.note("personal-data", UNMASKED, subject=f"{wanted}")
             _tell(exporter.export(wanted, out=out, position=position, personal=personal))
 
 

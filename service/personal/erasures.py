@@ -16,20 +16,31 @@ from eventsourcing.persistence import Mapper
 from service.log_recorder import LedgerRecorder
 from service.projections.view import recorded_at
 
+# What the access record calls an export in which contacts are not masked.
+UNMASKED = "export contacts unmasked"
 ERASURES = UUID("5e1a5ed0-9a53-5a3f-8f0e-51a1c7a0d9e4")
 
 
 @dataclass(frozen=True)
 class Erased(DomainEvent):
     """The key of ``subject`` was destroyed, for ``reason``. ``exports``: the dates of the exports
-    on the shelf that told of the person, with the contact masked."""
+    on the shelf that told of the person, with the contact masked. ``unmasked``: the moments at
+    which all contacts were exported as they are, since the person was known; the access record
+    has more of each."""
 
     TOPIC = "subject.erased"
+    class_version = 2
     actor: str
     request: str
     subject: str
     reason: str
     exports: list[str]
+    unmasked: list[str]
+
+    @staticmethod
+    def upcast_v1_v2(state: dict[str, Any]) -> None:
+        """Nobody asked for these then: the access record alone has them."""
+        state["unmasked"] = []
 
 
 def shown(event: Any) -> dict[str, Any]:
@@ -40,6 +51,7 @@ def shown(event: Any) -> dict[str, Any]:
         "actor": event.actor,
         "reason": event.reason,
         "exports": event.exports,
+        "unmasked_exports": event.unmasked,
     }
 
 

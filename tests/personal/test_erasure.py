@@ -23,7 +23,7 @@ from eventsourcing.persistence import StoredEvent
 from domain.actor import acting, now
 from service.application import Ledger
 from service.cli import main
-from service.personal.erasures import ERASURES, Erased
+from service.personal.erasures import ERASURES, UNMASKED, Erased
 from tests.api.office import Body, Office, a_tip, open_office, send, settings_in
 from tests.exports.shelf import exported, rows
 from tests.proof.ground import signed
@@ -196,7 +196,7 @@ def erase(ledger: Ledger, subject: UUID) -> None:
 def test_killed_between_the_event_and_the_key_it_is_done_at_the_next_start(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         lead, subject = a_person(ledger)
-        said = Erased(ERASURES, 1, now(), "a", "r", f"{subject}", "x", [])
+        said = Erased(ERASURES, 1, now(), "a", "r", f"{subject}", "x", [], [])
         ledger.recorder.insert_events([ledger.mapper.to_stored_event(said)])
         assert contact_of(ledger, lead) == {"name": "已删除", "phone": "已删除"}
         assert ledger.personal.keys.there([f"{subject}"]) == [f"{subject}"]
@@ -279,6 +279,26 @@ def test_an_export_imported_again_changes_nothing(tmp_path: Path) -> None:
         assert take_in(ledger, file).unchanged == 1
         assert take_in(other, file).leads == 1
         assert take_in(other, file).unchanged == 1
+
+
+def test_an_erasure_says_when_contacts_were_exported_as_they_are_since_the_person_was_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ledger_in(tmp_path) as ledger:
+        monkeypatch.setenv("LEDGER_DATABASE", f"sqlite:///{ledger.settings.database}")
+        ledger.access.note("personal-data", UNMASKED, subject="2025-01-01")
+        _, subject = a_person(ledger)
+        day = exported(ledger).cut.day
+        made = ["export", "--date", f"{day}", "--position", "2", "--personal", "--out"]
+        for folder in ("one", "two"):
+            assert CliRunner().invoke(main, [*made, f"{tmp_path / folder}"]).exit_code == 0
+        with acting(somebody()):
+            told = ledger.erase(subject, call(), WHY).body
+            again = ledger.erase(subject, call(), WHY).body
+        noted, _ = ledger.access.listed(10, None, "personal-data")
+    when = [one["at"] for one in reversed(noted) if one["action"] == UNMASKED]
+    assert told["unmasked_exports"] == when[1:] and len(when) == 3
+    assert again == told
 
 
 def test_an_export_made_again_says_that_somebody_was_erased(

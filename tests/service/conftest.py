@@ -9,9 +9,6 @@ from click.testing import CliRunner
 from service.application import Ledger
 from service.cli import main
 from tests.service.helpers import ledger_in
-from tests.service.other import keep_logs_elsewhere
-
-keep_logs_elsewhere()
 
 
 @pytest.fixture

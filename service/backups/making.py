@@ -58,6 +58,7 @@ def make_backup(
     with _growing(folder) as place:
         with _files(ledger, place, keys=False) as files:
             copy_database(files.database, place / LEDGER)
+            # After the log, which notes the heads that it has.
             copy_database(files.access, place / ACCESS)
         found, head = held(place / LEDGER, ledger.mapper, progress), head_of(place / ACCESS)
         what = {**found._asdict(), "access": None if head is None else str(head)}

@@ -87,3 +87,17 @@ def test_a_page_is_light(office: Office, visitor: Visitor, path: str) -> None:
     sizes = [len(visitor.get(one, Accept_Encoding="gzip").data) for one in loads(Seen(page))]
     charts = "echarts" in page
     assert len(answer.data) + sum(sizes) < (WITH_CHARTS if charts else WITHOUT_CHARTS)
+
+
+def test_the_dark_tokens_are_the_same_ones_wherever_they_come_from() -> None:
+    sheet = ASSETS["pages.css"].data.decode()
+    begun = sheet.split(":root {", 1)[1].split("}", 1)[0]
+    asked, chosen = (
+        sheet.split(mark, 1)[1].split("}", 1)[0].split()
+        for mark in (':root:not([data-theme="light"]) {', '[data-theme="dark"] {')
+    )
+    assert asked == chosen
+    for token in re.findall(r"(--[\w-]+):", " ".join(chosen)):
+        assert f"{token}:" in begun
+    # Browsers in offices may not know these yet.
+    assert not re.search(r"light-dark\(#|color-mix\(|@layer|@container", sheet)

@@ -210,7 +210,8 @@ def token() -> Any:
 def who() -> str:
     """Who are you? (Everybody here is honest.)"""
     buttons = "".join(f"<button name=person value='{name}'>{name}</button>" for name in PEOPLE)
-    return f"<!doctype html><title>Sign in</title><form method=post>{buttons}</form>"
+    head = "<!doctype html><title>Sign in</title><link rel=icon href=data:,>"
+    return f"{head}<form method=post>{buttons}</form>"
 
 
 @app.post("/authorize")

@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Request,
+    expect,
+)
 
 from tests.faults.serving import Server
 
@@ -29,7 +37,8 @@ _LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 _TELL = """document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`))"""
 # Milliseconds that anything may take before a test gives up; nothing comes near it.
-PATIENCE = 20_000
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 needs_chromium = pytest.mark.skipif(
@@ -109,7 +118,7 @@ class Desk:
         kept = self._kept_of(role) if role else None
         with self._context(storage_state=kept, **about) as (context, watch):
             yield context.new_page(), watch
-        assert watch.wrong == []
+        assert watch.wrong == [], "\n".join(watch.wrong)
 
     def _kept_of(self, role: str) -> Any:
         if role not in self._kept:

@@ -22,7 +22,7 @@ from domain.errors import NotFound
 from domain.stage import LABELS, STAGES
 from service.projections.groups import BY as GROUPED_BY
 from service.projections.lead_list import Question
-from service.projections.store import FOREVER
+from service.projections.store import FOREVER, LAST_DAY
 from service.reports.annual import RULES
 from service.reports.asked import asked_for
 from service.reports.behind import leads_behind
@@ -160,7 +160,7 @@ def _leads(when: Travel, limit: int, **which: Any) -> list[dict[str, Any]]:
         sort="amount",
         descending=True,
         limit=limit,
-        as_of=f"{when.end}",
+        as_of=LAST_DAY if when.day is None else f"{when.day}",
         known_at=FOREVER - 1 if when.position is None else when.position,
     )
     return [orjson.loads(body) for body in ledger().reads.leads(question).bodies]

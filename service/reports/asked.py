@@ -1,5 +1,6 @@
 """What is asked of reports: the annual one as it is now, those that were sealed, their drift."""
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from service.personal.personal import Personal
 from service.projections.choosing import Selection
 from service.projections.fates import Retold, Window, fates, ids_of
 from service.projections.history import positions
-from service.projections.kept_days import mark_within
+from service.projections.kept_days import Mark, mark_within
 from service.projections.pipeline import RULE
 from service.projections.sealed import follower, last_number, reports
 from service.reads import Reads
@@ -64,12 +65,17 @@ def asked_for(year: int, end: date | None, district: str | None) -> Asked:
     return Asked(year, end, district)
 
 
+# So many years are kept as they were told last: each names every lead behind its numbers.
+_KEPT = 2
+
+
 class Reports:
     """Answers what leaders and auditors ask."""
 
     def __init__(self, reads: Reads, personal: Personal) -> None:
         self._reads = reads
         self._personal = personal
+        self._kept: OrderedDict[tuple[Mark, Asked, int], dict[str, Any]] = OrderedDict()
 
     def annual(
         self, asked: Asked, known_at: int | None = None, scope: Scope = ALL
@@ -79,9 +85,9 @@ class Reports:
         asked = asked._replace(within=scope.district)
         self._reads.position()
         with self._reads.store.snapshot() as connection:
-            position = mark_within(connection).position
-            known = position if known_at is None else min(known_at, position)
-            told = self._told(connection, asked, known)
+            mark = mark_within(connection)
+            known = mark.position if known_at is None else min(known_at, mark.position)
+            told = self._told_before(connection, mark, asked, known)
         return {
             "year": asked.year,
             "from": asked.start,
@@ -194,6 +200,19 @@ class Reports:
                 for a, b, these in found
             ],
         }
+
+    def _told_before(
+        self, connection: sa.Connection, mark: Mark, asked: Asked, known_at: int
+    ) -> dict[str, Any]:
+        """As ``_told``, and the same answer while the book is the same: whoever looks at the year
+        looks again, and each of its leads is told."""
+        question = (mark, asked, known_at)
+        found = self._kept.get(question) or self._told(connection, asked, known_at)
+        self._kept[question] = found
+        self._kept.move_to_end(question)
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return {**found}
 
     def _told(self, connection: sa.Connection, asked: Asked, known_at: int) -> dict[str, Any]:
         claims = self._claims(connection, asked, known_at)

@@ -12,7 +12,8 @@ from service.imports import import_paper
 from service.projections.fates import Fate
 from service.reports.annual import NOTHING, amount_words, claims_of, named, sentence
 from service.reports.asked import asked_for
-from tests.service.helpers import ledger_in, somebody
+from service.scope import Scope
+from tests.service.helpers import ledger_in, register, somebody, tip
 
 LEDGER_2025 = Path(__file__).parents[2] / "service" / "data" / "ledger-2025.csv"
 PUBLISHED = (
@@ -126,3 +127,20 @@ def test_an_amount_is_written_in_the_largest_unit_that_suits(
 def test_before_december_the_sentence_says_up_to_when() -> None:
     text = sentence(claims_of([ONE_OF_EACH["签约落地1个"]]), date(2025, 6, 30), None)
     assert text == "截至6月30日签约落地1个。"
+
+
+def test_a_year_that_is_asked_for_again_is_told_anew_only_when_the_log_went_on(
+    tmp_path: Path,
+) -> None:
+    with ledger_in(tmp_path) as ledger, acting(somebody()):
+        member = register(ledger).subject
+        tip(ledger, member)
+        asked = asked_for(2025, date(2025, 12, 29), None)
+        first = ledger.reports.annual(asked)
+        assert ledger.reports.annual(asked)["claims"] is first["claims"]
+        known = first["position"]
+        tip(ledger, member)
+        assert ledger.reports.annual(asked)["claims"][0]["value"] == 2
+        assert ledger.reports.annual(asked, known)["claims"][0]["value"] == 1
+        other = ledger.reports.annual(asked, None, Scope(district="440106"))
+        assert other["claims"][0]["value"] == 0

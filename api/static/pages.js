@@ -54,14 +54,21 @@ function restoreForms(root) {
 document.addEventListener("input", (event) => {
   const form = event.target.form;
   if (!form || !form.dataset.keep) return;
-  const values = {};
+  const values = JSON.parse(sessionStorage.getItem(kept(form)) || "{}");
   for (const field of form.elements) {
-    if (field.name && !field.name.startsWith("_") && !["hidden", "password", "file", "checkbox", "radio"].includes(field.type)) {
+    if (field.name && !("unkept" in field.dataset) && !field.name.startsWith("_") && !["hidden", "password", "file", "checkbox", "radio"].includes(field.type)) {
       // What nobody touched is not kept: it may be another by then.
-      if (field.value !== asItCame(field)) values[field.name] = field.value;
+      if (field.name in values || field.value !== asItCame(field)) values[field.name] = field.value;
     }
   }
   sessionStorage.setItem(kept(form), JSON.stringify(values));
+});
+// Nothing is left for whoever signs in next.
+document.addEventListener("submit", (event) => {
+  if (event.target.getAttribute("action") !== "/signout") return;
+  for (const name of Object.keys(sessionStorage)) {
+    if (name.startsWith(PREFIX)) sessionStorage.removeItem(name);
+  }
 });
 for (const done of document.querySelectorAll("[data-kept]")) {
   sessionStorage.removeItem(PREFIX + done.dataset.kept);

@@ -138,12 +138,19 @@ def test_the_second_of_two_is_told_what_the_first_did_and_keeps_what_was_typed(
 
 
 def test_back_reload_and_a_double_click_do_no_harm(desk: Desk, lead: Any) -> None:
-    with desk.visit("officer") as (page, _):
+    with desk.visit("officer") as (page, watch):
+        watch.expects(422)
         page.goto(f"/leads/{lead['id']}")
         opened(page, "开始洽谈")
         page.get_by_label("责任单位").fill("商务局")
+        page.get_by_label("发生日期").fill("2099-01-01")
+        record(page)
+        expect(page.locator("#wrong-occurred_on")).to_be_visible()
+        page.get_by_label("责任人").fill("钱七")
         page.reload()
         expect(page.get_by_label("责任单位")).to_have_value("商务局")
+        expect(page.get_by_label("责任人")).to_have_value("钱七")
+        page.get_by_label("发生日期").fill(f"{today_in_china()}")
         page.go_back()
         expect(page).to_have_url(f"{desk.address}/leads/{lead['id']}")
         opened(page, "开始洽谈")
@@ -171,6 +178,22 @@ def test_a_session_that_ends_in_mid_form_loses_nothing(desk: Desk, lead: Any) ->
         record(page)
         expect(page.get_by_role("status").first).to_have_text("已记录：开始洽谈。")
     assert now(desk, lead)["version"] == 2
+
+
+def test_nothing_that_was_typed_is_left_for_who_signs_in_next(desk: Desk, lead: Any) -> None:
+    with desk.visit() as (page, _):
+        sign_in(page, desk.token("officer"))
+        page.wait_for_url(f"{desk.address}/")
+        page.goto(f"/leads/{lead['id']}/do/revision")
+        page.get_by_label("产业代码").fill("C382")
+        page.get_by_label("联系电话").fill("13800000002")
+        # Whom to call is kept nowhere, not even until then.
+        kept = page.evaluate("JSON.stringify(sessionStorage)")
+        assert "C382" in kept and "13800000002" not in kept
+        page.get_by_text("officer 同志").click()
+        page.get_by_role("button", name="退出登录").click()
+        expect(page.get_by_role("status")).to_be_visible()
+        assert "kept:" not in page.evaluate("JSON.stringify(sessionStorage)")
 
 
 def test_it_goes_by_keyboard_alone(desk: Desk, lead: Any) -> None:

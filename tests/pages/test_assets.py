@@ -65,7 +65,7 @@ def loads(page: Seen) -> list[str]:
     return sorted({one for one in found if one})
 
 
-@pytest.mark.parametrize("path", ["/", "/behind/tips", "/nothing"])
+@pytest.mark.parametrize("path", ["/", "/behind/tips", "/leads", "/board", "/nothing"])
 def test_a_page_loads_nothing_from_elsewhere_and_holds_no_script_or_style(
     office: Office, visitor: Visitor, path: str
 ) -> None:
@@ -78,7 +78,7 @@ def test_a_page_loads_nothing_from_elsewhere_and_holds_no_script_or_style(
         assert tag != "script" or attributes["src"]
 
 
-@pytest.mark.parametrize("path", ["/", "/behind/tips", "/signin", "/nothing"])
+@pytest.mark.parametrize("path", ["/", "/behind/tips", "/leads", "/board", "/signin", "/nothing"])
 def test_a_page_is_light(office: Office, visitor: Visitor, path: str) -> None:
     if path != "/signin":
         visitor.sign_in(office.ledger.tokens.issue("admin"))

@@ -8,6 +8,7 @@ from api.leads import COMMANDS
 from api.pages.commands import CORRECTION, FORMS
 from api.pages.plain import SENTENCES, plain
 from api.pages.words import EVENTS, FACTS
+from api.pages.worklist import ANSWERS
 from domain.correction import CORRECTABLE, HAPPENS
 from tests.api.office import Office
 from tests.pages.visitor import Seen, Visitor
@@ -30,6 +31,10 @@ def test_a_form_asks_for_every_field_of_its_schema(form: Any) -> None:
 def test_every_event_that_a_command_records_is_some_forms() -> None:
     following = {"lead.members_joined", "lead.members_left"}
     assert {form.event for form in FORMS} == HAPPENS.keys() - following
+
+
+def test_what_the_worklist_waits_for_has_its_form() -> None:
+    assert {answer.command for answer in ANSWERS.values()} <= {form.name for form in FORMS}
 
 
 def test_every_event_and_every_fact_has_a_name() -> None:

@@ -44,6 +44,7 @@ class Serving:
         where = {name: same[name] for name in PLACE if name in same}
         self._environment = {**os.environ, **where, STARTER: str(os.getpid())}
         self._greeting = greeting
+        self._keeps = settings.keeps
         self._tell = teller(settings, "serve")
         self._web: subprocess.Popen[bytes] | None = None
         self._keeper: subprocess.Popen[bytes] | None = None
@@ -59,7 +60,8 @@ class Serving:
         for number in (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU):
             signal.signal(number, self._pass_on)
         signal.signal(signal.SIGALRM, self._start_keeper)
-        self._start_keeper()
+        if self._keeps:
+            self._start_keeper()
         web = self._start_web()
         while (status := web.poll()) is None:
             self._await_an_end()

@@ -50,6 +50,12 @@ def _files(text: str) -> Path | None:
     return (file / "ledger" if text.endswith("/") or file.is_dir() else file) if text else None
 
 
+def _on_or_off(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise ValueError(f"'{text}' is neither on nor off")
+    return text == "on"
+
+
 def _whole(lowest: int, highest: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not (text.isascii() and text.isdigit() and lowest <= int(text) <= highest):
@@ -224,6 +230,13 @@ TABLE: Mapping[str, Setting] = {
         "5",
         _seconds,
         "how many seconds a request waits for its turn to write before it answers 503",
+    ),
+    "keeps": Setting(
+        "LEDGER_KEEPER",
+        "on",
+        _on_or_off,
+        "whether `leadledger serve` runs the keeper as well: `off` on all machines of a ledger but "
+        "one, for two would sign with two keys",
     ),
     "keeper_dir": Setting(
         "LEDGER_KEEPER_DIR",
@@ -476,6 +489,7 @@ class Settings:
     cipher: str = CIPHERS[0]
     postgres: Postgres | None = None
     password_file: Path | None = None
+    keeps: bool = True
     log: str = LOGS[0]
     traces_to: str | None = None
     position_timeout: float = 2.0

@@ -155,6 +155,14 @@ def test_serve_starts_a_keeper_again_that_died_and_takes_it_along_when_it_ends(
 
 
 @pytest.mark.fault
+def test_a_machine_that_is_told_so_serves_without_a_keeper(tmp_path: Path) -> None:
+    with serving(tmp_path, LEDGER_KEEPER="off", LEDGER_WORKERS="2") as server:
+        server.booted(2)
+        assert server.keeper() == 0
+        assert server.stop() == 0
+
+
+@pytest.mark.fault
 @pytest.mark.parametrize("who", ["serve", "web"])
 def test_nothing_is_left_when_one_of_them_is_killed(tmp_path: Path, who: str) -> None:
     with serving(tmp_path, LEDGER_WORKERS="2", **FAST) as server:

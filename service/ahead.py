@@ -2,7 +2,8 @@
 
 A search costs more than all else that reading a lead does. So every tip's result stands in the
 projections' file, and what is recorded meanwhile takes away those that it may change, which are
-searched again. A worker that finds none searches itself.
+searched again. A worker that finds none searches itself. On the way the sums of the whole book are
+kept up that its pasts are told from (see `past_books.py`).
 """
 
 import time
@@ -72,6 +73,7 @@ class Ahead:
         """Search for about so long; whether all is done. NotReady as all reads are."""
         until = time.monotonic() + seconds
         position = self._reads.position()
+        self._reads.past_days.keep_up(position)
         if self._build != self._reads.store.generation:
             self._begin()
         if self._upto != position:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from threading import Lock
+from time import sleep
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -145,16 +146,20 @@ class PastDays:
     ) -> Past | None:
         """``past``, or a new one, that has learnt the days."""
         if past is None:
-            with self._store.reading() as connection:
-                behind = mark.position - kept_of(connection, which.prefix).position
-            if behind > self._room.lines:
-                self._keep(which.prefix)
+            self.keep_up(mark.position, which.prefix)
         with self._store.snapshot() as connection:
             past = past or _past(connection, which, self._most_strays)
             if past is not None:
                 for day in wanted:
                     past.learn(connection, day)
         return past
+
+    def keep_up(self, position: int, prefix: str = "") -> None:
+        """Set aside what was posted in a book up to about a position."""
+        with self._store.reading() as connection:
+            behind = position - kept_of(connection, prefix).position
+        if behind > self._room.lines:
+            self._keep(prefix)
 
     def _keep(self, prefix: str) -> None:
         """Bring what is kept of a book to where the projections are, in short transactions. Where
@@ -165,6 +170,8 @@ class PastDays:
                     position = mark_within(connection).position
                     if keep_more(connection, prefix, position, self._room) >= position:
                         return
+                # A worker's other requests go on meanwhile.
+                sleep(0)
 
 
 def _past(connection: sa.Connection, which: Which, most_strays: int) -> Past | None:

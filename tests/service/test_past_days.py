@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from domain.actor import acting
+from service.ahead import Ahead
 from service.application import Ledger
 from service.locks import FileLock
 from service.projections.choosing import Selection
@@ -80,6 +81,18 @@ def test_a_past_is_told_from_the_entries_while_nobody_can_write(tmp_path: Path) 
         with FileLock(lock_of(ledger), 1).held():
             told, _ = ledger.reads.pipeline_json(EVERYTHING, *YEAR, last - 5, "occurred")
         assert told.endswith(before[1:])
+
+
+def test_the_book_of_all_is_set_aside_before_anybody_asks(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger:
+        journeys(ledger)
+        ledger.reads.past_days = PastDays(ledger.reads.store, SMALL)
+        ahead = Ahead(ledger.reads)
+        while not ahead.work(1.0):
+            pass
+        with ledger.reads.store.reading() as connection:
+            kept = connection.execute(sa.select(past_books.c.prefix, past_books.c.position))
+            assert list(map(tuple, kept)) == [("", ledger.reads.position())]
 
 
 def lock_of(ledger: Ledger) -> Path:

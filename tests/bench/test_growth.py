@@ -1,17 +1,38 @@
-"""What grows with a lead's life and with the log: one lead's state, and reading the log."""
+"""What grows with a lead's life, with the log, and with the number of leads."""
 
+import os
 import sqlite3
+import statistics
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import pytest
 
 from service.application import Ledger
+from tests.bench import growth
 from tests.bench.conftest import caught_up, ledger_of, settings_for, token_for
-from tests.bench.harness import REPORTED, Limit, Report, check, http, in_turn, serving, work
+from tests.bench.harness import (
+    REPORTED,
+    Limit,
+    Report,
+    Server,
+    check,
+    http,
+    in_turn,
+    serving,
+    work,
+)
+from tests.bench.paper import write_ledger
+from tests.bench.test_http import windows
+from tests.bench.test_past import Requests
 
 pytestmark = pytest.mark.bench
 
 ROUNDS = 7
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+# A smaller ledger than the largest, for who has no hour.
+UPTO = int(os.environ.get("BENCH_LEADS", SIZES[-1]))
 SHORT, LONG = 10, 10_000
 
 
@@ -31,7 +52,7 @@ def lives(database: Path) -> list[str]:
             told = (
                 "SELECT json_object('timestamp', json_extract(:tip, '$.timestamp'), 'occurred_on', "
                 "json_extract(:tip, '$.occurred_on'), 'actor', 'bench', 'request', '0', 'note', "
-                "null, 'form', 'call', 'result', '打了一个电话', 'next_on', null)"
+                "null, 'form', 'call', 'result', '打了一个电话', 'next_on', null, 'reason', null)"
             )
             (follow_up,) = log.execute(told, {"tip": state}).fetchone()
             for (lead, version), events in zip(found, (SHORT, LONG), strict=True):
@@ -46,7 +67,7 @@ def lives(database: Path) -> list[str]:
     finally:
         ledger.close()
     caught_up(database)
-    return [lead for lead, _ in found]
+    return [f"{UUID(lead)}" for lead, _ in found]
 
 
 def test_one_leads_state_costs_no_more_after_ten_thousand_events(
@@ -101,3 +122,65 @@ def test_reading_and_decoding_the_log_takes_at_most_twice_the_bare_reading(
     detail = f"{decoded * 1e6:.2f} µs an event beside {raw * 1e6:.2f} µs"
     name = "reading and decoding the log, speed beside SELECT and orjson.loads"
     check(report.add(name, ratios, Limit(at_least=0.5), detail))
+
+
+def test_time_and_bytes_by_the_number_of_leads_are_reported(tmp_path: Path) -> None:
+    """Written to GROWTH.md and growth.svg, which the README shows."""
+    sizes = [sized(tmp_path / f"{leads}", leads) for leads in SIZES if leads <= UPTO]
+    growth.TABLE.write_text(growth.markdown(sizes), encoding="utf-8")
+    growth.PLOT.write_text(growth.svg(sizes), encoding="utf-8")
+    assert [size.leads for size in sizes] == sorted(size.leads for size in sizes)
+
+
+def sized(folder: Path, leads: int) -> growth.Size:
+    """A ledger of so many leads, imported, rebuilt and asked."""
+    folder.mkdir()
+    write_ledger(folder / "paper.csv", rows=leads)
+    database = folder / "ledger.sqlite"
+    imported = work("import", str(folder / "paper.csv"), database=database)
+    made = work("rebuild", database=database)
+    token = token_for(database)
+    environment = {"LEDGER_DATABASE": f"sqlite:///{database}"}
+    with serving("wsgi:app", environment, "/healthz") as server:
+        waits = {asked: wait(server, told) for asked, told in questions(server, token).items()}
+    made_of = database.with_name(database.name + ".projections").resolve()
+    return growth.Size(
+        leads,
+        database.stat().st_size / leads,
+        made_of.stat().st_size / leads,
+        imported["seconds"] / leads * 1e6,
+        made["seconds"] / leads * 1e6,
+        waits,
+    )
+
+
+def questions(server: Server, token: str) -> dict[str, Requests]:
+    """What is asked, by its name in the table."""
+    page = server.ask("GET", "/v1/leads?limit=50&stage=negotiating", token)["items"]
+    last: int = server.ask("GET", "/v1/pipeline", token)["position"]
+    body = {"form": "call", "result": "打了一个电话", "occurred_on": "2026-01-05"}
+    paths = [text.split()[1] for _, text in windows(token, 2_000)]
+    past = [
+        f"{path}&district=3205&known_at={last // 2 + n % (last // 2)}"
+        for n, path in enumerate(paths)
+    ]
+    told: dict[str, list[tuple[str, str, Any]]] = {
+        "GET one lead": [("GET", f"/v1/leads/{lead['id']}", None) for lead in page],
+        "GET a page of 50": [("GET", "/v1/leads?limit=50", None)],
+        "GET /v1/pipeline": [("GET", path, None) for path in paths],
+        "the same of a district, as known then": [("GET", path, None) for path in past],
+        "POST a follow-up": [("POST", f"/v1/leads/{lead['id']}/follow-ups", body) for lead in page],
+    }
+    return {
+        asked: [("asked", http(method, path, token, what)) for method, path, what in each]
+        for asked, each in told.items()
+    }
+
+
+def wait(server: Server, requests: Requests) -> float:
+    """How long one client waits, in ms: the median of rounds after one that warms up."""
+    rounds = [
+        server.load(requests, connections=1, skip=n * 500 % len(requests)).latency["asked"]
+        for n in range(4)
+    ]
+    return statistics.median(rounds[1:]) * 1e3

@@ -38,11 +38,11 @@ KINDS = {
 }
 
 
-def _shelf() -> Shelf:
+def shelf() -> Shelf:
     return Shelf(ledger().settings.exports)
 
 
-def _day(text: str) -> date:
+def day_named(text: str) -> date:
     """The date that a path names; NotFound for anything else."""
     try:
         day = date.fromisoformat(text)
@@ -56,10 +56,10 @@ def _day(text: str) -> date:
 @endpoint(blueprint, "GET", "", _READ, ExportsOut, query=Paged())
 def exports(query: dict[str, Any]) -> Reply:
     """Every export's manifest, the newest first."""
-    shelf, before = _shelf(), (read_cursor(query, (str,)) or [f"{date.max}"])[0]
-    days = (day for day in shelf.days() if f"{day}" < before)
+    there, before = shelf(), (read_cursor(query, (str,)) or [f"{date.max}"])[0]
+    days = (day for day in there.days() if f"{day}" < before)
     some = list(islice(days, query["limit"] + 1))
-    found = [shelf.manifest(day) for day in some[: query["limit"]]]
+    found = [there.manifest(day) for day in some[: query["limit"]]]
     cursor = write_cursor(found[-1]["date"]) if len(some) > len(found) else None
     return page_of(orjson.dumps(found), cursor, g.position, by_body=True)
 
@@ -67,7 +67,7 @@ def exports(query: dict[str, Any]) -> Reply:
 @endpoint(blueprint, "GET", "/<day>", _READ, ManifestOut, refusals=(404,))
 def manifest(day: str) -> Reply:
     """An export's manifest."""
-    return shown(_shelf().manifest(_day(day)), g.position)
+    return shown(shelf().manifest(day_named(day)), g.position)
 
 
 @endpoint(
@@ -86,7 +86,12 @@ def manifest(day: str) -> Reply:
 )
 def file(day: str, name: str) -> Response:
     """A file of an export, or the ranges of it that are asked for, to be saved under a name."""
-    path, digest = _shelf().file(_day(day), name)
+    return given_file(day, name)
+
+
+def given_file(day: str, name: str) -> Response:
+    """The same, for whoever was let in."""
+    path, digest = shelf().file(day_named(day), name)
     environ = request.environ
     reflects(g.position, environ)
     content = Download(path)

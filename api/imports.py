@@ -90,6 +90,11 @@ def _upload() -> tuple[FileStorage, bool]:
 @endpoint(blueprint, "GET", "/template.xlsx", "import", ImportedOut, content=_WORKBOOK)
 def template() -> Response:
     """A workbook to fill in, with drop-downs, an example row, and what belongs where."""
+    return template_file()
+
+
+def template_file() -> Response:
+    """The same, for whoever was let in."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "template.xlsx"
         make_template(path)
@@ -107,6 +112,11 @@ def template() -> Response:
 )
 def marked(import_id: str) -> Response:
     """The copy of a refused file with the reasons beside its rows; for who sent it."""
+    return marked_file(import_id)
+
+
+def marked_file(import_id: str) -> Response:
+    """The same, for whoever was let in."""
     wanted = id_of(import_id, "import")
     copy = _marked().find(wanted.hex, application_context().g.holder.id)
     return _workbook(copy.read_bytes(), "台账问题.xlsx")

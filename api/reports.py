@@ -57,8 +57,13 @@ def annual(year: str, query: dict[str, Any]) -> Reply:
 
     Also as a page to print and as a document to edit, as ``Accept`` asks.
     """
-    found = ledger().reports.annual(_asked(year, query), known_at(query), scope())
+    found = annual_of(year, query)
     return given(found, found["position"])
+
+
+def annual_of(year: str, query: dict[str, Any]) -> dict[str, Any]:
+    """The year's report as the query asks for it; NotFound, Invalid."""
+    return ledger().reports.annual(_asked(year, query), known_at(query), scope())
 
 
 @endpoint(
@@ -113,9 +118,14 @@ def weekly(week: str, query: dict[str, Any]) -> Reply:
 
 
 def _periodic(kind: str, name: str, query: dict[str, Any]) -> Reply:
-    period = period_named(kind, name)
-    found = ledger().reports.periodic(period, report_of(query), known_at(query), scope())
+    found = periodic_of(kind, name, query)
     return given(found, found["position"])
+
+
+def periodic_of(kind: str, name: str, query: dict[str, Any]) -> dict[str, Any]:
+    """A month's or a week's report as the query asks for it; NotFound."""
+    period = period_named(kind, name)
+    return ledger().reports.periodic(period, report_of(query), known_at(query), scope())
 
 
 @endpoint(blueprint, "GET", "", _READ, ReportsOut, query=ReportsQuery())

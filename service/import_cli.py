@@ -1,6 +1,7 @@
 """``leadledger import``: a paper ledger, taken in whole or not at all."""
 
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,6 +22,8 @@ from service.workbooks import mark
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _OUT = click.Path(dir_okay=False, path_type=Path)
+# After how many lines it is written down how many are done.
+_TOLD_EVERY = 200
 
 
 def _prefix(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
@@ -40,6 +43,8 @@ def _prefix(_context: click.Context, _option: click.Parameter, text: str | None)
     callback=_prefix,
     help="A prefix: refuse whatever a token limited to it may not touch.",
 )
+@click.option("--progress", type=_OUT, hidden=True)
+@click.option("--expected", hidden=True)
 @click.option("--actor", hidden=True)
 @click.option("--request", hidden=True)
 def import_(
@@ -48,6 +53,8 @@ def import_(
     marked: Path | None,
     as_json: bool,
     district: str | None,
+    progress: Path | None,
+    expected: str | None,
     actor: str | None,
     request: str | None,
 ) -> None:
@@ -55,7 +62,16 @@ def import_(
     with open_ledger(making=True) as ledger:
         try:
             scope = Scope(district)
-            done = take_in(ledger, file, scope, dry_run=dry_run, actor=actor, request=request)
+            done = take_in(
+                ledger,
+                file,
+                scope,
+                dry_run=dry_run,
+                actor=actor,
+                request=request,
+                tell=_teller(progress) if progress else None,
+                expected=orjson.loads(expected) if expected else None,
+            )
         except BadImport as why:
             if marked:
                 _mark(file, why, marked)
@@ -107,15 +123,39 @@ def take_in(
     dry_run: bool = False,
     actor: str | None = None,
     request: str | None = None,
+    tell: Callable[[int], object] | None = None,
+    expected: Mapping[str, int] | None = None,
 ) -> Imported:
     """Import ``file``, with a progress bar, for ``actor`` or in the file's own name; nothing
-    outside of ``scope``."""
+    outside of ``scope``. ``tell`` is told the progress as well, and ``expected`` is as for
+    ``import_paper``."""
     length = _rows_in(file)
     who = Actor(actor or f"import of {file.name}", now(), request or uuid4().hex, may_waive=True)
     with acting(who), progress_bar(length, file.name) as bar:
-        done = import_paper(ledger, file, dry_run=dry_run, progress=bar.update, scope=scope)
+
+        def progress(lines: int) -> None:
+            bar.update(lines)
+            if tell:
+                tell(lines)
+
+        done = import_paper(
+            ledger, file, dry_run=dry_run, progress=progress, scope=scope, expected=expected
+        )
         bar.update(length)
         return done
+
+
+def _teller(path: Path) -> Callable[[int], None]:
+    """What writes down how many lines are done, every so many of them."""
+    done = 0
+
+    def tell(lines: int) -> None:
+        nonlocal done
+        done += lines
+        if done % _TOLD_EVERY == 0:
+            path.write_text(f"{done}", encoding="ascii")
+
+    return tell
 
 
 def _rows_in(file: Path) -> int:

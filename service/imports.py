@@ -80,8 +80,12 @@ def import_paper(
     dry_run: bool = False,
     progress: Callable[[int], object] = lambda _lines: None,
     scope: Scope = ALL,
+    expected: Mapping[str, int] | None = None,
 ) -> Imported:
     """Take in the ledger at ``path`` for whoever is acting, who must be allowed to waive.
+
+    ``expected``: what a dry run told that it would do, by name; Otherwise if it would do anything
+    else now.
 
     ``scope``: a row of another district, or one that names a lead or member outside, is bad.
     ``progress`` is called with the number of lines done since it was called last. BadImport
@@ -97,6 +101,8 @@ def import_paper(
             batch.bad += why.cells
         if batch.bad:
             raise BadImport(sorted(batch.bad, key=_in_order))
+        if expected is not None:
+            _check_as_expected(batch.done, expected)
         if batch.done.leads:
             ledger.reads.position()
             batch.done.similar = batch.new.alike(ledger.similar.within(scope))
@@ -113,6 +119,27 @@ def import_paper(
 
 class Overtaken(Refused):
     """Another recorded some of the same rows first; the file can be imported again."""
+
+
+class Otherwise(Refused):
+    """The file would not do now what it would have done when it was checked."""
+
+
+# What a check tells that an import would do, and an import is held against.
+COUNTS = ("leads", "members", "unchanged", "events", "changed")
+
+
+def _check_as_expected(done: Imported, expected: Mapping[str, int]) -> None:
+    other = [
+        f"{name} {getattr(done, name)}, not {expected[name]}"
+        for name in COUNTS
+        if getattr(done, name) != expected[name]
+    ]
+    if other:
+        raise Otherwise(
+            f"The ledger has gone on since the file was checked, which would do something else now "
+            f"({'; '.join(other)}); nothing was recorded. Check it again."
+        )
 
 
 class _Batch:

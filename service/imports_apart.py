@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,26 @@ _MAIN = "from service.cli import main; main()"
 
 
 def import_apart(
-    settings: Settings, path: Path, scope: Scope, *, dry_run: bool, marked: Path | None
+    settings: Settings,
+    path: Path,
+    scope: Scope,
+    *,
+    dry_run: bool,
+    marked: Path | None,
+    progress: Path | None = None,
+    expected: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """As ``import_paper`` for whoever is acting within ``scope``; what was done, by name.
 
-    BadImport (then ``marked`` is the marked copy), Refused, NotReady.
+    BadImport (then ``marked`` is the marked copy), Refused, NotReady. ``progress``: the file in
+    which it tells how many rows are done.
     """
     actor = current_actor()
     words = ["import", str(path), "--json", "--actor", actor.name, "--request", actor.request]
     words += ["--dry-run"] if dry_run else []
     words += ["--marked", str(marked)] if marked else []
+    words += ["--progress", str(progress)] if progress else []
+    words += ["--expected", orjson.dumps(expected).decode()] if expected is not None else []
     words += ["--district", scope.district] if scope.district else []
     done = subprocess.run(
         [sys.executable, "-c", _MAIN, *words],

@@ -562,6 +562,11 @@ class Settings:
         return self.database.with_name(self.database.name + ".marked")
 
     @property
+    def uploads(self) -> Path:
+        """The folder of what was sent to be imported, until it is recorded."""
+        return self.database.with_name(self.database.name + ".uploads")
+
+    @property
     def used(self) -> Path:
         """The folder whose files tell when each token was last used."""
         return self.database.with_name(self.database.name + ".used")

@@ -12,6 +12,8 @@ from api.pages import (
     board,
     doing,
     errors,
+    exports,
+    imports,
     lead,
     ledger,
     members,
@@ -23,7 +25,8 @@ from api.pages import (
     tokens,
     worklist,
 )
-from api.pages.look import set_up
+from api.pages.look import set_up, templates_of
+from api.pages.plain import said
 
 # Importing one declares its routes.
 PAGES = (
@@ -35,6 +38,8 @@ PAGES = (
     worklist,
     members,
     tip,
+    imports,
+    exports,
     audit,
     tokens,
     signin,
@@ -45,6 +50,7 @@ PAGES = (
 def register_pages(app: Flask) -> None:
     """Serve them, and what they load."""
     set_up(app)
+    templates_of(app).filters["said"] = said
     app.register_blueprint(site.blueprint)
     app.register_blueprint(assets.blueprint)
     errors.register(app)

@@ -44,6 +44,8 @@ NAV = (
     Entry("/worklist", _("待办"), "read the worklist"),
     Entry("/members", _("委员"), "read members"),
     Entry("/tip", _("提供信息"), "tip"),
+    Entry("/import", _("导入"), "import"),
+    Entry("/exports", _("导出"), "read reports"),
     Entry("/audit", _("审计"), "audit"),
     Entry("/tokens", _("令牌"), "handle tokens"),
 )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_babel import gettext
+from markupsafe import Markup
 
 from api.pages.texts import language
 from api.pages.words import FACTS
@@ -107,6 +108,19 @@ SENTENCES: Mapping[str, str] = {
     r"You know version (\d+); the present one is (\d+)\.": (
         "您看到的是第 {1} 版，现在已是第 {2} 版。"
     ),
+    r"Member number (.+) is taken in district (\d+)\.": "区划 {2} 已有编号为 {1} 的委员。",
+    rf"(.+) \((.+)\) retired on {_DAY} already\.": "{1}（{2}）已于 {3} 届满。",
+    rf"{_DAY} is before the last tip of (.+) on {_DAY}\.": (
+        "{1} 早于{2}最近一次提供信息的日期 {3}。"
+    ),
+    r"The ledger has gone on since the file was checked.+": (
+        "检查之后台账有了变动，现在入账的结果会与刚才不同，所以没有记录。请重新检查。"
+    ),
+    r"No row has the headings of a ledger, among them (.+)\.": (
+        "没有一行是台账的表头，缺少 {1} 等列。"
+    ),
+    r"The heading (.+) is missing\.": "缺少“{1}”一列。",
+    r"The heading (.+) stands twice\.": "“{1}”一列出现了两次。",
     r"A token of role (\w+) may not .+": "当前身份不能这样做。",
     r"Idempotency-Key .+": "这张表已经用另外的内容提交过，请重新打开。",
     rf"{_REST} needs (.+)\.": "还缺：{2}。",
@@ -123,6 +137,14 @@ def plain(sentence: str) -> str:
         if found:
             return text.format(sentence, *map(_word, found.groups()))
     return sentence
+
+
+def said(sentence: str) -> Markup:
+    """The sentence as a page shows it, marked as English where it is."""
+    told = plain(sentence)
+    if is_plain(sentence):
+        return Markup("{0}").format(told)
+    return Markup('<span lang="en">{0}</span>').format(told)
 
 
 def is_plain(sentence: str) -> bool:

@@ -88,8 +88,10 @@ def form(
     *,
     fields: Schema | None = None,
     again: Again = None,
+    most_bytes: int | None = None,
 ) -> Callable[[View], View]:
     """Declare what a form sent to ``rule`` does. The view gets the form's ``fields`` as loaded.
+    It may have ``most_bytes`` where that is more than others may.
 
     What is refused is shown by ``again``: with ``refusal``, the problem document, and ``given``,
     what was typed, so that nothing of it is lost. Without it the refusal is a page of its own.
@@ -100,6 +102,8 @@ def form(
         @wraps(view)
         def sent(**path: Any) -> Any:
             _admit(action)
+            if most_bytes is not None:
+                request_now().max_content_length = most_bytes
             check_form(request_now())
             given = _given(request_now().form.to_dict(flat=False))
             return _shown_again(again, path, given, lambda: _loaded_and_done(given, path))

@@ -104,7 +104,36 @@ SENTENCES: Mapping[str, str] = {
     r"Its transfer to (\d+) was proposed on (.+) and is not answered yet; one at a time\.": (
         "已于 {2} 提出流转到 {1}，尚未答复。"
     ),
-    r"No transfer .+": "没有待答复的流转。",
+    r"No transfer of this lead is open; .+": "没有待答复的流转。",
+    rf"{_DAY} is before the transfer was proposed on {_DAY}\.": "{1} 早于提出流转的日期 {2}。",
+    r"Its transfer is proposed to (\d+), not to (\d+)\.": "拟流转至 {1}，不是 {2}。",
+    r"The lead is .+ by now and stays where it is: refuse the transfer\.": (
+        "项目现在的阶段不能流转，请退回。"
+    ),
+    r"The lead was never (\w+) \((.+)\); it is .+": "项目从未进入“{2}”，不能认定。",
+    r"The lead is a duplicate of (.+); its members have their shares there.+": (
+        "项目已认定与 {1} 重复，份额在那里裁定。"
+    ),
+    r"Lead (.+) is itself a duplicate of (.+); name that one\.": (
+        "{1} 本身与 {2} 重复，请填写后者。"
+    ),
+    r"Member (.+) is none of this lead's\.": "{1} 不是这个项目的提供委员。",
+    r"Member (.+) is named twice\.": "{1} 填了两次。",
+    r"Member (.+) of this lead is not named\.": "有委员没有填写份额。",
+    r"'(.*)' is no share like 1/3, 0 or 1, .+": "“{1}”不是份额，应如 1/3、0 或 1。",
+    r"A tip is counted once, for ever: decline it, or rule it a duplicate\.": (
+        "提供信息永久计数，不能作废；请研判为不予跟进或重复。"
+    ),
+    r"Version (\d+) was voided by version (\d+); void that to have it back\.": (
+        "第 {1} 版已被第 {2} 版作废；要恢复请作废第 {2} 版。"
+    ),
+    r"Version (\d+) voided an event and has no facts; void it instead\.": (
+        "第 {1} 版是作废，没有内容可改；可以把它作废。"
+    ),
+    r"What was recorded later could then not have happened\. Void or correct first, in this "
+    r"order: (.+)\.": "这样更正，后来的记录就不成立了；请先依次作废或更正：{1}。",
+    r"(.+) is more than any project: over .+": "{1} 超过了任何项目的投资额。",
+    r"(.+) is finer than one fen\.": "{1} 精确到了分以下。",
     r"You know version (\d+); the present one is (\d+)\.": (
         "您看到的是第 {1} 版，现在已是第 {2} 版。"
     ),

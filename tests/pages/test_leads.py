@@ -275,6 +275,18 @@ def test_a_correction_strikes_through_what_was_and_says_why(
     assert office.officer.ok(f"/v1/leads/{lead['id']}")["stage"] == "tip"
 
 
+def test_a_tip_is_corrected_down_to_whom_to_call_and_never_voided(
+    office: Office, clerk: Visitor, lead: Any
+) -> None:
+    right = {"facts.contact.phone": "13900000002", "reason": "电话写错"}
+    assert fill(clerk, lead, "correction", "?version=1", **right).status_code == 303
+    now = office.officer.ok(f"/v1/leads/{lead['id']}")
+    assert (now["contact"]["phone"], now["title"]) == ("139****0002", lead["title"])
+    void = {"void": "true", "reason": "没有此事"}
+    refused = fill(clerk, lead, "correction", "?version=1", **void)
+    assert refused.status_code == 409 and "提供信息永久计数，不能作废" in refused.text
+
+
 def test_a_duplicate_is_ruled_from_the_similar_lead_and_by_its_address(
     office: Office, clerk: Visitor, member: Any, lead: Any
 ) -> None:

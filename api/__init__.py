@@ -27,6 +27,7 @@ from api.stamps import StampedResponses
 from api.tracing import traced
 from service.application import Ledger
 from service.journal import configure
+from service.readiness import Readiness
 from service.settings import Settings
 
 VERSION = "1"
@@ -54,6 +55,7 @@ def create_app(settings: Settings) -> Flask:
     # Open the log now: a worker that cannot is to say so at its start.
     ledger.reads.data_version()
     app.extensions["ledger"] = ledger
+    app.extensions["ledger-readiness"] = Readiness(ledger)
     api = LedgerApi(app)
     app.extensions["ledger-api"] = api
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})

@@ -16,7 +16,7 @@ from api.openapi import POSITION, refused
 from api.reply import Reply
 from domain.actor import now
 from service.metrics import CONTENT_TYPE, exposition
-from service.readiness import check_ready
+from service.readiness import Readiness
 
 blueprint = Blueprint("system", __name__, description="Health and description; no token needed.")
 
@@ -32,7 +32,8 @@ def readyz() -> Reply:
     ``detail`` tells of an export that failed or is overdue, and of a keeper that has finished no
     round for long.
     """
-    ready = check_ready(ledger(), now())
+    readiness: Readiness = current_app.extensions["ledger-readiness"]
+    ready = readiness.check(now())
     told = {"status": "ready", "lag": ready.lag._asdict()}
     return _json({**told, **({"detail": ready.detail} if ready.detail else {})})
 

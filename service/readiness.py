@@ -1,6 +1,8 @@
 """Whether the ledger can be used: written, and read as it stands now."""
 
+import time
 from datetime import datetime
+from threading import Lock
 from typing import NamedTuple
 
 from domain.errors import NotReady
@@ -16,6 +18,28 @@ class Ready(NamedTuple):
 
     lag: Lag
     detail: str
+
+
+class Readiness:
+    """Finds it out once for all who asked before that began: it waits for the disk, and strangers
+    may ask as often as they like."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._turn = Lock()
+        # When what was found last was begun, by a clock that is never set.
+        self._began = float("-inf")
+        self._found: Ready | None = None
+
+    def check(self, moment: datetime, asked: float | None = None) -> Ready:
+        """What is so at some time after ``asked`` (of ``time.monotonic()``; None: now); NotReady as
+        of ``check_ready``, by whoever finds it out."""
+        asked = time.monotonic() if asked is None else asked
+        with self._turn:
+            if self._found is None or self._began <= asked:
+                self._found, began = None, time.monotonic()
+                self._found, self._began = check_ready(self._ledger, moment), began
+            return self._found
 
 
 def check_ready(ledger: Ledger, moment: datetime) -> Ready:

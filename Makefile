@@ -13,7 +13,7 @@ ifneq ($(INSTALLED),$(PYTHON))
 $(RUNTIME) $(DEV): FORCE
 endif
 
-.PHONY: run test format faults fuzz bench coverage mutate lock upgrade audit sbom image-check vendor \
+.PHONY: run test test-postgres format faults fuzz bench coverage mutate lock upgrade audit sbom image-check vendor \
 	screenshots clean FORCE
 .DEFAULT_GOAL := run
 
@@ -26,6 +26,10 @@ test: $(DEV)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest
+
+# The whole suite with every ledger on PostgreSQL; what is about SQLite's files says so.
+test-postgres: $(DEV)
+	TEST_DATABASE=postgresql $(BIN)/python -m pytest
 
 format: $(DEV)
 	$(BIN)/ruff check --fix

@@ -176,6 +176,7 @@ class Ledger(Application[UUID]):
         self.log_recorder.create_table()
         self.log_recorder.check_served()
         self.create_kept()
+        self.tokens.uses.create()
         self.personal.create()
         if projections:
             self.reads.store.create_tables()
@@ -202,6 +203,7 @@ class Ledger(Application[UUID]):
         self.log_recorder.close()
         self.tokens.store.close()
         self.sessions.store.close()
+        self.tokens.uses.close()
         self.access.close()
         self.slowing.close()
         self.published.store.close()

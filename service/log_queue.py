@@ -4,7 +4,6 @@ A commit waits for the disk, and while one command waits for it others come. The
 the next transaction: so the disk is waited for once, not once for each.
 """
 
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Event, Lock
@@ -12,7 +11,6 @@ from threading import Event, Lock
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
 from domain.errors import NotReady
-from service.figures import FIGURES, WAITS
 
 # Each is a transaction within the transaction, of which PostgreSQL keeps 64 at hand.
 MOST = 32
@@ -61,11 +59,10 @@ class WriteQueue:
     def put(self, events: Events) -> int:
         """Record a command; its last position. IntegrityError when a version is taken; NotReady
         when the turn does not come in time, and then nothing was recorded."""
-        mine, began = _Waiting(events), time.monotonic()
+        mine = _Waiting(events)
         with self._lock:
             self._waiting.append(mine)
-            waits = self._writing
-            if not waits:
+            if not self._writing:
                 self._writing = True
                 mine.woken.set()
         try:
@@ -76,9 +73,6 @@ class WriteQueue:
         except BaseException:
             self._leave(mine)
             raise
-        finally:
-            if waits:
-                FIGURES.took((WAITS, "log"), time.monotonic() - began)
         if not mine.done:
             self._write_in_turn()
         return mine.result()

@@ -30,7 +30,7 @@ from service.scope import Scope
 from service.settings import Settings
 from service.stores import LEDGER, store_of
 from service.token_keys import done_before, keep, keys_table
-from service.uses import Uses
+from service.uses import uses_of
 
 # What whoever looks for leaked ones searches for.
 PATTERN = "ll_[0-9a-f]{12}_[A-Za-z0-9_-]{43}[0-9a-f]{8}"
@@ -128,7 +128,7 @@ class Tokens:
     def __init__(self, settings: Settings, access: Access) -> None:
         self._access = access
         self.store = store_of(settings, LEDGER, metadata)
-        self.uses = Uses(settings.used)
+        self.uses = uses_of(settings)
         self._known: dict[str, Holder] = {}
         self._as_of: int | None = None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.postgres import Postgres
+from tests import databases
 from tests import postgres as servers
 
 
@@ -25,6 +26,37 @@ def pytest_unconfigure() -> None:
 def postgres(tmp_path: Path) -> Postgres:
     """An empty database."""
     return servers.database_of(tmp_path)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The tests of both databases come once for each."""
+    marked = metafunc.definition.get_closest_marker
+    alone = databases.everywhere() or marked("sqlite_alone")
+    in_folder = {"tmp_path", "tmp_path_factory"} & set(metafunc.fixturenames)
+    if marked("both_databases") and in_folder and not alone:
+        kinds = (databases.SQLITE, databases.POSTGRESQL)
+        metafunc.parametrize("database", kinds, indirect=True, scope="module")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where everything is on PostgreSQL, what is about SQLite's files is left out."""
+    for item in items:
+        mark = item.get_closest_marker("sqlite_alone")
+        if mark and databases.everywhere():
+            item.add_marker(pytest.mark.skip(reason=f"about SQLite alone: {mark.args[0]}"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def database(request: pytest.FixtureRequest) -> str:
+    """On which database the ledgers in a test's folder are."""
+    return getattr(request, "param", databases.SQLITE)
+
+
+@pytest.fixture(autouse=True)
+def _put_there(request: pytest.FixtureRequest, database: str) -> None:
+    """The ledgers of this test are on the database that it is for."""
+    if database == databases.POSTGRESQL:
+        databases.put_on_postgresql(request.getfixturevalue("tmp_path"))
 
 
 @pytest.fixture(autouse=True)

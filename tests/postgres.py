@@ -188,24 +188,32 @@ def shared() -> Server:
 _made: dict[Path, str] = {}
 
 
-def database_of(folder: Path) -> Postgres:
-    """The database of the ledger whose files are in ``folder``: always the same one."""
+def database_of(folder: Path, template: str = "template1") -> Postgres:
+    """The database of the ledger whose files are in ``folder``: always the same one, a copy of that
+    template when it is made."""
     name = _made.get(folder)
     if name is None:
         name = _made[folder] = f"l{sha256(os.fsencode(folder.absolute())).hexdigest()[:20]}"
-        shared().make_database(name)
+        shared().make_database(name, template)
     return shared().at(name)
-
-
-def database_for(folder: Path) -> Postgres | None:
-    """That, where ``TEST_DATABASE=postgresql`` has every test on PostgreSQL; else None."""
-    return database_of(folder) if os.environ.get("TEST_DATABASE") == "postgresql" else None
 
 
 def drop_databases_in(folder: Path) -> None:
     """Drop what was made for folders in that one."""
     for made in [made for made in _made if made.is_relative_to(folder)]:
         shared().drop_database(_made.pop(made))
+
+
+def everything_in(database: Postgres) -> bytes:
+    """Every row of every table of ours, as text."""
+    tables = rows(
+        database,
+        "SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) "
+        "FROM information_schema.tables WHERE table_schema LIKE 'ledger%%'",
+    )
+    assert tables
+    found = [rows(database, f"SELECT t::text FROM {table} AS t") for (table,) in tables]
+    return "\n".join(text for of_table in found for (text,) in of_table).encode()
 
 
 def rows(database: Postgres, statement: str, *values: Any) -> list[Any]:

@@ -39,6 +39,7 @@ DONE = "done"
 # What the first row is chained to.
 GENESIS = "0" * 64
 _LONGEST = 300
+_AT_ONCE = 1000
 
 metadata = sa.MetaData()
 access = sa.Table(
@@ -166,10 +167,14 @@ class Access:
         return rows[:limit], rows[limit - 1]["id"] if len(rows) > limit else None
 
     def rows(self) -> Generator[dict[str, Any]]:
-        """Every record, from the oldest to the newest, as stored when the first is asked for."""
+        """Every record, from the oldest to the newest, as stored when the first is asked for. Who
+        does not take all of them closes it."""
+        some = sa.select(access).order_by(access.c.id).limit(_AT_ONCE)
+        asked = some
         with self.store.snapshot() as connection:
-            asked = sa.select(access).order_by(access.c.id).execution_options(yield_per=1000)
-            yield from map(_shown, connection.execute(asked))
+            while found := connection.execute(asked).all():
+                yield from map(_shown, found)
+                asked = some.where(access.c.id > found[-1].id)
 
 
 def _shown(row: Sequence[Any]) -> dict[str, Any]:

@@ -5,14 +5,13 @@ the exports made, and searches what tips may be the same as. A second keeper of 
 until the first has ended.
 """
 
-import fcntl
 import logging
 import os
 import secrets
 import select
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import date, datetime
 from threading import Thread
 
@@ -23,6 +22,7 @@ from domain.errors import Invalid, NotReady
 from service.access.heads import Heads
 from service.access.record import Head
 from service.ahead import Ahead
+from service.alone import alone_at
 from service.application import Ledger
 from service.exports.schedule import Nights
 from service.log import UnreadableEvent
@@ -76,6 +76,7 @@ class Keeper:
         self._hashed_on: date | None = None
         # The head of the access record that this keeper told the log last.
         self._noted: Head | None = None
+        self._right = alone_at(ledger.settings, "keeper")
 
     def run(self, say: Callable[[str], object]) -> None:
         """Keep the ledger; ``say`` is called with what whoever started it should know."""
@@ -95,6 +96,8 @@ class Keeper:
     def _work(self) -> None:
         due = time.monotonic()
         while not self._stop.wait(max(0.0, min(_LOOK, due - time.monotonic()))):
+            # Whoever is not the only one any more ends, and is started again to wait.
+            self._right.check()
             if time.monotonic() >= due:
                 due = time.monotonic() + self._round(now())
             else:
@@ -161,27 +164,14 @@ class Keeper:
     @contextmanager
     def _alone(self, say: Callable[[str], object]) -> Iterator[bool]:
         """Within, no other keeper of this ledger is at work; False when told to stop before."""
-        database = self._settings.database
-        path = database.with_name(database.name + ".keeper.lock")
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
+        with closing(self._right):
             waiting = False
-            while not (alone := _locked(handle)) and not self._stop.is_set():
+            while not (alone := self._right.take()) and not self._stop.is_set():
                 if not waiting:
                     say("Another keeper works on this ledger; this one waits for its end.")
                 waiting = True
                 self._stop.wait(_WAIT)
             yield alone
-        finally:
-            os.close(handle)
-
-
-def _locked(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def night_of(moment: datetime) -> date:

@@ -14,7 +14,7 @@ from api import create_app
 from service.application import Ledger
 from service.settings import Settings
 from tests.api.contract import Contract, contract_of
-from tests.postgres import database_for
+from tests.databases import database_for
 
 DISTRICT = "320812"
 MONEY = {"amount": "30", "unit": "亿元"}

@@ -25,7 +25,7 @@ from service.projections.store import ASIDE, metadata
 from service.reports.asked import asked_for
 from service.requests import Call
 from service.settings import Settings
-from tests.postgres import database_for
+from tests.databases import database_for
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["pytest", "tests.service.helpers"])

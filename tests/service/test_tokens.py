@@ -15,8 +15,11 @@ from domain.errors import Invalid, KeyReused, NotFound, Refused
 from service.application import Ledger
 from service.requests import Call
 from service.tokens import PATTERN, ROLES, Holder, is_token
-from service.uses import Uses
+from service.uses import FileUses
+from tests.postgres import everything_in
 from tests.service.helpers import a_lead, ledger_in, processes
+
+pytestmark = pytest.mark.both_databases
 
 
 def held(ledger: Ledger, token: str) -> Holder | None:
@@ -112,9 +115,11 @@ def test_no_secret_is_anywhere_in_the_files(tmp_path: Path) -> None:
             assert held(ledger, token)
         a_lead(ledger)
         files = [path for path in tmp_path.iterdir() if path.is_file()]
-        assert any(path.name.endswith("-wal") for path in files)
+        assert any(path.name.endswith("-wal") for path in files) or ledger.settings.postgres
         found = b"".join(path.read_bytes() for path in files)
     found += b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    if ledger.settings.postgres:
+        found += everything_in(ledger.settings.postgres)
     for token in tokens:
         _, token_id, secret = token.split("_", 2)
         assert token_id.encode() in found, "the test reads the wrong files"
@@ -244,6 +249,7 @@ def test_a_members_token_has_its_member_and_no_district(tmp_path: Path) -> None:
         assert holder and (holder.scope.district, holder.scope.member) == (None, member)
 
 
+@pytest.mark.sqlite_alone("the times of files; test_postgres_uses.py has the table")
 def test_the_last_use_is_noted_once_in_ten_minutes_and_without_the_ledger(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger, ledger_in(tmp_path) as other:
         used, unused = (id_of(ledger.tokens.issue("officer")) for _ in range(2))
@@ -258,7 +264,7 @@ def test_the_last_use_is_noted_once_in_ten_minutes_and_without_the_ledger(tmp_pa
         os.utime(file, (0, 0))
         ledger.tokens.uses.note(used)
         assert file.stat().st_mtime == 0, "not again so soon"
-        Uses(ledger.settings.used).note(used)
+        FileUses(ledger.settings.used).note(used)
         assert file.stat().st_mtime > 0, "by another process, or later"
         assert ledger.tokens.one(unused).last_used_at is None
         assert ledger.reads.data_version() == version
@@ -266,9 +272,9 @@ def test_the_last_use_is_noted_once_in_ten_minutes_and_without_the_ledger(tmp_pa
 
 def test_what_cannot_be_noted_of_a_use_is_not(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    uses = Uses(tmp_path / "file")
+    uses = FileUses(tmp_path / "file")
     uses.note("0123456789ab")
-    assert Uses(tmp_path / "nowhere").last("0123456789ab") is None
+    assert FileUses(tmp_path / "nowhere").last("0123456789ab") is None
 
 
 def keyed(key: str, digest: str = "d") -> Call:

@@ -31,8 +31,10 @@ from service.projections.choosing import Selection
 from service.projections.lead_list import Question
 from service.requests import Call
 from service.scope import Scope
+from tests import databases
 from tests.holds import moved_on_hold
 from tests.machine_model import STAGES, Fact, Model, ModelLead, fen, plain
+from tests.postgres import drop_databases_in
 from tests.service.helpers import (
     call,
     check_projections,
@@ -107,11 +109,14 @@ class Office(RuleBasedStateMachine):
 
     members = Bundle("members")
     leads = Bundle("leads")
+    database = databases.SQLITE
 
     def __init__(self) -> None:
         """An empty ledger on real files."""
         super().__init__()
         self.folder = TemporaryDirectory(prefix="machine-")
+        if self.database == databases.POSTGRESQL:
+            databases.put_on_postgresql(Path(self.folder.name))
         place = settings_in(Path(self.folder.name))
         self.workers = [Ledger(place), Ledger(place)]
         self.workers[0].create_tables()
@@ -133,6 +138,7 @@ class Office(RuleBasedStateMachine):
         finally:
             for ledger in self.workers:
                 ledger.close()
+            drop_databases_in(Path(self.folder.name))
             self.folder.cleanup()
 
     @property
@@ -807,6 +813,17 @@ NORMAL = settings(
 
 def test_whatever_the_office_does_everything_still_holds() -> None:
     run_state_machine_as_test(Office, settings=NORMAL)
+
+
+class OfficeOnPostgresql(Office):
+    """The same with the ledger on PostgreSQL."""
+
+    database = databases.POSTGRESQL
+
+
+def test_whatever_the_office_does_everything_still_holds_on_postgresql() -> None:
+    fewer = settings(NORMAL, max_examples=4)
+    run_state_machine_as_test(OfficeOnPostgresql, settings=fewer)
 
 
 @pytest.mark.fault

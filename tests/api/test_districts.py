@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -21,8 +20,11 @@ from tests.api.office import (
     settings_in,
 )
 from tests.api.test_roles import told
+from tests.databases import folder_for
 from tests.proof.ground import signed
 from tests.service.helpers import sqlite_log
+
+pytestmark = pytest.mark.both_databases
 
 CITY, ABROAD = "3208", "440106"
 WORDS = "12英寸大晶圆项目"
@@ -49,10 +51,10 @@ def limited(office: Office, role: str = "officer", district: str = DISTRICT) -> 
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+def ground(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """Two districts, in each a member, a tip, and a lead that was signed; and a member of ours
     with a tip abroad."""
-    office = open_office(settings_in(Path(tmp_path_factory.mktemp("districts"))))
+    office = open_office(settings_in(folder_for(database, tmp_path_factory, "districts")))
     admin = office.one("admin")
     ours = admin.register("1")["id"]
     theirs = admin.register("1", district=ABROAD, name="别人", sector="外地")["id"]
@@ -162,6 +164,7 @@ def queries(ground: Ground, ask: Callable[[], Any]) -> list[str]:
     return found
 
 
+@pytest.mark.sqlite_alone("its driver tells the statements; they are the same ones")
 @pytest.mark.parametrize("kind", ["lead", "history", "command", "duplicate_of", "member", "tip"])
 def test_what_is_foreign_costs_the_same_questions_as_what_is_missing(
     ground: Ground, kind: str

@@ -10,7 +10,10 @@ import orjson
 import pytest
 
 from tests.api.office import Body, Caller, Office, open_office, problem_of, settings_in
+from tests.databases import folder_for
 from tests.service.helpers import stored_leads
+
+pytestmark = pytest.mark.both_databases
 
 Lead = dict[str, Any]
 # What each lead of the ground is tipped with, and how far it goes.
@@ -56,9 +59,9 @@ def settle(office: Office) -> Ground:
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+def ground(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """Leads that these tests only read."""
-    office = open_office(settings_in(Path(tmp_path_factory.mktemp("lists"))))
+    office = open_office(settings_in(folder_for(database, tmp_path_factory, "lists")))
     yield settle(office)
     office.close()
 

@@ -66,6 +66,7 @@ def flocked(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
+@pytest.mark.sqlite_alone("its file's locks, commits and disk; test_log_lost.py has PostgreSQL's")
 @pytest.mark.parametrize("how", [locked, flocked])
 def test_a_locked_ledger_is_read_but_not_written(hasty: Office, how: Any) -> None:
     officer, database = hasty.officer, hasty.ledger.settings.database
@@ -85,6 +86,7 @@ def test_a_locked_ledger_is_read_but_not_written(hasty: Office, how: Any) -> Non
     assert {a.status_code for a in writes(officer, member, lead["id"])} == {200, 201}
 
 
+@pytest.mark.sqlite_alone("its file's locks, commits and disk; test_log_lost.py has PostgreSQL's")
 def test_a_key_refused_by_a_lock_is_free_afterwards(hasty: Office) -> None:
     officer, database = hasty.officer, hasty.ledger.settings.database
     body = a_tip(officer.register()["id"])
@@ -95,6 +97,7 @@ def test_a_key_refused_by_a_lock_is_free_afterwards(hasty: Office) -> None:
     assert "Idempotent-Replay" not in answer.headers
 
 
+@pytest.mark.sqlite_alone("its file's locks, commits and disk; test_log_lost.py has PostgreSQL's")
 def test_projections_that_cannot_follow_are_not_served_stale(hasty: Office) -> None:
     officer, settings = hasty.officer, hasty.ledger.settings
     member = officer.register()["id"]
@@ -151,6 +154,7 @@ def fill(caller: Caller, member: str) -> list[Any]:
     raise AssertionError("a hundred tips fitted in")
 
 
+@pytest.mark.sqlite_alone("its file's locks, commits and disk; test_log_lost.py has PostgreSQL's")
 @pytest.mark.parametrize("full", [no_room, no_growth])
 def test_a_full_disk_loses_nothing_that_was_answered(hasty: Office, full: Any) -> None:
     officer = hasty.officer
@@ -175,6 +179,7 @@ def test_a_full_disk_loses_nothing_that_was_answered(hasty: Office, full: Any) -
     assert officer.ready() == {"status": "ready"}
 
 
+@pytest.mark.sqlite_alone("its file's locks, commits and disk; test_log_lost.py has PostgreSQL's")
 @pytest.mark.parametrize("full", [no_room, no_growth])
 def test_readiness_says_that_the_disk_is_full(hasty: Office, full: Any) -> None:
     officer = hasty.officer
@@ -187,6 +192,7 @@ def test_readiness_says_that_the_disk_is_full(hasty: Office, full: Any) -> None:
     assert officer.ready() == {"status": "ready"}
 
 
+@pytest.mark.sqlite_alone("its file's locks, commits and disk; test_log_lost.py has PostgreSQL's")
 def test_a_restart_after_a_full_disk_finds_all_that_was_answered(tmp_path: Path) -> None:
     office = open_office(settings_in(tmp_path, PATIENCE))
     officer = office.officer
@@ -221,6 +227,7 @@ UNREADABLE = {
 }
 
 
+@pytest.mark.sqlite_alone("its file's locks, commits and disk; test_log_lost.py has PostgreSQL's")
 @pytest.mark.parametrize("what", UNREADABLE)
 def test_an_unreadable_event_stops_the_reads_and_is_named(hasty: Office, what: str) -> None:
     officer, database = hasty.officer, hasty.ledger.settings.database
@@ -246,6 +253,7 @@ def test_an_unreadable_event_stops_the_reads_and_is_named(hasty: Office, what: s
     assert officer.ok(f"/v1/leads/{lead['id']}") == lead
 
 
+@pytest.mark.sqlite_alone("its file's locks, commits and disk; test_log_lost.py has PostgreSQL's")
 def test_what_the_projections_lost_is_made_again_from_the_log(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     office = open_office(settings)

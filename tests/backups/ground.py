@@ -1,8 +1,5 @@
 """What the tests of backups share: an office with something of everything, and commands on it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from click.testing import CliRunner, Result
@@ -11,14 +8,7 @@ from service.application import Ledger
 from service.cli import main
 from tests.faults.serving import HOME, environment
 from tests.proof.ground import signed
-from tests.service.helpers import journeys, ledger_at, register, settings_in, tip
-
-
-@contextmanager
-def in_files(folder: Path) -> Iterator[Ledger]:
-    """A ledger in files, whatever database the tests are run on."""
-    with ledger_at(replace(settings_in(folder), postgres=None)) as ledger:
-        yield ledger
+from tests.service.helpers import journeys, ledger_in, register, tip
 
 
 def command(folder: Path, *words: object, **settings: str) -> Result:
@@ -49,7 +39,7 @@ def files_in(folder: Path) -> list[str]:
 def an_office(folder: Path) -> Path:
     """``folder`` with a ledger of every kind of event, a checkpoint, a token and a contact."""
     folder.mkdir()
-    with in_files(folder) as ledger:
+    with ledger_in(folder) as ledger:
         fill(ledger)
     return folder
 

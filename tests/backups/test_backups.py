@@ -18,11 +18,12 @@ import pytest
 from service.backups.manifest import ACCESS, LEDGER, NAME, SUBJECTS
 from tests.faults.serving import PATIENCE, until
 from service.postgres import Postgres
-from tests.backups.ground import an_office, done, files_in, fill, in_files, refused
+from tests.backups.ground import an_office, done, files_in, fill, refused
 from tests.service.helpers import (
     check_projections,
     follow,
     ledger_at,
+    ledger_in,
     settings_in,
     raw,
     register,
@@ -46,7 +47,7 @@ def office(made: Path, tmp_path: Path) -> Path:
 
 
 def test_a_backup_put_back_is_the_ledger_that_it_was(office: Path, tmp_path: Path) -> None:
-    with in_files(office) as ledger:
+    with ledger_in(office) as ledger:
         before, access = whole_log(ledger), list(ledger.access.rows())
         checkpoint, tokens = ledger.published.latest(), ledger.tokens.listed()
     said = done(office, "backup", tmp_path / "b", "--keys", tmp_path / "k")
@@ -58,7 +59,7 @@ def test_a_backup_put_back_is_the_ledger_that_it_was(office: Path, tmp_path: Pat
     assert f"{len(before)} events, up to position {before[-1].id}" in said
     assert files_in(other) == [LEDGER, ACCESS, SUBJECTS]
     shutil.copy(office / "ledger.sqlite.secret", other)
-    with in_files(other) as ledger:
+    with ledger_in(other) as ledger:
         assert whole_log(ledger) == before
         # The backup of the keys was itself recorded before they were copied.
         assert list(ledger.access.rows()) == access
@@ -76,7 +77,7 @@ def test_what_four_writers_were_answered_before_the_backup_began_is_in_it(
     over, told = Event(), [0] * WRITERS
 
     def write(number: int) -> None:
-        with in_files(office) as ledger:
+        with ledger_in(office) as ledger:
             lead = tip(ledger, register(ledger, f"W-{number}").subject).subject
             while not over.is_set():
                 told[number] = follow(ledger, lead, f"{told[number]}").position or 0
@@ -94,7 +95,7 @@ def test_what_four_writers_were_answered_before_the_backup_began_is_in_it(
         for writer in writers:
             writer.result(PATIENCE)
     done(tmp_path / "other", "restore", tmp_path / "b")
-    with in_files(office) as live, in_files(tmp_path / "other") as copy:
+    with ledger_in(office) as live, ledger_in(tmp_path / "other") as copy:
         there, back = whole_log(live), whole_log(copy)
         assert answered <= back[-1].id < there[-1].id
         assert back == there[: len(back)]
@@ -176,7 +177,7 @@ def test_an_event_that_cannot_be_read_is_named(office: Path, tmp_path: Path) -> 
 def test_an_access_record_with_a_row_taken_out_is_not_backed_up(
     office: Path, tmp_path: Path
 ) -> None:
-    with in_files(office) as ledger:
+    with ledger_in(office) as ledger:
         ledger.access.note("token", "issue a token")
         ledger.access.note("token", "issue a token")
         with ledger.access.store.writing() as connection:
@@ -245,7 +246,8 @@ def test_a_ledger_on_postgresql_is_backed_up_while_it_is_written_and_moves_there
     assert "is put back into files" in refused(folder, "restore", tmp_path / "b", **at)
     done(tmp_path / "other", "restore", tmp_path / "b", "--keys", tmp_path / "k")
     shutil.copy(settings.secret_file, tmp_path / "other")
-    with in_files(tmp_path / "other") as copy:
+    files = replace(settings_in(tmp_path / "other"), postgres=None)
+    with ledger_at(files) as copy:
         back = whole_log(copy)
         assert answered == back[: len(answered)] and back == there[: len(back)]
         assert copy.tokens.listed() == tokens

@@ -15,6 +15,7 @@ from subprocess import Popen, TimeoutExpired
 from typing import Any
 
 from service.postgres import Postgres
+from tests.databases import address_of
 
 HOME = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-c", "from service.cli import main; main()")
@@ -45,8 +46,7 @@ def free_port() -> int:
 def environment(folder: Path, home: Path = HOME, **settings: str) -> dict[str, str]:
     """The environment of a ledger in ``folder``, free of whatever is set around the tests."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("LEDGER_", "PORT"))}
-    database = {"LEDGER_DATABASE": f"sqlite:///{folder / 'ledger.sqlite'}"}
-    return {**kept, "PYTHONPATH": str(home), **database, **settings}
+    return {**kept, "PYTHONPATH": str(home), **address_of(folder), **settings}
 
 
 def place(folder: Path, postgres: Postgres | None) -> dict[str, str]:

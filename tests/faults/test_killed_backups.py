@@ -10,9 +10,9 @@ from subprocess import DEVNULL, Popen
 import pytest
 
 from service.backups.manifest import LEDGER
-from tests.backups.ground import an_office, done, files_in, in_files, refused
+from tests.backups.ground import an_office, done, files_in, refused
 from tests.faults.serving import COMMAND, PATIENCE, environment
-from tests.service.helpers import whole_log
+from tests.service.helpers import ledger_in, whole_log
 
 pytestmark = pytest.mark.fault
 
@@ -64,5 +64,5 @@ def test_after_a_restore_was_killed_nothing_is_served_until_it_is_run_again(
     else:
         done(other, *restoring)
     shutil.copy(office / "ledger.sqlite.secret", other)
-    with in_files(office) as ledger, in_files(other) as copy:
+    with ledger_in(office) as ledger, ledger_in(other) as copy:
         assert whole_log(copy) == whole_log(ledger)

@@ -7,7 +7,6 @@ import shutil
 import zipfile
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from uuid import UUID
 import orjson
 import pyarrow.parquet as pq
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner
 from eventsourcing.persistence import StoredEvent
 
@@ -24,7 +24,9 @@ from domain.actor import acting, now
 from service.application import Ledger
 from service.cli import main
 from service.personal.erasures import ERASURES, UNMASKED, Erased
+from service.personal.keys import keys as keys_table
 from tests.api.office import Body, Office, a_tip, open_office, send, settings_in
+from tests.databases import name_in_environment
 from tests.exports.shelf import exported, rows
 from tests.proof.ground import signed
 from tests.service.helpers import (
@@ -38,6 +40,8 @@ from tests.service.helpers import (
     tip,
 )
 from tests.service.sheets import row, take_in, text
+
+pytestmark = pytest.mark.both_databases
 
 # Marked: found by chance nowhere.
 PHONE, NAME = "13987654321", "欧阳甲乙丙"
@@ -122,7 +126,7 @@ def test_an_erased_number_is_in_no_byte_of_any_file(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     settings = settings_in(tmp_path)
-    monkeypatch.setenv("LEDGER_DATABASE", f"sqlite:///{settings.database}")
+    name_in_environment(monkeypatch, settings.database.parent)
     office = open_office(settings)
     lead = record_everywhere(office)
     office.ledger.personal.keys.of_person("another")
@@ -208,6 +212,31 @@ def test_killed_between_the_event_and_the_key_it_is_done_at_the_next_start(tmp_p
         assert ledger.personal.keys.there([f"{subject}"]) == []
 
 
+def kept_keys(ledger: Ledger) -> list[dict[str, Any]]:
+    """Every row of the keys."""
+    with ledger.personal.keys.store.reading() as connection:
+        return [dict(row) for row in connection.execute(sa.select(keys_table)).mappings()]
+
+
+def put_back(ledger: Ledger, kept: list[dict[str, Any]]) -> None:
+    """Have the keys be these."""
+    with ledger.personal.keys.store.writing() as connection:
+        connection.execute(sa.delete(keys_table))
+        connection.execute(sa.insert(keys_table), kept)
+
+
+def test_older_rows_of_keys_do_not_bring_a_person_back(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger:
+        lead, subject = a_person(ledger)
+        before = kept_keys(ledger)
+        erase(ledger, subject)
+        put_back(ledger, before)
+    with ledger_in(tmp_path) as ledger:
+        assert contact_of(ledger, lead) == {"name": "已删除", "phone": "已删除"}
+        assert ledger.personal.keys.there([f"{subject}"]) == []
+
+
+@pytest.mark.sqlite_alone("a copy of the file; the test before has the rows of one")
 def test_an_older_copy_of_the_keys_does_not_bring_a_person_back(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         lead, subject = a_person(ledger)
@@ -227,11 +256,10 @@ def test_an_older_copy_of_the_keys_does_not_bring_a_person_back(tmp_path: Path) 
 def test_a_key_that_is_missing_is_no_erasure(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         lead, subject = a_person(ledger)
-        with closing(raw(ledger.settings.subjects)) as connection:
-            connection.execute("CREATE TABLE away AS SELECT * FROM keys")
-            ledger.personal.keys.destroy([f"{subject}"])
-            assert contact_of(ledger, lead) == {"name": "无法解密", "phone": "无法解密"}
-            connection.execute("INSERT OR IGNORE INTO keys SELECT * FROM away")
+        before = kept_keys(ledger)
+        ledger.personal.keys.destroy([f"{subject}"])
+        assert contact_of(ledger, lead) == {"name": "无法解密", "phone": "无法解密"}
+        put_back(ledger, before)
         assert contact_of(ledger, lead) == {"name": "欧**", "phone": "139****4321"}
 
 
@@ -285,7 +313,7 @@ def test_an_erasure_says_when_contacts_were_exported_as_they_are_since_the_perso
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with ledger_in(tmp_path) as ledger:
-        monkeypatch.setenv("LEDGER_DATABASE", f"sqlite:///{ledger.settings.database}")
+        name_in_environment(monkeypatch, ledger.settings.database.parent)
         ledger.access.note("personal-data", UNMASKED, subject="2025-01-01")
         _, subject = a_person(ledger)
         day = exported(ledger).cut.day
@@ -310,7 +338,7 @@ def test_an_export_made_again_says_that_somebody_was_erased(
         # An export that cannot say what is in it may hold whatever there was.
         broken = exported(ledger, day - timedelta(1), position=2, out=ledger.settings.exports)
         (broken.folder / "manifest.json").write_text("{}")
-        monkeypatch.setenv("LEDGER_DATABASE", f"sqlite:///{ledger.settings.database}")
+        name_in_environment(monkeypatch, ledger.settings.database.parent)
         again = ["export", "--date", f"{day}", "--again"]
         assert CliRunner().invoke(main, again).exit_code == 0
         with acting(somebody()):

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner
 
 from domain.errors import NotReady, Refused
 from service.cli import main
 from service.personal.keys import Keys
+from service.personal.keys import keys as keys_table
 from service.personal.masters import Masters
 from service.settings import Settings, WrongSetting
+from tests.databases import name_in_environment
 from tests.service.helpers import ledger_at, processes, raw, settings_in
 
 ONE, OTHER = secrets.token_bytes(32), secrets.token_bytes(32)
@@ -68,6 +71,7 @@ def test_two_at_once_give_a_person_one_key(tmp_path: Path) -> None:
     assert len({key.id for key in one}) == 20
 
 
+@pytest.mark.sqlite_alone("a file's bytes; test_postgres_store.py has the same of a schema's")
 def test_a_destroyed_key_is_gone_from_every_byte(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     with keys_of(settings) as keys, keys_of(settings) as others:
@@ -86,6 +90,7 @@ def test_a_destroyed_key_is_gone_from_every_byte(tmp_path: Path) -> None:
         assert others.of_person("b") not in (gone, kept)
 
 
+@pytest.mark.sqlite_alone("a file's bytes; test_postgres_store.py has the same of a schema's")
 def test_whoever_reads_on_and_on_is_named_and_it_can_be_asked_again(tmp_path: Path) -> None:
     settings = settings_in(tmp_path, lock_timeout=0.2)
     with keys_of(settings) as keys:
@@ -148,9 +153,10 @@ def test_a_rotation_wraps_every_key_anew(tmp_path: Path) -> None:
         # A worker that started before reads with the new one, and makes keys with it.
         assert others.of_persons([f"{n}" for n in range(1200)]) == before
         others.of_person("later")
-        with closing(raw(settings.subjects)) as connection:
-            assert connection.execute("SELECT DISTINCT master FROM keys").fetchall() == [(new.id,)]
-    assert old.id.encode() not in settings.subjects.read_bytes()
+        with keys.store.reading() as connection:
+            used = connection.execute(sa.select(keys_table.c.master).distinct())
+            assert used.scalars().all() == [new.id]
+    assert settings.postgres or old.id.encode() not in settings.subjects.read_bytes()
 
 
 def test_a_rotation_that_was_broken_off_goes_on(tmp_path: Path) -> None:
@@ -202,7 +208,7 @@ def test_the_command_rotates_and_says_how_many(
     with ledger_at(settings) as ledger:
         ledger.personal.keys.of_person("a")
         (old,) = Masters(settings).read()
-    monkeypatch.setenv("LEDGER_DATABASE", f"sqlite:///{settings.database}")
+    name_in_environment(monkeypatch, settings.database.parent)
     done = CliRunner().invoke(main, ["keys", "rotate"])
     assert (done.exit_code, done.output[:6]) == (0, "2 keys")
     assert Masters(settings).read() != [old]
@@ -216,5 +222,6 @@ def test_after_the_cipher_is_changed_a_rotation_leaves_none_of_the_old(tmp_path:
         assert keys.of_person("a") == key
         keys.rotate()
         assert keys.of_person("a") == key
-        with closing(raw(settings.subjects)) as connection:
-            assert connection.execute("SELECT DISTINCT alg FROM keys").fetchall() == [("SM4GCM",)]
+        with keys.store.reading() as connection:
+            used = connection.execute(sa.select(keys_table.c.alg).distinct())
+            assert used.scalars().all() == ["SM4GCM"]

@@ -2,7 +2,7 @@
 
 import io
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -90,12 +90,33 @@ def copied(settings: Settings, folder: Path) -> Settings:
 
 @contextmanager
 def altered(settings: Settings) -> Iterator[Any]:
-    """A connection to the log, past all of the service, in one transaction."""
+    """A connection to the log, past all of the service, in one transaction; of PostgreSQL one that
+    is spoken to as SQLite is."""
+    if settings.postgres:
+        with settings.postgres.connect(autocommit=False) as database:
+            database.execute("SET search_path = ledger")
+            yield _SpokenToAsSQLite(database)
+        return
     with closing(raw(settings.database)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield connection
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+class _SpokenToAsSQLite:
+    def __init__(self, database: Any) -> None:
+        self._database = database
+
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> Any:
+        """Carry out what is said in SQLite's words."""
+        for said, other in (
+            ("lower(hex(randomblob(16)))", "gen_random_uuid()"),
+            ("rowid", "position"),
+            ("?", "%s"),
+        ):
+            statement = statement.replace(said, other)
+        return self._database.execute(statement, values)
 
 
 def grown(settings: Settings, lead: Any, events: int = 1) -> None:

@@ -168,6 +168,7 @@ def test_a_proof_of_consistency_holds_and_a_flipped_bit_does_not(
     assert auditor(kept(tmp_path, "c.json", json.dumps(proof)), *key[:2]).status == 2
 
 
+@pytest.mark.sqlite_alone("the auditor is given a copy of the file")
 def test_with_the_tree_beside_it_a_copy_of_the_database_names_the_event(
     ledger: Ledger, tmp_path: Path
 ) -> None:
@@ -183,6 +184,7 @@ def test_with_the_tree_beside_it_a_copy_of_the_database_names_the_event(
     assert "something in positions 1 to 9" in auditor(alone, *words).said
 
 
+@pytest.mark.sqlite_alone("the auditor is given a copy of the file")
 def test_without_it_the_published_checkpoints_narrow_it_down(
     ledger: Ledger, tmp_path: Path
 ) -> None:
@@ -196,6 +198,7 @@ def test_without_it_the_published_checkpoints_narrow_it_down(
     assert "something in positions 12 to 13" in auditor(alone, *words).said
 
 
+@pytest.mark.sqlite_alone("the auditor is given a copy of the file")
 def test_what_cannot_be_checked_is_told_from_what_does_not_hold(
     ledger: Ledger, tmp_path: Path
 ) -> None:
@@ -210,6 +213,7 @@ def test_what_cannot_be_checked_is_told_from_what_does_not_hold(
     assert auditor(damaged, "--key", key, "--kept", now).status == 2
 
 
+@pytest.mark.sqlite_alone("the auditor is given a copy of the file")
 def test_the_verifier_runs_where_nothing_but_python_is_installed(
     ledger: Ledger, tmp_path: Path
 ) -> None:

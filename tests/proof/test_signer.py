@@ -218,6 +218,7 @@ def at(ledger: Ledger, moment: Any) -> Note:
     return note
 
 
+@pytest.mark.sqlite_alone("the auditor is given a copy of the file")
 def test_an_auditor_with_the_old_key_learns_of_the_new_one_in_time(
     ledger: Ledger, tmp_path: Path
 ) -> None:

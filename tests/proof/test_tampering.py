@@ -38,6 +38,10 @@ from tests.proof.ground import (
 )
 from tests.service.helpers import a_lead, follow, ledger_at, raw, settings_in
 
+pytestmark = pytest.mark.sqlite_alone(
+    "attacks on the file; test_on_postgresql.py has those on rows"
+)
+
 HEAD = ("what was tried", "audit verify", "keeper's round", "its night", "one file", "witness")
 # What audit.md says nothing can find.
 MISSES = {"record falsely, by someone who may", "edit since the last checkpoint, with the signer"}

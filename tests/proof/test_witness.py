@@ -53,6 +53,7 @@ def first(ledger: Ledger) -> str:
     return witness_request(0, [], ledger.published.all()[0].note)
 
 
+@pytest.mark.sqlite_alone("the auditor is given a copy of the file")
 def test_a_witness_vouches_for_a_tree_that_grew_and_the_verifier_knows_it(
     ledger: Ledger, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from service.application import Ledger
 from service.cli import main
+from tests.databases import name_in_environment
 from tests.service.helpers import ledger_in
 
 
@@ -21,6 +22,6 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 @pytest.fixture
 def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The environment names a ledger with the year 2025."""
-    monkeypatch.setenv("LEDGER_DATABASE", f"sqlite:///{tmp_path}/ledger.sqlite")
+    name_in_environment(monkeypatch, tmp_path)
     assert CliRunner().invoke(main, ["demo"]).exit_code == 0
     return tmp_path

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
@@ -13,15 +14,17 @@ import sqlalchemy as sa
 from domain.actor import now
 from domain.errors import NotReady
 from service.access.callers import Caller, called_by
-from service.access.record import DONE, Head
+from service.access.record import DONE, Access, Head
 from service.access.record import access as table
 from service.access.sums import MOST_STRANGERS, OTHERS, Entry, Sums
 from service.access.verifying import Altered, verify
 from service.application import Ledger
 from service.log import moment_text
 from service.tokens import id_of
-from tests.service.helpers import ledger_in, processes, raw
+from tests.service.helpers import ledger_in, processes
 from tests.service.test_cli import command, one_line
+
+pytestmark = pytest.mark.both_databases
 
 STRANGER = Caller(origin="192.0.2.7", request="r")
 OFFICER = Caller("abc123", "赵科长", "192.0.2.8", "s")
@@ -68,14 +71,11 @@ def test_every_change_of_a_token_is_recorded_with_whoever_made_it(ledger: Ledger
 def test_a_change_of_a_token_that_cannot_be_recorded_is_not_made(tmp_path: Path) -> None:
     with ledger_in(tmp_path, lock_timeout=0.05) as ledger:
         token = ledger.tokens.issue("officer")
-        with raw(ledger.settings.access) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with closing(Access(ledger.settings)) as other, other.store.alone():
             with pytest.raises(NotReady):
                 ledger.tokens.issue("admin")
             with pytest.raises(NotReady):
                 ledger.tokens.revoke(id_of(token))
-            other.execute("ROLLBACK")
-        other.close()
         (only,) = ledger.tokens.listed()
         assert (only.id, only.revoked_at) == (id_of(token), None)
         assert len(ledger.access.listed(10)[0]) == 1
@@ -198,12 +198,9 @@ def test_a_refusal_that_cannot_be_written_is_written_later(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with ledger_in(tmp_path, lock_timeout=0.05) as ledger:
-        with raw(ledger.settings.access) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with closing(Access(ledger.settings)) as other, other.store.alone():
             ledger.access.refuse("forbidden", "GET /", OFFICER, "why")
             assert "could not be written yet" in caplog.text
-            other.execute("ROLLBACK")
-        other.close()
         assert written(ledger) == []
         ledger.access.refuse("forbidden", "GET /other", OFFICER, "why")
         assert [action for _, action, *_ in written(ledger)] == ["GET /", "GET /other"]

@@ -10,6 +10,7 @@ from service.alike import MOST_COMPARED, MOST_NAMED
 from service.application import Ledger
 from service.cli import main
 from service.similar import MOST_SHOWN
+from tests.databases import name_in_environment
 from tests.service.helpers import ledger_in
 from tests.service.sheets import row, sheet, take_in
 
@@ -58,7 +59,7 @@ def test_what_is_known_already_or_called_a_duplicate_is_not_compared(
 
 
 def test_the_command_line_prints_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LEDGER_DATABASE", f"sqlite:///{tmp_path / 'ledger'}")
+    name_in_environment(monkeypatch, tmp_path, "ledger")
     path = sheet(tmp_path / "a.csv", [row(n, 项目名称="晶圆厂") for n in (1, 2)])
     for dry_run in (["--dry-run"], []):
         done = CliRunner().invoke(main, ["import", str(path), *dry_run])

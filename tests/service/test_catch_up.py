@@ -214,6 +214,7 @@ def read_with_a_full_disk(folder: Path, lead: UUID) -> list[Any]:
         return seen
 
 
+@pytest.mark.sqlite_alone("the size of a file")
 def test_a_catch_up_whose_commit_fails_serves_no_older_version(tmp_path: Path) -> None:
     """A disk that fills up just when the rows are committed: refuse, and catch up afterwards."""
     with ledger_in(tmp_path) as ledger:
@@ -253,6 +254,7 @@ UNREADABLE = [
 ]
 
 
+@pytest.mark.sqlite_alone("the event is mended in the file")
 @pytest.mark.parametrize(("topic", "state"), UNREADABLE)
 def test_an_event_that_cannot_be_taken_in_is_named_and_no_older_number_is_served(
     tmp_path: Path, topic: str, state: str
@@ -509,6 +511,7 @@ def test_a_read_elsewhere_reflects_every_command_answered_before_it_began(tmp_pa
 # "Notification ids are no proof of completeness: … SQLite's rowid is reused … and renumbered"
 
 
+@pytest.mark.sqlite_alone("a copy of the file")
 def test_a_log_restored_from_an_older_copy_is_not_answered_from_newer_rows(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         lead = a_lead(ledger)
@@ -536,6 +539,7 @@ def test_a_log_restored_from_an_older_copy_is_not_answered_from_newer_rows(tmp_p
         check_projections(ledger)
 
 
+@pytest.mark.sqlite_alone("the file's tables; test_postgres_projections.py has a schema's")
 def test_projections_that_another_version_made_are_made_anew_at_the_start(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         fill(ledger)

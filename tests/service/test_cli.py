@@ -269,12 +269,14 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     assert str(tmp_path / "file") in one_line(command(tmp_path / "file" / "ledger", "demo"))
 
 
+@pytest.mark.sqlite_alone("a damaged file")
 def test_a_file_that_is_no_database_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite").write_bytes(b"\x00garbage" * 1000)
     said = one_line(command(tmp_path, "demo"))
     assert "not a database" in said
 
 
+@pytest.mark.sqlite_alone("a damaged file; test_postgres_projections.py has a schema that is gone")
 def test_projections_that_are_no_database_are_made_anew_and_the_log_says_so(
     tmp_path: Path,
 ) -> None:
@@ -287,6 +289,7 @@ def test_projections_that_are_no_database_are_made_anew_and_the_log_says_so(
     assert (again.stdout, again.stderr) == (done.stdout, "")
 
 
+@pytest.mark.sqlite_alone("the file's lock; test_store.py has both")
 def test_a_ledger_that_another_writer_holds_is_refused_in_one_line(tmp_path: Path) -> None:
     command(tmp_path, "demo")
     with FileLock(tmp_path / "ledger.sqlite.lock", 5).held():
@@ -426,6 +429,7 @@ def test_projections_check_tells_of_rows_that_somebody_changed(tmp_path: Path) -
     assert command(tmp_path, "projections", "check").exit_code == 0
 
 
+@pytest.mark.sqlite_alone("a row of the file")
 def test_a_log_that_cannot_be_read_stops_a_rebuild_with_one_line_that_names_the_event(
     tmp_path: Path,
 ) -> None:
@@ -499,6 +503,7 @@ def test_a_start_on_a_taken_port_fails_and_does_not_use_up_the_first_token(
         assert TOKEN.fullmatch(server.token + "\n"), "no administrator ever got a token"
 
 
+@pytest.mark.sqlite_alone("a path")
 def test_a_database_named_relative_to_the_folder_one_stands_in_is_the_one_that_is_served(
     tmp_path: Path,
 ) -> None:

@@ -19,6 +19,8 @@ from service.projections.choosing import Selection
 from tests.service.helpers import call, check_projections, ledger_in, register, somebody, tip
 from tests.service.test_time_travel import DAYS, FIRST, Office, Past, Told, known_at
 
+pytestmark = pytest.mark.both_databases
+
 YEAR = (date(2025, 1, 1), date(2025, 12, 31), None)
 WHY = {"reason": "首报为主"}
 

@@ -167,6 +167,7 @@ def read_only(ledger: Ledger) -> Iterator[None]:
         writer.execute("PRAGMA query_only = OFF")
 
 
+@pytest.mark.sqlite_alone("its file's locks, commits and disk; test_log_lost.py has PostgreSQL's")
 @pytest.mark.parametrize(
     ("trouble", "says"),
     [(locked, "locked"), (full, "full"), (read_only, "readonly")],
@@ -192,6 +193,7 @@ def test_a_failed_save_loses_nothing_and_the_next_one_stores_the_right_events(
         check_projections(ledger)
 
 
+@pytest.mark.sqlite_alone("its file's locks, commits and disk; test_log_lost.py has PostgreSQL's")
 def test_a_save_that_is_interrupted_between_its_events_leaves_none_of_them(
     tmp_path: Path,
 ) -> None:
@@ -242,6 +244,7 @@ def save_without_descriptors(folder: Path, free: int) -> tuple[str, list[str]]:
 AFTER = ["member.registered", "lead.tipped", *["lead.followed_up"] * 3]
 
 
+@pytest.mark.sqlite_alone("its file's locks, commits and disk; test_log_lost.py has PostgreSQL's")
 @pytest.mark.parametrize("free", [0, 1, 2, 3])
 def test_a_writer_that_ran_out_of_descriptors_leaves_no_lock_behind(
     tmp_path: Path, free: int
@@ -256,6 +259,7 @@ def test_a_writer_without_descriptors_says_not_ready_rather_than_break(tmp_path:
     assert "bare OSError" not in failure
 
 
+@pytest.mark.sqlite_alone("its file's locks, commits and disk; test_log_lost.py has PostgreSQL's")
 def test_a_database_that_cannot_be_opened_leaves_no_lock_behind(tmp_path: Path) -> None:
     settings = settings_in(tmp_path, lock_timeout=0.5)
     settings.database.mkdir()
@@ -269,6 +273,7 @@ def test_a_database_that_cannot_be_opened_leaves_no_lock_behind(tmp_path: Path) 
         assert len(whole_log(ledger)) == 2
 
 
+@pytest.mark.sqlite_alone("its file's locks, commits and disk; test_log_lost.py has PostgreSQL's")
 def test_readiness_tries_a_write_and_meets_what_a_command_would(tmp_path: Path) -> None:
     with ledger_in(tmp_path, lock_timeout=0.1) as ledger, ledger_in(tmp_path) as other:
         ledger.log_recorder.try_write()
@@ -286,6 +291,7 @@ def test_readiness_tries_a_write_and_meets_what_a_command_would(tmp_path: Path) 
 # threads: torn aggregates and errors." And every other variable of the library.
 
 
+@pytest.mark.sqlite_alone("its file's locks, commits and disk; test_log_lost.py has PostgreSQL's")
 def test_the_librarys_environment_variables_have_no_influence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -406,6 +412,7 @@ def test_a_command_whose_reply_was_lost_is_answered_and_recorded_once(
         check_projections(ledger)
 
 
+@pytest.mark.sqlite_alone("its file's locks, commits and disk; test_log_lost.py has PostgreSQL's")
 def test_a_lost_reply_is_answered_with_the_version_of_its_own_event(tmp_path: Path) -> None:
     """Although somebody else wrote on the lead before the retry."""
 
@@ -442,6 +449,7 @@ def test_a_lost_reply_is_not_taken_for_a_replay_of_an_earlier_request(tmp_path: 
 # mmap_size."
 
 
+@pytest.mark.sqlite_alone("its file's locks, commits and disk; test_log_lost.py has PostgreSQL's")
 def test_a_reply_is_given_only_after_the_disk_has_the_event(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         a_lead(ledger)
@@ -524,6 +532,7 @@ def hold_and_tell(barrier: Any, folder: Path, pipe: Any) -> None:
         signal.pause()
 
 
+@pytest.mark.sqlite_alone("its file's locks, commits and disk; test_log_lost.py has PostgreSQL's")
 def test_a_process_killed_within_a_save_leaves_neither_lock_nor_half_a_save(
     tmp_path: Path,
 ) -> None:

@@ -592,6 +592,7 @@ def test_twenty_thousand_rows_take_little_more_memory_than_two_hundred(tmp_path:
     assert memory - base < 40, f"{memory} MiB against {base} MiB"
 
 
+@pytest.mark.sqlite_alone("the moment is known by the file's write-ahead log")
 def test_an_import_killed_while_it_records_leaves_nothing_and_the_next_one_succeeds(
     tmp_path: Path,
 ) -> None:

@@ -262,6 +262,7 @@ def test_a_save_of_an_iterator_that_fails_midway_records_nothing(tmp_path: Path)
         assert [event.id for event in whole_log(ledger)] == [1]
 
 
+@pytest.mark.sqlite_alone("the file's connections; test_log_postgres.py has PostgreSQL's")
 def test_a_save_shows_in_the_commits_here_and_in_the_data_version_elsewhere(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger, ledger_in(tmp_path) as other:
         recorder = sqlite_log(ledger)
@@ -278,6 +279,7 @@ def test_a_save_shows_in_the_commits_here_and_in_the_data_version_elsewhere(tmp_
         assert recorder.data_version() != later
 
 
+@pytest.mark.sqlite_alone("the file's connections; test_log_postgres.py has PostgreSQL's")
 def test_what_is_read_in_the_midst_of_a_write_is_what_was_committed(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         register(ledger)

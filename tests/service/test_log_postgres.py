@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import mkdtemp
 from threading import Thread
-from threading import enumerate as enumerate_threads
 from typing import Any
 from unittest import TestCase
 from uuid import UUID, uuid4
@@ -48,16 +47,8 @@ class OnADatabase(TestCase):
         self.addCleanup(drop_databases_in, folder)
         recorder = self.recorder_class(Connections(database_of(folder), 30.0))
         self.addCleanup(recorder.close)
-        # Before that: a reader that a suite leaves running would open a connection once more.
-        self.addCleanup(await_threads, set(enumerate_threads()))
         recorder.create_table()
         return recorder
-
-
-def await_threads(known: set[Thread]) -> None:
-    """Return when every other thread has ended."""
-    for thread in set(enumerate_threads()) - known:
-        thread.join()
 
 
 class QuietRecorder(PostgresRecorder):

@@ -15,6 +15,10 @@ from tests.api.test_unavailable import unavailable
 from tests.proof.ground import present, signed
 from tests.service.helpers import a_lead, contents, journeys, ledger_in, settings_in
 
+pytestmark = pytest.mark.sqlite_alone(
+    "damaged files; test_postgres_projections.py has a schema that is gone"
+)
+
 PAGE = 4096
 
 

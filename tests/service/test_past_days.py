@@ -19,6 +19,8 @@ from service.projections.pipeline import Book, pipeline_json
 from service.reads import day_of
 from tests.service.helpers import a_lead, call, journeys, ledger_in, somebody
 
+pytestmark = pytest.mark.both_databases
+
 YEAR = (date(2025, 1, 1), date(2025, 12, 31))
 EVERYTHING = Selection()
 

@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 from domain.actor import acting
 from service.application import Ledger
 from service.cli import main
-from tests.service.helpers import call, ledger_in, register, settings_in, somebody, tip
+from tests.databases import address_of
+from tests.service.helpers import call, ledger_in, register, somebody, tip
 
 WHY = {"reason": "合同金额录错", "occurred_on": "2025-12-01"}
 AMOUNT = {"amount": "1.8", "unit": "亿元"}
@@ -39,7 +40,7 @@ def lead(tmp_path: Path) -> UUID:
 
 def replay(folder: Path, *arguments: Any) -> Result:
     """``leadledger audit replay``, on the ledger of the test's folder."""
-    environment = {"LEDGER_DATABASE": f"sqlite:///{settings_in(folder).database}"}
+    environment = address_of(folder)
     return CliRunner().invoke(main, ["audit", "replay", *map(str, arguments)], env=environment)
 
 

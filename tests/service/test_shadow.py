@@ -31,6 +31,10 @@ from tests.service.helpers import (
 )
 from tests.service.test_catch_up import DAY, fill
 
+pytestmark = pytest.mark.sqlite_alone(
+    "a file in another one's place; test_postgres_projections.py has a schema"
+)
+
 NAME = "ledger.sqlite.projections"
 
 

@@ -32,6 +32,10 @@ from tests.service.helpers import (
 from tests.service.test_catch_up import STAMP, fill
 from tests.service.test_shadow import NAME, files
 
+pytestmark = pytest.mark.sqlite_alone(
+    "the parts of a rebuild that several processes make are files"
+)
+
 
 def helpers() -> list[int]:
     """The ids of the processes that take part in this one's rebuild."""

@@ -27,6 +27,8 @@ from service.projections.past_days import PastDays
 from tests.holds import moved_on_hold
 from tests.service.helpers import call, check_projections, ledger_in, somebody
 
+pytestmark = pytest.mark.both_databases
+
 FIRST, DAYS = date(2025, 1, 1), 60
 DISTRICTS, INDUSTRIES = ("320812", "320871"), ("C39", "C397", "G59", None)
 UNITS = {"元": 10**2, "万元": 10**6, "亿元": 10**10, "万美元": 0}

@@ -41,6 +41,8 @@ SHOTS = (
     Shot("worklist", "/worklist", "officer", "待办", whole=False),
     Shot("members", "/members", "officer", "委员"),
     Shot("tip-phone", "/tip", "member", "提供信息（手机）", _PHONE),
+    Shot("import", "/import", "officer", "导入", whole=False),
+    Shot("exports", "/exports", "officer", "导出"),
     Shot("audit", "/audit", "auditor", "审计"),
     Shot("tokens", "/tokens", "admin", "令牌"),
     Shot("signin", "/signin", None, "登录", whole=False),

@@ -45,6 +45,7 @@ SENTENCES: Mapping[str, str] = {
     rf"{_DAY} is before {_DAY}, where no lead can begin\.": "{1} 早于 {2}，不可能有项目。",
     r"'(.*)' is no day of the calendar, like 2025-03-18\.": "“{1}”不是日期，应如 2025-03-18。",
     r"'(.*)' is no decimal number of 0 or more.+": "“{1}”不是数额，应如 30 或 1.6。",
+    r"'(.*)' is no amount of 0 or more, .+": "“{1}”不是数额，应如 30、3,000,000,000 或 30亿元。",
     r"'(.*)' is no id \(a UUID in lower case\)\.": "“{1}”不是项目标识，请从项目页的地址中复制。",
     r"'(.*)' is no GB/T 2260 district code of six digits, like 320812\.": (
         "“{1}”不是六位区划代码，应如 320812。"

@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 from api.auth import scope
 from api.endpoint import ledger
 from api.leads import page_of_leads
-from api.pages.commands import Form, form_named, offered, step_of
+from api.pages.commands import Form, form_named, offered
 from api.pages.session import holder
 from api.pages.site import page, show
 from api.pages.words import value_of
@@ -23,6 +23,9 @@ from domain.stage import CLOSED, STAGES, STEPS
 _READ = "read the pipeline"
 # So many cards of a column at once.
 _CARDS = 20
+# What is no step of the stage table → where a card is dropped for it.
+_TO = {"closure": CLOSED, "reopening": "reopened"}
+_MOVES = [form_named(name) for name in (*STEPS, *_TO)]
 
 
 class BoardQuery(Request):
@@ -77,11 +80,6 @@ def _card(lead: Mapping[str, Any]) -> dict[str, Any]:
 
 def _moves(lead: Mapping[str, Any]) -> Iterator[tuple[str, Form]]:
     """Whither it may be moved, each with the form that asks for what that needs."""
-    allowed = {form.name: form for form in offered(lead, holder())}
-    step = step_of(lead)
-    if step and step.name in allowed:
-        yield STEPS[step.name].target, allowed[step.name]
-    if "closure" in allowed:
-        yield CLOSED, allowed["closure"]
-    if "reopening" in allowed:
-        yield "reopened", allowed["reopening"]
+    for form in offered(lead, holder(), _MOVES):
+        step = STEPS.get(form.name)
+        yield step.target if step else _TO[form.name], form

@@ -12,7 +12,7 @@ from api.pages.words import name_of, value_of
 from api.schemas import Command
 from domain.correction import HAPPENS
 from domain.errors import NotFound
-from domain.stage import CLOSURE_OUTCOMES, LANDED, NEXT_STEP, OUTCOMES, STEPS, VERDICT_OUTCOME
+from domain.stage import CLOSURE_OUTCOMES, LANDED, OUTCOMES, STEPS, VERDICT_OUTCOME
 from service.tokens import Holder
 
 Lead = Mapping[str, Any]
@@ -265,22 +265,15 @@ def form_named(name: str) -> Form:
     return _BY_NAME[name]
 
 
-def offered(lead: Lead, who: Holder | None) -> Iterator[Form]:
-    """What may be done to the lead as it stands, by whoever looks at it: no more than that."""
+def offered(lead: Lead, who: Holder | None, forms: Sequence[Form] = FORMS) -> Iterator[Form]:
+    """What of the ``forms`` may be done to the lead as it stands, by whoever looks at it."""
     if who is None or who.role not in MAY["write leads"].roles:
         return
     here = lead["district"].startswith(who.district or "")
-    for form in FORMS:
+    for form in forms:
         answers = form.event in ("lead.transferred", "lead.transfer_refused")
         if (here or answers) and form.allowed(lead):
             yield form
-
-
-def step_of(lead: Lead) -> Form | None:
-    """The form that brings the lead into the next stage, if it may go there now."""
-    step = next((name for name, step in STEPS.items() if step.source == lead["stage"]), None)
-    form = _BY_NAME[step] if step and lead["stage"] in NEXT_STEP else None
-    return form if form and form.allowed(lead) else None
 
 
 def choices(form: Form, lead: Lead) -> Choices:

@@ -1,6 +1,7 @@
 """台账: every lead in a table, chosen and sorted by what stands in the address."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -20,9 +21,11 @@ from api.leads import page_of_leads, question_of
 from api.pages import figures
 from api.pages.look import told_later as _
 from api.pages.site import form, go_to, ours, page, show
+from api.pages.texts import language
 from api.pages.travel import Travel, travel
 from api.printed import XLSX
 from api.schemas import LeadsQuery, Request
+from domain.actor import today_in_china
 from domain.stage import LABELS, STAGES
 from service.exports.cut import Cut
 from service.exports.making import Plan, write_book
@@ -30,6 +33,8 @@ from service.exports.making import Plan, write_book
 _READ = "read leads"
 COOKIE = "columns"
 _PIECE = 1 << 16
+# So many rows of tables are kept, some 10 MB.
+_ROWS_KEPT = 8192
 _KEPT_FOR = 400 * 24 * 3600
 Lead = Mapping[str, Any]
 
@@ -212,17 +217,28 @@ def _turned(key: str, now: str | None) -> str:
 def _rows(bodies: Sequence[bytes], columns: Mapping[str, Column], when: Travel) -> Markup:
     """The table's rows. Made here: of a page's time most would go to a template's loop."""
     words = f"?{urlencode(when.words)}" if when.words else ""
-    cells = [
-        (one.cell, '<td class="number">' if one.number else "<td>") for one in columns.values()
-    ]
-    told = []
-    for body in bodies:
-        lead = orjson.loads(body)
-        title = f'<a href="/leads/{lead["id"]}{escape(words)}">{escape(lead["title"])}</a>'
-        told.append(f'<tr><th scope="row">{title}</th>')
-        told += [f"{begins}{cell(lead)}</td>" for cell, begins in cells]
-        told.append("</tr>")
-    return Markup("".join(told))  # noqa: S704 - each cell is escaped where it is made
+    seen = (tuple(columns), f"{escape(words)}", language(), today_in_china().year)
+    return Markup("".join(_row(body, *seen) for body in bodies))  # noqa: S704 - see _row
+
+
+@lru_cache(maxsize=_ROWS_KEPT)
+def _row(
+    body: bytes,
+    names: tuple[str, ...],
+    words: str,
+    _language: str,
+    _year: int,
+) -> str:
+    """A lead's row; each cell is escaped where it is made. The same lead is always shown the same
+    in a language, in a year."""
+    lead = orjson.loads(body)
+    told = [f'<tr><th scope="row"><a href="/leads/{lead["id"]}{words}">{escape(lead["title"])}</a>']
+    told.append("</th>")
+    for name in names:
+        column = COLUMNS[name]
+        begins = '<td class="number">' if column.number else "<td>"
+        told.append(f"{begins}{column.cell(lead)}</td>")
+    return "".join([*told, "</tr>"])
 
 
 @page("/leads.xlsx", _READ, query=LedgerQuery())

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from flask import Flask
-from flask_babel import gettext
 from jinja2 import Environment, StrictUndefined
 
 from api.app import application_context, request_now
@@ -15,7 +14,7 @@ from api.auth import MAY
 from api.pages import figures
 from api.pages.assets import address
 from api.pages.session import CSRF_FIELD, csrf_token, holder
-from api.pages.texts import LANGUAGES, html_language, language, set_up_texts
+from api.pages.texts import LANGUAGES, html_language, language, said, set_up_texts
 from domain.stage import LABELS
 from service.tokens import Holder
 
@@ -126,6 +125,9 @@ def set_up(app: Flask) -> None:
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False
     )
     app.extensions["page-templates"] = templates
+    templates.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext=said, ngettext=lambda one, _many, _n: said(one), newstyle=True
+    )
     templates.filters.update(figures.FILTERS)
     templates.filters["address"] = words
     templates.globals.update(
@@ -139,5 +141,5 @@ def set_up(app: Flask) -> None:
         stage_label=LABELS.__getitem__,
         amounts=amounts,
         has_page=has_page,
-        told=gettext,
+        told=said,
     )

@@ -16,7 +16,7 @@ from babel.support import NullTranslations, Translations
 from flask import Flask
 from flask_babel import Babel, Domain, get_locale
 
-from api.app import request_now
+from api.app import application_context, request_now
 
 FOLDER = Path(__file__).parents[1] / "texts"
 # Language → what it is called in itself, the one that is spoken by default first.
@@ -64,7 +64,20 @@ class _Texts(Domain):
 
 def language() -> str:
     """The request's language: as chosen here, else as the browser asks, else Chinese."""
-    return f"{get_locale() or 'zh'}"
+    try:
+        about = application_context().g
+    except LookupError:
+        return f"{get_locale() or 'zh'}"
+    # Asked for some hundred times a page, and costly: the library looks through its own each time.
+    found: str | None = about.get("language")
+    if found is None:
+        found = about.language = f"{get_locale() or 'zh'}"
+    return found
+
+
+def said(text: str) -> str:
+    """A text in the request's language."""
+    return _translations(language()).ugettext(text)
 
 
 def html_language() -> str:

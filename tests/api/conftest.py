@@ -13,6 +13,7 @@ from api import create_app
 from api.counting import Counting
 from api.stamps import StampedResponses
 from service.application import Ledger
+from service.readiness import Readiness
 from tests.api.office import Caller, Office, settings_in
 
 
@@ -39,6 +40,7 @@ def office(app: Flask, tmp_path: Path) -> Iterator[Office]:
 def serve(app: Flask, ledger: Ledger) -> None:
     """Let the application answer from this ledger."""
     app.extensions["ledger"] = ledger
+    app.extensions["ledger-readiness"] = Readiness(ledger)
     app.wsgi_app = StampedResponses(  # type: ignore[method-assign]
         partial(Flask.wsgi_app, app), ledger, Counting(app)
     )

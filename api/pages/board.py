@@ -21,7 +21,7 @@ from domain.errors import Invalid
 from domain.stage import CLOSED, STAGES, STEPS
 
 _READ = "read the pipeline"
-# So many cards of a column at once.
+# So many cards of a column at once, the last tips first: any other order looks at all leads.
 _CARDS = 20
 # What is no step of the stage table → where a card is dropped for it.
 _TO = {"closure": CLOSED, "reopening": "reopened"}
@@ -63,7 +63,7 @@ def board(query: dict[str, Any]) -> Response:
 
 
 def _column(stage: str, standing: Mapping[str, Any], cursor: str | None) -> dict[str, Any]:
-    asked: dict[str, Any] = {"stage": stage, "sort": "-activity", "limit": _CARDS}
+    asked: dict[str, Any] = {"stage": stage, "sort": "-recorded", "limit": _CARDS}
     if cursor is not None:
         asked["cursor"] = cursor
     found, after = page_of_leads(asked, of=f"board {stage} {scope()}")

@@ -31,11 +31,11 @@ PAGES: Mapping[str, tuple[str, ...]] = {
     "/leads/{lead}/do/revision": ("/v1/leads/{lead}",),
     "/board": (
         "/v1/pipeline",
-        "/v1/leads?stage=tip&sort=-activity&limit=20",
-        "/v1/leads?stage=negotiating&sort=-activity&limit=20",
-        "/v1/leads?stage=signed&sort=-activity&limit=20",
-        "/v1/leads?stage=groundbroken&sort=-activity&limit=20",
-        "/v1/leads?stage=closed&sort=-activity&limit=20",
+        "/v1/leads?stage=tip&sort=-recorded&limit=20",
+        "/v1/leads?stage=negotiating&sort=-recorded&limit=20",
+        "/v1/leads?stage=signed&sort=-recorded&limit=20",
+        "/v1/leads?stage=groundbroken&sort=-recorded&limit=20",
+        "/v1/leads?stage=closed&sort=-recorded&limit=20",
     ),
 }
 

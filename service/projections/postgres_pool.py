@@ -129,7 +129,8 @@ class Connections:
         if state in ("42P01", "3F000"):
             return Missing(f"The database lacks something: {said}.")
         told = f"The database cannot be used just now: {said}."
-        if state is None or state.startswith(_ENDED):
+        broken = isinstance(why, psycopg.OperationalError | psycopg.InterfaceError)
+        if state.startswith(_ENDED) if state else broken:
             # Whatever ended this one has ended those that were opened before, or will.
             self._void = time.monotonic()
             return Lost(told)

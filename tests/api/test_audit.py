@@ -58,6 +58,7 @@ def test_the_stream_has_what_the_pages_have(auditor: Caller) -> None:
     assert lines == walked(auditor, "/v1/audit/events?after=2")
 
 
+@pytest.mark.sqlite_alone("a row of the file")
 def test_a_state_that_is_no_text_is_shown_as_it_is(office: Office, auditor: Caller) -> None:
     with sqlite_log(office.ledger).writing() as log:
         log.execute("UPDATE stored_events SET state = x'ff00' WHERE rowid = 6")
@@ -65,6 +66,7 @@ def test_a_state_that_is_no_text_is_shown_as_it_is(office: Office, auditor: Call
     assert (item["state"], item["state_base64"], item["recorded_at"]) == ("", "/wA=", None)
 
 
+@pytest.mark.sqlite_alone("rows are put into the file")
 def test_a_hundred_thousand_events_stream_in_the_memory_of_a_thousand(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         member = register(ledger).subject
@@ -134,7 +136,8 @@ def test_a_proof_of_more_than_the_checkpoint_covers_is_refused(
 def test_a_tree_that_is_not_the_signed_one_proves_nothing(office: Office, auditor: Caller) -> None:
     signed(office.ledger)
     with office.ledger.audit._tree._store.writing() as connection:
-        connection.exec_driver_sql("UPDATE tiles SET hashes = zeroblob(192)")
+        tiles = office.ledger.audit._tree._store.tables.tables["tiles"]
+        connection.execute(tiles.update().values(hashes=bytes(192)))
     problem_of(auditor.get("/v1/audit/consistency?from=3"), 503, "not-ready")
 
 

@@ -140,9 +140,9 @@ class Ground(NamedTuple):
             tokens.revoke(token_id)
         if state == "expired":
             with tokens.store.writing() as connection:
-                connection.exec_driver_sql(
-                    "UPDATE tokens SET expires_at = issued_at WHERE id = ?", (token_id,)
-                )
+                table = tokens.store.tables.tables["tokens"]
+                ends = table.update().where(table.c.id == token_id)
+                connection.execute(ends.values(expires_at=table.c.issued_at))
         return token
 
 

@@ -89,6 +89,7 @@ UNSAYABLE: dict[str, dict[tuple[int, str], str]] = {
         (422, "reason"): "needed with contact=plain",
         (422, "contact"): "needed with a reason",
     },
+    "GET /v1/members": {(422, "year"): "needed with tipped"},
     "GET /v1/pipeline/series": {(422, "step"): "more than a thousand steps"},
     "GET /v1/audit/consistency": {(422, "from"): "more events than a checkpoint covers yet"},
 }

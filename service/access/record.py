@@ -45,7 +45,7 @@ metadata = sa.MetaData()
 access = sa.Table(
     "access",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
     sa.Column("at", sa.String(32), nullable=False, index=True),
     sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("outcome", sa.String(40), nullable=False),

@@ -20,7 +20,7 @@ metadata = sa.MetaData()
 checkpoints = sa.Table(
     "checkpoints",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("note", sa.Text, nullable=False),
     sa.Column("made_at", sa.String(32), nullable=False),
@@ -35,7 +35,7 @@ keys = sa.Table(
 alarms = sa.Table(
     "alarms",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
     sa.Column("raised_at", sa.String(32), nullable=False),
     sa.Column("detail", sa.Text, nullable=False),
     sa.Column("ruled_at", sa.String(32)),

@@ -37,9 +37,16 @@ document.addEventListener("htmx:load", (event) => {
   if (first) first.focus();
 });
 
-// The sheet has an address of its own: closing it is going back from there.
+// The sheet has an address of its own: closing it is going back from there, to the page beneath, which
+// is as it was. Loaded again it would take away the form that somebody quick has opened by then.
+function doing() {
+  return location.pathname.includes("/do/");
+}
 function away() {
-  if (location.pathname.includes("/do/")) history.back();
+  if (!doing()) return;
+  const arrived = (event) => doing() || event.stopImmediatePropagation();
+  window.addEventListener("popstate", arrived, { capture: true, once: true });
+  history.back();
 }
 if (sheet) {
   sheet.addEventListener("close", away);

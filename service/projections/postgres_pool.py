@@ -104,7 +104,11 @@ class Connections:
         adapters.register_loader("numeric", IntLoader)
         # By its size an integer would be of one of three types, and each statement of as many.
         adapters.register_dumper(int, Int8Dumper)
-        connection.execute(f"SET search_path = {', '.join(SCHEMAS)}")
+        try:
+            connection.execute(f"SET search_path = {', '.join(SCHEMAS)}")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     @contextmanager

@@ -84,6 +84,7 @@ def test_checkpoints_come_page_by_page_the_newest_first(office: Office) -> None:
     assert sizes == sorted(sizes, reverse=True) and len(sizes) == 3
 
 
+@pytest.mark.sqlite_alone("the row is changed in the file")
 def test_what_does_not_hold_is_named(office: Office, auditor: Visitor) -> None:
     with raw(office.ledger.settings.database) as log:
         log.execute("UPDATE stored_events SET topic = 'lead.suspended' WHERE rowid = 3")

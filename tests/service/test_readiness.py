@@ -10,6 +10,8 @@ from service.application import Ledger
 from service.readiness import Readiness
 from tests.service.helpers import sqlite_log
 
+pytestmark = pytest.mark.sqlite_alone("its recorder counts what it commits")
+
 
 def test_who_asked_before_it_began_is_told_what_was_found(ledger: Ledger) -> None:
     readiness, earlier = Readiness(ledger), time.monotonic()

@@ -14,15 +14,12 @@ import sqlalchemy as sa
 from domain.errors import NotReady
 from service.application import Ledger
 from service.projections.catch_up import CatchUp
-from service.projections.choosing import Selection
 from service.projections.feed import BATCH
-from service.projections.leads import leads
 from service.projections.members import Members
 from service.projections.store import Happened
 from tests.databases import put_on_postgresql
 from tests.postgres import database_of, rows
 from tests.service.helpers import (
-    CONTEXT,
     PATIENCE,
     a_lead,
     check_projections,
@@ -34,7 +31,8 @@ from tests.service.helpers import (
     result_of,
     started,
 )
-from tests.service.test_catch_up import DAY, fill
+from tests.service.rebuilding import another_reader, marked, rebuild_or_write
+from tests.service.test_catch_up import fill
 
 
 @pytest.fixture
@@ -114,12 +112,6 @@ def test_nobody_who_reads_keeps_anybody_from_recording(ledger: Ledger) -> None:
 
 
 # Made anew
-
-
-def marked(ledger: Ledger) -> None:
-    """Write into the rows what no event says: by it the rows that are read are known."""
-    with ledger.reads.store.writing() as connection:
-        connection.execute(sa.update(leads).values(body=b"marked"))
 
 
 def test_a_rebuild_leaves_one_schema_and_others_notice(ledger: Ledger, folder: Path) -> None:
@@ -204,57 +196,24 @@ def test_a_rebuild_that_is_killed_is_in_nobody_s_way(
     assert schemas(folder) == ["ledger_projections"]
 
 
-def rebuild_or_write(barrier: Any, folder: Path, number: int, lead: UUID) -> int:
-    """Rebuild again and again, or write and read back."""
-    with ledger_in(folder, lock_timeout=30) as ledger:
-        barrier.wait()
-        for turn in range(6):
-            if number < 2:
-                ledger.reads.catch_up.rebuild()
-            else:
-                version = follow(ledger, lead, f"{number}/{turn}").version
-                assert ledger.reads.lead(lead).version >= version
-                assert ledger.reads.pipeline(Selection(), *DAY, None)["tips"] == 1
-    return 6
-
-
 def test_rebuilds_beside_writers_lose_nothing(ledger: Ledger, folder: Path) -> None:
     lead = a_lead(ledger)
-    assert processes(rebuild_or_write, *[(folder, n, lead) for n in range(4)]) == [6] * 4
+    each = [(folder, n, lead, 6) for n in range(4)]
+    assert processes(rebuild_or_write, *each) == [6] * 4
     assert ledger.reads.lead(lead).version == 13
     check_projections(ledger)
     assert schemas(folder) == ["ledger_projections"]
 
 
-def read_when_told(folder: Path, lead: UUID, pipe: Any) -> None:
-    """Read the lead's JSON whenever asked."""
-    with ledger_in(folder) as ledger:
-        while pipe.recv():
-            pipe.send(ledger.reads.lead(lead).body)
-
-
 def test_another_process_goes_over_with_its_next_answer(ledger: Ledger, folder: Path) -> None:
     lead = a_lead(ledger)
-    mine, theirs = CONTEXT.Pipe()
-    reader = CONTEXT.Process(target=read_when_told, args=(folder, lead, theirs))
-    reader.start()
-    theirs.close()
-
-    def told() -> Any:
-        mine.send(True)
-        assert mine.poll(PATIENCE)
-        return mine.recv()
-
-    first = told()
-    for _ in range(2):
-        marked(ledger)
-        assert told() == b"marked"
-        ledger.reads.catch_up.rebuild(lambda _: told() == b"marked" or pytest.fail("mixed"))
-        assert told() == first
-    mine.send(False)
-    reader.join()
-    reader.close()
-    mine.close()
+    with another_reader(folder, lead) as told:
+        first = told()
+        for _ in range(2):
+            marked(ledger)
+            assert told() == b"marked"
+            ledger.reads.catch_up.rebuild(lambda _: told() == b"marked" or pytest.fail("mixed"))
+            assert told() == first
 
 
 def test_projections_that_are_gone_are_filled_again_by_whoever_reads(

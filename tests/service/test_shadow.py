@@ -12,9 +12,7 @@ import pytest
 
 from domain.errors import NotReady
 from service.application import Ledger
-from service.projections.choosing import Selection
 from tests.service.helpers import (
-    CONTEXT,
     PATIENCE,
     a_lead,
     check_projections,
@@ -29,7 +27,8 @@ from tests.service.helpers import (
     started,
     whole_log,
 )
-from tests.service.test_catch_up import DAY, fill
+from tests.service.rebuilding import another_reader, marked, rebuild_or_write
+from tests.service.test_catch_up import fill
 
 pytestmark = pytest.mark.sqlite_alone(
     "a file in another one's place; test_postgres_projections.py has a schema"
@@ -89,48 +88,22 @@ def test_a_reader_goes_over_to_the_new_file_with_its_next_answer(tmp_path: Path)
         assert other.reads.store.generation == before + 1
 
 
-def marked(ledger: Ledger) -> None:
-    """Write into the rows what no event says: by it the file that is read is known."""
-    with ledger.reads.store.writing() as connection:
-        connection.exec_driver_sql("UPDATE leads SET body = CAST('marked' AS BLOB)")
-
-
-def read_when_told(folder: Path, lead: UUID, pipe: Any) -> None:
-    """Read the lead's JSON whenever asked."""
-    with ledger_in(folder) as ledger:
-        while pipe.recv():
-            pipe.send(ledger.reads.lead(lead).body)
-
-
 def test_another_process_goes_over_with_its_next_answer_and_writes_to_the_new_file(
     tmp_path: Path,
 ) -> None:
     with ledger_in(tmp_path) as ledger:
         lead = a_lead(ledger)
-        mine, theirs = CONTEXT.Pipe()
-        reader = CONTEXT.Process(target=read_when_told, args=(tmp_path, lead, theirs))
-        reader.start()
-        theirs.close()
-
-        def told() -> Any:
-            mine.send(True)
-            assert mine.poll(PATIENCE)
-            return mine.recv()
-
-        first = told()
-        for _ in range(3):
-            marked(ledger)
-            assert told() == b"marked"
-            ledger.reads.catch_up.rebuild(lambda _: told() == b"marked" or pytest.fail("mixed"))
-            assert told() == first
-        follow(ledger, lead)
-        # Whoever reads first catches up: the other process has written this.
-        assert b'"version":2' in told()
-        assert ledger.reads.catch_up.status()["leads"] == 3
-        mine.send(False)
-        reader.join()
-        reader.close()
-        mine.close()
+        with another_reader(tmp_path, lead) as told:
+            first = told()
+            for _ in range(3):
+                marked(ledger)
+                assert told() == b"marked"
+                ledger.reads.catch_up.rebuild(lambda _: told() == b"marked" or pytest.fail("mixed"))
+                assert told() == first
+            follow(ledger, lead)
+            # Whoever reads first catches up: the other process has written this.
+            assert b'"version":2' in told()
+            assert ledger.reads.catch_up.status()["leads"] == 3
         check_projections(ledger)
 
 
@@ -149,24 +122,11 @@ def test_a_snapshot_that_is_open_during_the_switch_stays_on_the_old_rows(tmp_pat
             assert connection.exec_driver_sql(count).scalar_one() == 0
 
 
-def rebuild_or_write(barrier: Any, folder: Path, number: int, lead: UUID) -> int:
-    """Rebuild again and again, or write and read back."""
-    with ledger_in(folder, lock_timeout=30) as ledger:
-        barrier.wait()
-        for turn in range(10):
-            if number < 2:
-                ledger.reads.catch_up.rebuild()
-            else:
-                version = follow(ledger, lead, f"{number}/{turn}").version
-                assert ledger.reads.lead(lead).version >= version
-                assert ledger.reads.pipeline(Selection(), *DAY, None)["tips"] == 1
-    return 10
-
-
 def test_rebuilds_beside_writers_lose_nothing_and_leave_one_file(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         lead = a_lead(ledger)
-        assert processes(rebuild_or_write, *[(tmp_path, n, lead) for n in range(4)]) == [10] * 4
+        each = [(tmp_path, n, lead, 10) for n in range(4)]
+        assert processes(rebuild_or_write, *each) == [10] * 4
         assert ledger.reads.lead(lead).version == 21
         assert len(files(tmp_path)) == 2
         check_projections(ledger)

@@ -143,7 +143,7 @@ def _posted(
             lines = book.happened(event)
         for line, (day, kind, source, target, leads, fen, by) in enumerate(lines, 1):
             rows.append((position, line, lead, day, kind, source, target, leads, fen, by, district))
-            _add(sums, (day, kind, source, target, by), leads, fen)
+            add_to(sums, (day, kind, source, target, by), leads, fen)
     return rows
 
 
@@ -160,14 +160,15 @@ def _add_up(connection: sa.Connection, sums: Sums) -> None:
         sides: Sums = {}
         for (longer, kind, source, target, by), (leads, fen) in finer.items():
             period = longer[:length]
-            _add(coarser, (period, kind, source, target, by), leads, fen)
-            _add(sides, (length, period, source, kind, OUT, by), -leads, -fen)
-            _add(sides, (length, period, target, kind, IN, by), leads, fen)
+            add_to(coarser, (period, kind, source, target, by), leads, fen)
+            add_to(sides, (length, period, source, kind, OUT, by), -leads, -fen)
+            add_to(sides, (length, period, target, kind, IN, by), leads, fen)
         _ADD.many(connection, [(*key, *total) for key, total in sides.items()])
         finer = coarser
 
 
-def _add(sums: Sums, key: tuple[Any, ...], leads: int, fen: int) -> None:
+def add_to(sums: dict[Any, list[int]], key: Any, leads: int, fen: int) -> None:
+    """So many leads and fen more at a key of ``sums``."""
     total = sums.get(key)
     if total is None:
         sums[key] = [leads, fen]

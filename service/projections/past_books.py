@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 import sqlalchemy as sa
 
-from service.projections.entries import entries
+from service.projections.entries import add_to, entries
 from service.projections.store import (
     ASIDE,
     FOREVER,
@@ -245,7 +245,7 @@ def _keep_sums(connection: sa.Connection, prefix: str, since: int, upto: int) ->
     changed = LAST_DAY
     for (body,) in _TAIL.all(connection, prefix, since, upto):
         for _, day, kind, source, target, by, leads, fen in _unpacked(body):
-            _add(months.setdefault(day[:7], {}), (day, (kind, source, target, by)), leads, fen)
+            add_to(months.setdefault(day[:7], {}), (day, (kind, source, target, by)), leads, fen)
             changed = min(changed, day[:7])
     so_far: Moved = {}
     rows = []
@@ -255,7 +255,7 @@ def _keep_sums(connection: sa.Connection, prefix: str, since: int, upto: int) ->
             own = [(*cell, *total) for cell, total in cells.items()]
             rows.append((prefix, month, upto, orjson.dumps([earlier, own])))
         for (_, key), (leads, fen) in cells.items():
-            _add(so_far, key, leads, fen)
+            add_to(so_far, key, leads, fen)
     _KEEP_SUMS.many(connection, rows)
 
 
@@ -330,7 +330,7 @@ class PastBook:
             self._add_lines(found, lines, upto)
         for _, day, kind, source, target, by, leads, fen in self._rest:
             if day <= upto:
-                _add(found, (kind, source, target, by), leads, fen)
+                add_to(found, (kind, source, target, by), leads, fen)
         return found
 
     def _moved_before(self, connection: sa.Connection, upto: str) -> Moved:
@@ -343,7 +343,7 @@ class PastBook:
                 found[tuple(key)] = [leads, fen]
             for day, key, leads, fen in own:
                 if day <= upto:
-                    _add(found, tuple(key), leads, fen)
+                    add_to(found, tuple(key), leads, fen)
         return found
 
     def _add_lines(self, found: Moved, lines: Any, upto: str) -> None:
@@ -357,13 +357,4 @@ class PastBook:
                 total[0] += leads
                 total[1] += fen
         for key, (leads, fen) in zip(keys, sums, strict=True):
-            _add(found, tuple(key), leads, fen)
-
-
-def _add(sums: dict[Any, list[int]], key: Any, leads: int, fen: int) -> None:
-    total = sums.get(key)
-    if total is None:
-        sums[key] = [leads, fen]
-    else:
-        total[0] += leads
-        total[1] += fen
+            add_to(found, tuple(key), leads, fen)

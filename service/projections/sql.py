@@ -1,5 +1,6 @@
 """What the two databases say otherwise: one name of it for both."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,44 +36,33 @@ class NumbersOf(FunctionElement[int]):
     inherit_cache = True
 
 
-@compiles(AsBytes, "sqlite")
-def _cast(element: Any, compiler: Any, **how: Any) -> str:
-    return f"CAST({compiler.process(element.clauses, **how)} AS BLOB)"
+# How each is said, of its arguments.
+_SAID: Mapping[type[FunctionElement[Any]], Mapping[str, str]] = {
+    AsBytes: {
+        "sqlite": "CAST({} AS BLOB)",
+        "postgresql": "convert_to({}, 'UTF8')",
+    },
+    Joined: {
+        "sqlite": "group_concat({})",
+        "postgresql": "string_agg({})",
+    },
+    Listed: {
+        "sqlite": "group_concat(DISTINCT {})",
+        "postgresql": "string_agg(DISTINCT CAST({} AS TEXT), ',')",
+    },
+    NumbersOf: {
+        "sqlite": "(SELECT value FROM json_each({}))",
+        "postgresql": "(SELECT CAST(value AS BIGINT) "
+        "FROM json_array_elements_text(CAST({} AS JSON)))",
+    },
+}
 
 
-@compiles(AsBytes, "postgresql")
-def _converted(element: Any, compiler: Any, **how: Any) -> str:
-    return f"convert_to({compiler.process(element.clauses, **how)}, 'UTF8')"
+def _as_said(element: Any, compiler: Any, **how: Any) -> str:
+    said = _SAID[type(element)][compiler.dialect.name]
+    return said.format(compiler.process(element.clauses, **how))
 
 
-@compiles(Joined, "sqlite")
-def _grouped(element: Any, compiler: Any, **how: Any) -> str:
-    return f"group_concat({compiler.process(element.clauses, **how)})"
-
-
-@compiles(Joined, "postgresql")
-def _strung(element: Any, compiler: Any, **how: Any) -> str:
-    return f"string_agg({compiler.process(element.clauses, **how)})"
-
-
-@compiles(Listed, "sqlite")
-def _concatenated(element: Any, compiler: Any, **how: Any) -> str:
-    return f"group_concat(DISTINCT {compiler.process(element.clauses, **how)})"
-
-
-@compiles(Listed, "postgresql")
-def _aggregated(element: Any, compiler: Any, **how: Any) -> str:
-    text = compiler.process(element.clauses, **how)
-    return f"string_agg(DISTINCT CAST({text} AS TEXT), ',')"
-
-
-@compiles(NumbersOf, "sqlite")
-def _each(element: Any, compiler: Any, **how: Any) -> str:
-    given = compiler.process(element.clauses, **how)
-    return f"(SELECT value FROM json_each({given}))"  # noqa: S608
-
-
-@compiles(NumbersOf, "postgresql")
-def _elements(element: Any, compiler: Any, **how: Any) -> str:
-    given = f"CAST({compiler.process(element.clauses, **how)} AS JSON)"
-    return f"(SELECT CAST(value AS BIGINT) FROM json_array_elements_text({given}))"  # noqa: S608
+for _element, _databases in _SAID.items():
+    for _database in _databases:
+        compiles(_element, _database)(_as_said)

@@ -10,11 +10,11 @@ from markupsafe import Markup
 
 from api.pages.texts import language
 from domain.actor import today_in_china
-from service.reports.annual import amount_words
+from service.reports.annual import amount_words, in_largest
 
 _CHINA = timezone(timedelta(hours=8))
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-_LARGE = (("billion", 10**9), ("million", 10**6))
+_LARGE = (("billion", Decimal(10**9)), ("million", Decimal(10**6)))
 
 
 def words_of(cny: str | int | None) -> str:
@@ -28,15 +28,19 @@ def words_of(cny: str | int | None) -> str:
 
 def _english(cny: Decimal) -> str:
     """In the largest unit that leaves at most four decimals."""
-    for name, unit in _LARGE:
-        value = cny / unit
-        if value >= 1 and value == round(value, 4):
-            return f"CNY {_plain(value)} {name}"
-    return f"CNY {cny:,f}"
+    found = in_largest(cny, _LARGE)
+    if found:
+        return f"CNY {_plain(found[0])} {found[1]}"
+    return f"CNY {grouped(cny)}"
+
+
+def grouped(amount: Decimal | str | int) -> str:
+    """In full, with commas between the thousands."""
+    return f"{Decimal(amount):,f}"
 
 
 def _plain(value: Decimal) -> str:
-    text = f"{value:,f}"
+    text = grouped(value)
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -44,7 +48,7 @@ def money(cny: str | int | None) -> Markup:
     """The same with the whole figure as its title."""
     if cny is None:
         return Markup('<span class="none">—</span>')
-    whole = f"{Decimal(cny):,f} 元" if language() == "zh" else f"CNY {Decimal(cny):,f}"
+    whole = f"{grouped(cny)} 元" if language() == "zh" else f"CNY {grouped(cny)}"
     return Markup('<data class="money" value="{0}" title="{1}">{2}</data>').format(
         cny, whole, words_of(cny)
     )

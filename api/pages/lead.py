@@ -1,7 +1,6 @@
 """一个项目: what it is, what happened to it, and what may be done next."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -97,7 +96,7 @@ def _shown(
         fact_name=name_of,
         alike=_alike,
         none_of=lambda: figures.money(None),
-        grouped=_grouped,
+        grouped=figures.grouped,
     )
 
 
@@ -106,11 +105,7 @@ def _alike(reasons: Sequence[str]) -> str:
     return "、".join(gettext(ALIKE[reason]) for reason in reasons)
 
 
-def _grouped(cny: str) -> str:
-    return f"{Decimal(cny):,f}"
-
-
-def _again(lead_id: str, refusal: Any, given: Any) -> Response:  # noqa: ARG001
+def _again(lead_id: str, refusal: Any, **_: Any) -> Response:
     now = Travel(None, None, None)
     return _shown(lead_seen(lead_id), now, refusal=refusal, status=refusal["status"])
 

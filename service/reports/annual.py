@@ -16,6 +16,8 @@ from service.projections.fates import Fate
 
 # What makes an 亿元项目: planned investment of a hundred million 元 or more, in fen.
 HUNDRED_MILLION = 100_000_000 * 100
+# In which an amount is written, in fen; what is too small for them is in 元.
+_LARGE = tuple((name, Decimal(UNITS[name] or 1)) for name in ("亿元", "万元"))
 
 
 def _stayed(stage: str, fate: Fate) -> bool:
@@ -162,16 +164,25 @@ def named(lead: Mapping[str, Any] | None) -> str:
     return f"投资{amount_words(money['amount'], money['unit'])}的{title}" if money else title
 
 
+def in_largest(amount: Decimal, units: Sequence[tuple[str, Decimal]]) -> tuple[Decimal, str] | None:
+    """An amount in the first of these units that is not more than it and leaves at most four
+    decimals; None in none of them."""
+    for name, unit in units:
+        value = amount / unit
+        if value >= 1 and value == round(value, 4):
+            return value, name
+    return None
+
+
 def amount_words(amount: str, unit: str) -> str:
     """An amount as people write it: in the largest of 亿元, 万元 and 元 that leaves at most four
     decimals; a foreign one as it was stated."""
     fen = fen_of(amount, unit)
     if fen is None:
         return f"{_plain(Decimal(amount))}{unit}"
-    for name in ("亿元", "万元"):
-        value = Decimal(fen) / Decimal(UNITS[name] or 1)
-        if value >= 1 and value == round(value, 4):
-            return f"{_plain(value)}{name}"
+    found = in_largest(Decimal(fen), _LARGE)
+    if found:
+        return f"{_plain(found[0])}{found[1]}"
     return f"{_plain(Decimal(fen) / 100)}元"
 
 

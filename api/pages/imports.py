@@ -1,7 +1,6 @@
 """导入: a workbook or CSV is checked, what it would do is shown, and exactly that is recorded."""
 
 import re
-from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -52,7 +51,7 @@ def _id(text: str) -> str:
     return text
 
 
-def _again(refusal: Any, given: Mapping[str, Any]) -> Response:  # noqa: ARG001
+def _again(refusal: Any, **_: Any) -> Response:
     return show("import.html", refusal["status"], refusal=refusal)
 
 
@@ -114,7 +113,7 @@ def _tried(
     return {"done": done, "recorded": not dry_run}
 
 
-def _result_again(upload_id: str, refusal: Any, given: Mapping[str, Any]) -> Response:  # noqa: ARG001
+def _result_again(upload_id: str, refusal: Any, **_: Any) -> Response:
     return _result(upload_id, refusal)
 
 

@@ -33,7 +33,7 @@ _MOST_SIGNING, _MOST_GROUPS, _MOST_BEHIND = 6, 8, 200
 _CLAIMS: Mapping[str, str] = {rule.name: rule.label for rule in RULES}
 
 
-def _again(refusal: Any, given: Any) -> Response:  # noqa: ARG001
+def _again(refusal: Any, **_: Any) -> Response:
     """The present, and why what was asked for cannot be shown."""
     return _shown(Travel(None, None, None), refusal, refusal["status"])
 

@@ -96,7 +96,7 @@ def leave(query: dict[str, Any]) -> Response:
     return answer
 
 
-def _came_back_again(refusal: Any, given: Any) -> Response:  # noqa: ARG001
+def _came_back_again(refusal: Any, **_: Any) -> Response:
     """The way in; whoever tries that often is slowed down like one who tries tokens."""
     ledger().slowing.failed(client_address(request_now().environ), None)
     return _shown(None, refusal["status"], refusal)

@@ -77,18 +77,19 @@ class Counting:
 
 
 def _spread(method: str, rule: str, kind: str) -> Key:
-    return REQUESTS, method, _shown(rule), kind
+    return REQUESTS, method, shown(rule), kind
 
 
 def _outcome(rule: str, outcome: str) -> Key:
-    return COMMANDS, _shown(rule), outcome
+    return COMMANDS, shown(rule), outcome
 
 
 def _problem(code: str) -> Key:
     return PROBLEMS, code
 
 
-def _shown(rule: str) -> str:
+def shown(rule: str) -> str:
+    """A route as the API document writes it: {id} where Flask has <id>."""
     return rule.replace("<", "{").replace(">", "}")
 
 

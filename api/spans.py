@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, StatusCode, format_trace_id
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from api.counting import ELSEWHERE, RULE
+from api.counting import ELSEWHERE, RULE, shown
 from api.origins import is_trusted
 from api.request_log import TRACE
 from api.stamps import WSGI, id_of
@@ -52,8 +52,7 @@ class Traced:
             environ[TRACE] = format_trace_id(span.get_span_context().trace_id)
 
             def answering(status: str, headers: Any, exc_info: Any = None) -> Any:
-                rule = environ.get(RULE, ELSEWHERE)
-                route = rule.replace("<", "{").replace(">", "}")
+                route = shown(environ.get(RULE, ELSEWHERE))
                 span.update_name(f"{method} {route}")
                 span.set_attribute("http.request.method", method)
                 span.set_attribute("http.route", route)

@@ -66,22 +66,33 @@ class Connections:
         """One less does; with the last one every connection is closed."""
         with self._making:
             self._users -= 1
-            if self._users <= 0 and self._engine is not None:
-                self._engine.dispose(close=self._process == os.getpid())
+            engine = self._engine
+            if self._users <= 0 and engine is not None:
                 self._engine = None
+                if self._process == os.getpid():
+                    engine.pool.dispose()
+                else:
+                    engine.dispose(close=False)
 
     @contextmanager
     def one(self) -> Iterator[sa.Connection]:
         """A connection that commits each statement by itself; whatever the database refuses within
         is NotReady."""
-        with self.unavailable(), self._admitted(), self._engine_here().connect() as connection:
-            driver = driver_of(connection)
+        with self.unavailable(), self._admitted():
+            engine = self._engine_here()
             try:
-                yield connection
+                with engine.connect() as connection:
+                    driver = driver_of(connection)
+                    try:
+                        yield connection
+                    finally:
+                        if driver.closed:
+                            # The pool need not find out.
+                            connection.invalidate()
             finally:
-                if driver.closed:
-                    # The pool need not find out.
-                    connection.invalidate()
+                if engine is not self._engine:
+                    # The last user went meanwhile, and this one came back to nobody.
+                    engine.pool.dispose()
 
     @contextmanager
     def own(self) -> Iterator[sa.Connection]:

@@ -206,6 +206,7 @@ def test_it_goes_by_keyboard_alone(desk: Desk, lead: Any) -> None:
         expect(page.get_by_role("dialog")).to_be_hidden()
         page.get_by_role("link", name="跟进记录").focus()
         page.keyboard.press("Enter")
+        expect(page.get_by_label("发生日期")).to_be_focused()
         page.get_by_label("跟进方式").press("ArrowDown")
         page.get_by_label("跟进方式").press("Tab")
         page.keyboard.type("谈了用地")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import mkdtemp
 from threading import Thread
+from threading import enumerate as enumerate_threads
 from typing import Any
 from unittest import TestCase
 from uuid import UUID, uuid4
@@ -48,6 +49,8 @@ class OnADatabase(TestCase):
         recorder = self.recorder_class(Connections(database_of(folder), 30.0))
         self.addCleanup(recorder.close)
         recorder.create_table()
+        before = enumerate_threads()
+        self.addCleanup(lambda: [each.join() for each in set(enumerate_threads()) - set(before)])
         return recorder
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from domain.errors import NotReady
 from service.postgres import Postgres
 from service.projections import postgres_pool
-from service.projections.postgres_pool import Lost, connections_to
+from service.projections.postgres_pool import Lost, connections_to, driver_of
 from service.projections.postgres_store import PostgresStore
 from service.projections.store import Prepared, builds
 from tests.postgres import database_of, rows, shared
@@ -129,6 +129,18 @@ def test_a_server_that_takes_no_writes_any_more_is_left_for_one_that_does(
         write(store, 1)
     write(store, 1)
     assert count(store) == 1
+
+
+def test_who_still_has_a_connection_when_the_last_user_goes_closes_it_afterwards(
+    postgres: Postgres,
+) -> None:
+    connections = connections_to(postgres, 0.5)
+    connections.begin()
+    with connections.one() as held:
+        driver = driver_of(held)
+        connections.end()
+        assert not driver.closed
+    assert driver.closed
 
 
 def test_no_more_than_so_many_use_a_connection_at_once_and_none_waits_for_itself(

@@ -37,6 +37,12 @@ def recorder(postgres: Postgres) -> Iterator[PostgresRecorder]:
     found.close()
 
 
+def join_all_but(before: Iterable[Thread]) -> None:
+    """Wait for threads that the library's suite leaves running when a test of it ends."""
+    for thread in set(enumerate_threads()) - set(before):
+        thread.join()
+
+
 class OnADatabase(TestCase):
     """A recorder on a new database for each test."""
 
@@ -50,7 +56,7 @@ class OnADatabase(TestCase):
         self.addCleanup(recorder.close)
         recorder.create_table()
         before = enumerate_threads()
-        self.addCleanup(lambda: [each.join() for each in set(enumerate_threads()) - set(before)])
+        self.addCleanup(join_all_but, before)
         return recorder
 
 

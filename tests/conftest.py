@@ -5,11 +5,19 @@ import service  # noqa: F401, I001 - it comes before anything that imports sqlit
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from service.postgres import Postgres
 from tests import databases
 from tests import postgres as servers
+
+
+# How long an example took is nothing that a test may fail by: machines are shared.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_configure() -> None:

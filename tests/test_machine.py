@@ -803,7 +803,6 @@ NORMAL = settings(
     derandomize=True,
     max_examples=50,
     stateful_step_count=40,
-    deadline=None,
     database=None,
     report_multiple_bugs=False,
     suppress_health_check=list(HealthCheck),

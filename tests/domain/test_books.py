@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.correction import effective
@@ -181,7 +181,6 @@ def test_a_lead_is_counted_by_what_was_recognised_by_then(
     assert [placement.day for placement in found] == sorted(p.day for p in found)
 
 
-@settings(deadline=None)
 @given(st.lists(commands(), max_size=25))
 def test_whatever_happens_step_by_step_or_told_anew_both_books_are_the_same(
     given_commands: list[tuple[str, dict[str, Any]]],

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import Invalid
@@ -171,13 +171,11 @@ def test_fen_are_shown_in_yuan_without_needless_zeros(fen: int, text: str) -> No
     assert yuan(fen) == text
 
 
-@settings(deadline=None)
 @given(st.integers(-(10**18), 10**18))
 def test_yuan_says_exactly_what_the_fen_are(fen: int) -> None:
     assert Decimal(yuan(fen)) * 100 == fen
 
 
-@settings(deadline=None)
 @given(
     st.decimals(0, LARGEST, places=2, allow_nan=False, allow_infinity=False),
     st.sampled_from(["元", "万元", "亿元"]),

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.errors import LedgerError
@@ -395,7 +395,6 @@ BEGINNING = st.builds(Placement, st.just(DAYS[0]), st.just("tip"), st.integers(0
 LEARNT = st.builds(lambda first, rest: [first, *rest], BEGINNING, st.lists(LATER, max_size=8))
 
 # The machine may be busy: a slow example is no fault.
-ANY_SPEED = settings(deadline=None)
 
 Key = tuple[str, str, str, str]
 
@@ -452,7 +451,6 @@ def slow_amount(learnt: list[Placement], day: str) -> int:
     return max(known)[2]
 
 
-@ANY_SPEED
 @given(LEARNT)
 def test_the_trial_balance_is_zero_on_every_day_as_known_at_every_moment(
     learnt: list[Placement],
@@ -466,7 +464,6 @@ def test_the_trial_balance_is_zero_on_every_day_as_known_at_every_moment(
             assert sum(fen for _, fen in balance) == 0
 
 
-@ANY_SPEED
 @given(LEARNT)
 @example([TIP, TALKS, PLANNED, Placement("2025-03-01", "signed", 3)])
 def test_what_was_posted_step_by_step_is_the_book_of_the_final_path(
@@ -476,7 +473,6 @@ def test_what_was_posted_step_by_step_is_the_book_of_the_final_path(
     assert net(line for step in posted for line in step) == net(postings(track.path))
 
 
-@ANY_SPEED
 @given(LEARNT)
 def test_a_lead_stands_in_exactly_one_account_with_its_whole_money_from_its_tip_on(
     learnt: list[Placement],
@@ -495,7 +491,6 @@ def test_a_lead_stands_in_exactly_one_account_with_its_whole_money_from_its_tip_
             assert fen == slow_amount(learnt[:known], day)
 
 
-@ANY_SPEED
 @given(LEARNT)
 def test_a_lead_comes_to_each_stage_for_the_first_time_once(learnt: list[Placement]) -> None:
     track = learn(learnt)[0]
@@ -513,7 +508,6 @@ def stages_by(learnt: list[Placement], day: str) -> set[str]:
     return {ACCOUNTS[account] for account in slow_accounts(learnt, day)}
 
 
-@ANY_SPEED
 @given(LEARNT)
 def test_a_final_book_moves_whole_leads_with_their_money_or_money_alone(
     learnt: list[Placement],
@@ -529,7 +523,6 @@ def test_a_final_book_moves_whole_leads_with_their_money_or_money_alone(
             assert line.fen >= 0
 
 
-@ANY_SPEED
 @given(LEARNT)
 def test_every_change_of_account_is_one_line_of_its_kind(learnt: list[Placement]) -> None:
     path = learn(learnt)[0].path
@@ -546,7 +539,6 @@ def test_every_change_of_account_is_one_line_of_its_kind(learnt: list[Placement]
             assert line.kind == ("return" if target in before else "first")
 
 
-@ANY_SPEED
 @given(LEARNT, LATER)
 def test_what_is_learnt_posts_nothing_before_its_day_and_no_empty_line(
     learnt: list[Placement], last: Placement
@@ -560,7 +552,6 @@ def test_what_is_learnt_posts_nothing_before_its_day_and_no_empty_line(
     assert days == sorted(days)
 
 
-@ANY_SPEED
 @given(LEARNT, LATER)
 def test_a_track_loaded_again_goes_on_as_the_one_that_was_kept(
     learnt: list[Placement], last: Placement
@@ -622,7 +613,6 @@ def command_to(draw: st.DrawFn, lead: Lead) -> tuple[str, dict[str, Any]]:
     return name, {**facts, "occurred_on": day}
 
 
-@ANY_SPEED
 @given(st.data(), st.integers(5, 20))
 def test_the_book_of_a_lead_agrees_with_the_lead_whatever_is_commanded(
     data: st.DataObject, how_many: int

@@ -490,7 +490,7 @@ def import_round(ledger: Ledger, path: Path, stands: dict[str, Row], said: dict[
     stands |= said
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(histories=st.lists(st.lists(rows(), min_size=2, max_size=4), min_size=1, max_size=8))
 def test_a_row_changed_any_way_is_the_lead_that_its_last_words_alone_make(
     histories: list[list[Row]],

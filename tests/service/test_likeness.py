@@ -99,7 +99,7 @@ def test_reasons_together_weigh_more_than_each() -> None:
     assert score({"uscc": 0.98, "investor": 0.85, "title": 0.8}) == 1
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.text("智能新能源电池生产基地abc12", min_size=1, max_size=25),
     st.lists(

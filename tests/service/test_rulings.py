@@ -198,7 +198,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(STEPS)
 def test_whatever_is_ruled_every_member_of_a_duplicate_stands_in_its_survivor(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, int]]

@@ -200,7 +200,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(STEPS)
 def test_what_is_found_is_what_comparing_all_with_all_finds(
     tmp_path_factory: pytest.TempPathFactory, steps: list[Any]

@@ -394,8 +394,6 @@ LATER = st.one_of(
 BEGINNING = st.builds(Placement, st.just(DAYS[0]), st.just("tip"), st.integers(0, 5))
 LEARNT = st.builds(lambda first, rest: [first, *rest], BEGINNING, st.lists(LATER, max_size=8))
 
-# The machine may be busy: a slow example is no fault.
-
 Key = tuple[str, str, str, str]
 
 

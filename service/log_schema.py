@@ -5,14 +5,14 @@ each is a transaction of its own with the number that it leads to. It waits for 
 a command waits: who meets a reader that will not end gives up and is started again later.
 """
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from domain.errors import NotReady
-from service.projections.postgres_pool import transaction
+from service.projections.postgres_pool import transaction, unhurried
 
 # Advisory locks of ours: of whoever appends, and of whoever changes the schema.
 APPENDING, _MIGRATING = 7_104_201, 7_104_202
@@ -175,11 +175,13 @@ def driver_of(connection: sa.Connection) -> Any:
     return connection.connection.dbapi_connection
 
 
-def _alone(driver: Any, patience: float) -> AbstractContextManager[None]:
+@contextmanager
+def _alone(driver: Any, patience: float) -> Iterator[None]:
     """A transaction of the only process that changes the schema."""
     timeout = max(1, round(patience * 1000))
     begin = f"BEGIN; SET LOCAL lock_timeout = {timeout}; SELECT pg_advisory_xact_lock({_MIGRATING})"
-    return transaction(driver, begin)
+    with transaction(driver, begin), unhurried(driver):
+        yield
 
 
 def _version(driver: Any) -> int:

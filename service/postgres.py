@@ -4,13 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from domain.errors import NotReady
-
-if TYPE_CHECKING:
-    import psycopg
 
 SCHEMES = ("postgresql", "postgres")
 # What may stand behind the question mark: libpq's own names. Others of libpq's would change what
@@ -115,14 +112,16 @@ class Postgres:
         password = self.password if self.password_file is None else self._read()
         return told if password is None else {**told, "password": password}
 
-    def connect(self, **options: Any) -> "psycopg.Connection[Any]":
-        """A new connection that commits each statement by itself, unless ``options`` (psycopg's)
-        say otherwise; psycopg.OperationalError when there is none to be had."""
+    def connect(self, kind: Any = None, **options: Any) -> Any:
+        """A new connection (of psycopg's class, or the ``kind`` that is made of it) that commits
+        each statement by itself, unless ``options`` (psycopg's) say otherwise;
+        psycopg.OperationalError when there is none to be had."""
         # psycopg chooses how it waits when it is first imported: after gevent's patches, and
         # gunicorn's first process has none.
         import psycopg  # noqa: PLC0415
 
-        return psycopg.connect(self.url, **{"autocommit": True, **self.parameters(), **options})
+        made = kind or psycopg.Connection
+        return made.connect(self.url, **{"autocommit": True, **self.parameters(), **options})
 
     def _read(self) -> str:
         file = self.password_file

@@ -90,9 +90,10 @@ class Server:
         with (self.data / "postgresql.conf").open("a") as configuration:
             configuration.writelines(f"{name} = {value}\n" for name, value in told.items())
 
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
-        self.run("pg_ctl", "--wait", "--silent", f"--log={self.folder / 'log'}", "start")
+    def start(self, **environment: str) -> None:
+        """Start it, and wait until it answers; with what stands in its environment besides."""
+        told = ("--wait", "--silent", f"--log={self.folder / 'log'}", "start")
+        self.run("pg_ctl", *told, **environment)
 
     def stop(self, mode: str = "immediate") -> None:
         """Stop it; "fast" and "smart" in good order."""
@@ -103,13 +104,19 @@ class Server:
         """The folder of its data."""
         return self.folder / "data"
 
-    def run(self, program: str, *words: str) -> None:
+    def run(self, program: str, *words: str, **environment: str) -> None:
         """Run one of its programs on its data."""
         command = [str(self.programs / program), f"--pgdata={self.data}", *words]
         # What it leaves running keeps no pipe of ours open.
         with tempfile.TemporaryFile() as said:
             done = subprocess.run(
-                command, check=False, user=user(), cwd="/", stdout=said, stderr=said
+                command,
+                check=False,
+                user=user(),
+                cwd="/",
+                stdout=said,
+                stderr=said,
+                env={**os.environ, **environment},
             )
             said.seek(0)
             assert done.returncode == 0, said.read().decode()

@@ -21,13 +21,18 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from domain.errors import NotReady
 from service.postgres import Postgres
+from service.projections.postgres_waiting import Waiting
 
 # How many may use a connection at once; whoever has one already may have another besides.
 MOST = 8
 # Where a table is looked for by its name alone: no two of these have one of the same name.
 SCHEMAS = ("ledger", "ledger_projections", "ledger_access", "ledger_keys", "ledger_tree")
-# A connection that nobody used for so many seconds is tried before it is used again.
-_IDLE = 1.0
+# A connection that nobody used for so many seconds is tried before it is used again; so long it may
+# take to answer.
+_IDLE, _TRIED_WITHIN = 1.0, 5.0
+# A statement takes no more seconds than that: then the server gives it up, or, if nothing is heard
+# of it, we the server.
+LONGEST, _MORE = 30.0, 5.0
 # By these SQLSTATEs the server ends a connection, or is none to write to any more.
 _ENDED = ("08", "57P", "25006")
 _BUSY = "55P03"
@@ -45,10 +50,12 @@ class Missing(NotReady):
 class Connections:
     """The connections of this process to one database."""
 
-    def __init__(self, postgres: Postgres, patience: float) -> None:
-        """``patience``: for so many seconds at most a connection is waited for."""
+    def __init__(self, postgres: Postgres, patience: float, longest: float = LONGEST) -> None:
+        """``patience``: for so many seconds at most a connection is waited for; ``longest``: so
+        many a statement takes besides."""
         self.postgres = postgres
         self.patience = patience
+        self._longest = longest + patience
         self._gate = BoundedSemaphore(MOST)
         self._mine = local()
         self._void = 0.0
@@ -96,8 +103,8 @@ class Connections:
 
     @contextmanager
     def own(self) -> Iterator[sa.Connection]:
-        """The same, outside of the pool, for long work: it is closed at the end."""
-        engine = _engine(self.opened, sa.NullPool)
+        """The same, outside of the pool, for work that may take long: it is closed at the end."""
+        engine = _engine(self._opened, sa.NullPool)
         with self.unavailable(), engine.connect() as connection:
             yield connection
 
@@ -107,16 +114,22 @@ class Connections:
         with self.one() as connection, transaction(driver_of(connection), begin):
             yield connection
 
-    def opened(self) -> "psycopg.Connection[Any]":
-        """A new connection."""
-        connection = self.postgres.connect()
+    def opened(self) -> Waiting:
+        """A new connection, on which no statement takes for ever."""
+        connection = self._opened(f"SET statement_timeout = {self._longest * 1000:.0f}")
+        connection.answered_within = self._longest + _MORE
+        return connection
+
+    def _opened(self, more: str = "") -> Waiting:
+        connection: Waiting = self.postgres.connect(Waiting)
         adapters = connection.adapters
         # PostgreSQL sums integers to numerics; nothing here is one.
         adapters.register_loader("numeric", IntLoader)
         # By its size an integer would be of one of three types, and each statement of as many.
         adapters.register_dumper(int, Int8Dumper)
         try:
-            connection.execute(f"SET search_path = {', '.join(SCHEMAS)}")
+            with connection.waiting(_TRIED_WITHIN):
+                connection.execute(f"SET search_path = {', '.join(SCHEMAS)}; {more}")
         except BaseException:
             connection.close()
             raise
@@ -194,7 +207,8 @@ class Connections:
             raise DisconnectionError
         if time.monotonic() - record.info["used"] > _IDLE:
             try:
-                connection.execute("", prepare=False)
+                with connection.waiting(_TRIED_WITHIN):
+                    connection.execute("", prepare=False)
             except psycopg.Error:
                 raise DisconnectionError from None
 
@@ -235,6 +249,14 @@ def transaction(driver: Any, begin: str = "BEGIN") -> Iterator[None]:
             with suppress(psycopg.Error):
                 driver.execute("ROLLBACK", prepare=False)
         raise
+
+
+@contextmanager
+def unhurried(driver: Waiting) -> Iterator[None]:
+    """In a transaction: its statements take as long as they take."""
+    driver.execute("SET LOCAL statement_timeout = 0", prepare=False)
+    with driver.waiting(None):
+        yield
 
 
 def _said(why: BaseException | None) -> str:

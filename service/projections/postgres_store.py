@@ -14,7 +14,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from domain.errors import NotReady
-from service.projections.postgres_pool import Connections, Lost, Missing, driver_of
+from service.projections.postgres_pool import (
+    Connections,
+    Lost,
+    Missing,
+    driver_of,
+    unhurried,
+)
 from service.projections.postgres_shadow import SchemaShadow, made_in, number_of, shadow_of
 from service.projections.store import Prepared, Store, builds
 
@@ -187,7 +193,7 @@ class PostgresStore(Store):
     def wipe(self) -> None:
         """Write what is left into new files: the old ones go with the commit. Whoever reads the
         tables as they were before keeps them from going, and is waited for a while."""
-        with self.writing() as connection:
+        with self.writing() as connection, unhurried(driver_of(connection)):
             for table in made_in(self.schema, self.tables).sorted_tables:
                 name, names = f"{self.schema}.{table.name}", [c.name for c in table.columns]
                 connection.exec_driver_sql(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")

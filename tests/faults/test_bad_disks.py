@@ -13,7 +13,7 @@ from subprocess import run
 
 import pytest
 
-from tests.faults.between import compiled
+from tests.faults.between import Disk, compiled
 from tests.faults.load import Writer, begin, check_told, go_on, writing
 from tests.faults.serving import Client, Server, serving, until
 from tests.service.helpers import ledger_in
@@ -22,26 +22,6 @@ pytestmark = pytest.mark.fault
 
 ROUNDS = max(1, int(os.environ.get("FAULT_ROUNDS", "200")) // 20)
 WRITERS = 4
-
-
-class Disk:
-    """What stands between the service and the folder of its ledger."""
-
-    def __init__(self, folder: Path, library: Path) -> None:
-        folder.mkdir()
-        self.folder = folder
-        self._said = folder / "disk-is"
-        self.settings = {"LD_PRELOAD": str(library), "FAULT_DISK": str(self._said)}
-
-    def turns(self, word: str) -> None:
-        """From now on it is so: "slow 100", "read-only", "full"."""
-        fresh = self._said.with_suffix(".new")
-        fresh.write_text(word)
-        fresh.replace(self._said)
-
-    def recovers(self) -> None:
-        """From now on it is as it was."""
-        self._said.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +33,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def disk(tmp_path: Path, library: Path) -> Disk:
     """A disk on which nothing is wrong yet."""
-    return Disk(tmp_path / "ledger", library)
+    folder = tmp_path / "ledger"
+    folder.mkdir()
+    return Disk(folder, library)
 
 
 @pytest.mark.parametrize("word", ["full", "read-only", "slow 100"])

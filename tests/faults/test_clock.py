@@ -9,7 +9,7 @@ from tests.faults.load import begin, check_told, go_on, writing
 from tests.faults.serving import Client, serving
 from tests.service.helpers import ledger_in
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.both_databases]
 
 WRITERS = 4
 HOUR = 3600

@@ -14,9 +14,9 @@ import pytest
 
 from service.postgres import Postgres
 from tests import postgres as servers
-from tests.faults.cutting import Cutting, cutting
 from tests.faults.load import Writer, begin, check_told, go_on, writing
 from tests.faults.serving import Server, free_port, place, serving, until
+from tests.network import Line, line_to
 from tests.service.helpers import ledger_at, settings_in
 
 pytestmark = pytest.mark.fault
@@ -34,7 +34,7 @@ class Ground:
     """A database server, the network before it, a service behind that, and its writers."""
 
     database: servers.Server
-    network: Cutting
+    network: Line
     server: Server
     writers: list[Writer]
 
@@ -43,9 +43,9 @@ class Ground:
 def ground(folder: Path, **more: str) -> Iterator[Ground]:
     """All of it; at the end everything acknowledged is there, once."""
     port = free_port()
-    with servers.running({**DURABLE, **more}, port) as database, cutting(port) as network:
+    with servers.running({**DURABLE, **more}, port) as database, line_to(port) as network:
         direct = database.make_database("office")
-        url = f"postgresql://ledger@127.0.0.1:{network.server_address[1]}/office"
+        url = f"postgresql://ledger@127.0.0.1:{network.port}/office"
         at = place(folder, Postgres.at(url))
         with serving(folder, LEDGER_WORKERS="2", **at) as server:
             found = Ground(database, network, server, begin(server, WRITERS))
@@ -114,10 +114,10 @@ def _take_all(found: Ground, stack: ExitStack) -> None:
         mine[0].execute(END)
 
 
-@pytest.mark.parametrize("how", [Cutting.hold, Cutting.refuse], ids=["silent", "refusing"])
+@pytest.mark.parametrize("how", [Line.hold, Line.refuse], ids=["silent", "refusing"])
 @pytest.mark.parametrize("seconds", [1.0, 8.0])
 def test_a_network_that_is_cut_and_heals(
-    tmp_path: Path, how: Callable[[Cutting], None], seconds: float
+    tmp_path: Path, how: Callable[[Line], None], seconds: float
 ) -> None:
     with ground(tmp_path) as found:
         how(found.network)

@@ -10,7 +10,7 @@ from tests.faults.load import begin, check_told, writing
 from tests.faults.serving import Server, serving, until
 from tests.service.helpers import ledger_in
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.both_databases]
 
 WRITERS = 4
 

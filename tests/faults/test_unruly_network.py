@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.serving import Client, Reply, serving
-from tests.faults.unruly import unruly
+from tests.network import unruly
 from tests.service.helpers import check_projections, ledger_in
 
 pytestmark = pytest.mark.fault

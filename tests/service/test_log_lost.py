@@ -10,9 +10,9 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from domain.errors import NotReady
 from service.log_postgres import PostgresRecorder
 from service.postgres import Postgres
-from service.projections.postgres_pool import Connections
-from tests.cutting import Line, line_to
+from service.projections.postgres_pool import Connections, driver_of, unhurried
 from tests.faults.serving import until
+from tests.network import Line, line_to
 from tests.postgres import FAST, Server, rows, running, shared
 from tests.service.helpers import result_of, started
 
@@ -100,7 +100,7 @@ def test_a_command_of_which_nothing_is_known_says_so(
         with line.unanswered():
             found = pool.submit(recorder.insert_events, events())
             until(lambda: rows(postgres, LAST) == [(2,)], "it to be recorded")
-            line.close()
+            line.refuse()
         with pytest.raises(NotReady, match="whether the command was recorded is not known"):
             found.result()
     with pytest.raises(NotReady, match="The database cannot be used just now") as refused:
@@ -183,3 +183,43 @@ def test_a_process_that_ends_without_closing_leaves_no_lock(
 ) -> None:
     result_of(*started(hold, None, shared(), postgres))
     assert recorder.insert_events(events()) == [2]
+
+
+def test_a_server_that_takes_what_is_asked_and_never_answers_is_given_up(
+    postgres: Postgres, line: Line
+) -> None:
+    over = Postgres.at(f"postgresql://ledger@127.0.0.1:{line.port}/{postgres.name}")
+    connections = Connections(over, 0.5, longest=0.5)
+    recorder = PostgresRecorder(connections)
+    recorder.create_table()
+    line.mute()
+    with pytest.raises(NotReady, match=r"gave no answer|timeout expired"):
+        recorder.max_notification_id()
+    with pytest.raises(NotReady, match=r"gave no answer|timeout expired"):
+        recorder.insert_events(events())
+    line.cut()
+    line.heal()
+    assert recorder.insert_events(events()) == [recorder.max_notification_id()]
+    recorder.close()
+
+
+def test_a_statement_that_takes_too_long_is_given_up_by_the_server(postgres: Postgres) -> None:
+    connections = Connections(postgres, 0.1, longest=0.2)
+    connections.begin()
+    with pytest.raises(NotReady, match="statement timeout"), connections.one() as connection:
+        connection.exec_driver_sql("SELECT pg_sleep(60)")
+    connections.end()
+
+
+def test_long_work_is_given_the_time_that_it_takes(postgres: Postgres) -> None:
+    connections = Connections(postgres, 0.1, longest=0.1)
+    connections.begin()
+    with connections.transaction("BEGIN") as connection:
+        driver = driver_of(connection)
+        with unhurried(driver):
+            connection.exec_driver_sql("SELECT pg_sleep(0.5)")
+        # Only the end of the transaction gives the server its limit back.
+        assert driver.answered_within == pytest.approx(5.2)
+    with connections.own() as connection:
+        connection.exec_driver_sql("SELECT pg_sleep(0.5)")
+    connections.end()

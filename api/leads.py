@@ -14,6 +14,7 @@ from api.auth import check_may, scope
 from api.cursors import page_of, read_cursor, write_cursor
 from api.endpoint import View, answered, call, endpoint, ledger, shown
 from api.noting import caller
+from api.replica import by_replica, reading
 from api.reply import Reply
 from api.windows import as_of, known_at, lead_seen, selection
 from domain.errors import Forbidden, Invalid
@@ -50,6 +51,7 @@ def tip(body: dict[str, Any]) -> Reply:
 
 
 @endpoint(blueprint, "GET", "/leads", "read leads", LeadsOut, query=schemas.LeadsQuery())
+@by_replica
 def leads(query: dict[str, Any]) -> Reply:
     """Leads, chosen and sorted; later pages show them as they were at the first."""
     page, cursor = page_of_leads(query)
@@ -60,7 +62,7 @@ def leads(query: dict[str, Any]) -> Reply:
 def page_of_leads(query: Mapping[str, Any], of: str | None = None) -> tuple[LeadPage, str | None]:
     """The page that the query asks for, and the cursor of the next one; None at the end. ``of``: as
     in `cursors`."""
-    page = ledger().reads.leads(question_of(query, of))
+    page = reading().reads.leads(question_of(query, of))
     return page, write_cursor(page.position, *page.last, of=of) if page.last else None
 
 
@@ -101,11 +103,12 @@ def question_of(query: Mapping[str, Any], of: str | None = None) -> Question:
     query=schemas.LeadQuery(),
     refusals=(404,),
 )
+@by_replica
 def lead(lead_id: str, query: dict[str, Any]) -> Reply:
     """A lead as it stands, or as it was at a version, or as it was known at a moment. Its contact
     is masked, unless an officer or administrator asks for it with a reason."""
     wanted, named = lead_seen(lead_id), scope().member is None
-    office = ledger().similar.within(scope()) if named else ledger().reads
+    office = reading().similar.within(scope()) if named else reading().reads
     if query:
         found = office.lead_at(wanted, query.get("version"), known_at(query), as_of(query))
     else:
@@ -136,9 +139,10 @@ def in_plain(found: Found, reason: str) -> dict[str, Any]:
     query=schemas.HistoryQuery(),
     refusals=(404,),
 )
+@by_replica
 def history(lead_id: str, query: dict[str, Any]) -> Reply:
     """What happened to a lead, oldest first: when it was recorded, by whom, what it changed."""
-    reads = ledger().reads
+    reads = reading().reads
     told = reads.history(lead_seen(lead_id), known_at=known_at(query))
     items = ledger().personal.steps(told, named=scope().member is None)
     return shown({"items": items}, reads.seen_position)

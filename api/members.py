@@ -9,6 +9,7 @@ from api.answers import MemberOut, MembersOut, MemberWithResultsOut
 from api.auth import scope
 from api.cursors import page_of, read_cursor, write_cursor
 from api.endpoint import answered, call, endpoint, ledger, shown
+from api.replica import by_replica, reading
 from api.reply import Reply
 from api.schemas import Command, MemberIn, MembersQuery, id_of
 from api.token_schemas import LinkIn, NewTokenOut
@@ -40,10 +41,11 @@ def register(body: dict[str, Any]) -> Reply:
 
 
 @endpoint(blueprint, "GET", "/members", "read members", MembersOut, query=MembersQuery())
+@by_replica
 def members(query: dict[str, Any]) -> Reply:
     """The members in the order they were registered, with what came of their tips."""
     after = (read_cursor(query, (int,)) or [0])[0]
-    reads = ledger().reads
+    reads = reading().reads
     chosen = (query.get("district"), query.get("sector"))
     tipping = Tipping(query["year"], query.get("tipped")) if "year" in query else None
     found, more = reads.members(after, query["limit"], *chosen, scope(), tipping)
@@ -59,10 +61,11 @@ def members(query: dict[str, Any]) -> Reply:
     MemberWithResultsOut,
     refusals=(404,),
 )
+@by_replica
 def member(member_id: str) -> Reply:
     """A member with its tips, those landed, and its credit."""
-    found = ledger().reads.member(id_of(member_id, "member"), scope())
-    return shown(found, ledger().reads.seen_position)
+    found = reading().reads.member(id_of(member_id, "member"), scope())
+    return shown(found, reading().reads.seen_position)
 
 
 @endpoint(

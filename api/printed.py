@@ -15,7 +15,8 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from api.app import request_now
-from api.endpoint import ledger, shown
+from api.endpoint import shown
+from api.replica import reading
 from api.reply import Header, Reply
 from api.stamps import allow
 from domain.actor import now
@@ -98,7 +99,7 @@ def given(report: Mapping[str, Any], position: int) -> Reply:
     else:
         if g.kind == HTML:
             allow(_POLICY, request_now().environ)
-        printed = ledger().reports.printed(report)
+        printed = reading().reports.printed(report)
         tag = blake2b(data + g.kind.encode(), digest_size=12).hexdigest()
         reply = shown(form.written(printed), position, tag=tag, kind=form.content_type)
         reply.headers += form.headers(printed)

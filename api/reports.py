@@ -11,6 +11,7 @@ from api.auth import scope
 from api.cursors import page_of, read_cursor, write_cursor
 from api.endpoint import answered, call, endpoint, ledger, shown
 from api.printed import ALSO, ALSO_SHEETS, given
+from api.replica import by_replica, reading
 from api.reply import Reply
 from api.report_answers import (
     AnnualOut,
@@ -52,6 +53,7 @@ def _asked(year: str, query: dict[str, Any]) -> Asked:
     refusals=(404,),
     also=ALSO,
 )
+@by_replica
 def annual(year: str, query: dict[str, Any]) -> Reply:
     """The year's sentence, each number with the leads behind it, as it would be published now.
 
@@ -63,7 +65,7 @@ def annual(year: str, query: dict[str, Any]) -> Reply:
 
 def annual_of(year: str, query: dict[str, Any]) -> dict[str, Any]:
     """The year's report as the query asks for it; NotFound, Invalid."""
-    return ledger().reports.annual(_asked(year, query), known_at(query), scope())
+    return reading().reports.annual(_asked(year, query), known_at(query), scope())
 
 
 @endpoint(
@@ -95,6 +97,7 @@ def seal(year: str, query: dict[str, Any], body: dict[str, Any]) -> Reply:
     refusals=(404,),
     also=ALSO_SHEETS,
 )
+@by_replica
 def monthly(month: str, query: dict[str, Any]) -> Reply:
     """A month (2025-03) by stage, sector, responsible unit and amount, beside the month before and
     the same one of the year before. Also as a page, a document, or a workbook, as ``Accept`` asks.
@@ -112,6 +115,7 @@ def monthly(month: str, query: dict[str, Any]) -> Reply:
     refusals=(404,),
     also=ALSO_SHEETS,
 )
+@by_replica
 def weekly(week: str, query: dict[str, Any]) -> Reply:
     """The same of an ISO week (2025-W12), beside the week before and that of the year before."""
     return _periodic(WEEKLY, week, query)
@@ -125,29 +129,32 @@ def _periodic(kind: str, name: str, query: dict[str, Any]) -> Reply:
 def periodic_of(kind: str, name: str, query: dict[str, Any]) -> dict[str, Any]:
     """A month's or a week's report as the query asks for it; NotFound."""
     period = period_named(kind, name)
-    return ledger().reports.periodic(period, report_of(query), known_at(query), scope())
+    return reading().reports.periodic(period, report_of(query), known_at(query), scope())
 
 
 @endpoint(blueprint, "GET", "", _READ, ReportsOut, query=ReportsQuery())
+@by_replica
 def reports(query: dict[str, Any]) -> Reply:
     """The sealed reports, the last one first."""
     before = (read_cursor(query, (int,)) or [FOREVER])[0]
-    found, more = ledger().reports.all(
+    found, more = reading().reports.all(
         before, query["limit"], query.get("year"), query.get("district"), scope()
     )
     cursor = write_cursor(more) if more else None
-    return page_of(orjson.dumps(found), cursor, ledger().reads.seen_position)
+    return page_of(orjson.dumps(found), cursor, reading().reads.seen_position)
 
 
 @endpoint(blueprint, "GET", "/<report_id>", _READ, SealedReportOut, refusals=(404,), also=ALSO)
+@by_replica
 def report(report_id: str) -> Reply:
     """A sealed report as it was published; ``verified``: the log still tells the same."""
-    found = ledger().reports.sealed(id_of(report_id, "report"), scope())
-    return given(found, ledger().reads.seen_position)
+    found = reading().reports.sealed(id_of(report_id, "report"), scope())
+    return given(found, reading().reads.seen_position)
 
 
 @endpoint(blueprint, "GET", "/<report_id>/drift", _READ, DriftOut, refusals=(404,))
+@by_replica
 def drift(report_id: str) -> Reply:
     """What its numbers would be now, and the events that made each difference."""
-    found = ledger().reports.drift(id_of(report_id, "report"), scope())
+    found = reading().reports.drift(id_of(report_id, "report"), scope())
     return shown(found, found["position"])

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from api.auth import scope
 from api.endpoint import ledger
+from api.replica import reading, reflected
 from api.schemas import id_of
 from domain.actor import today_in_china
 from domain.errors import Invalid, NotFound
@@ -39,7 +40,7 @@ def lead_seen(lead_id: str) -> UUID:
     """The lead's id; NotFound, as for one that does not exist, when the request may not see it."""
     wanted, seen = id_of(lead_id, "lead"), scope()
     if seen != ALL:
-        ledger().reads.lead_seen(wanted, seen, proposed=True)
+        reading().reads.lead_seen(wanted, seen, proposed=True)
     return wanted
 
 
@@ -81,4 +82,5 @@ def window(query: Mapping[str, Any]) -> tuple[date, date]:
 def known_at(query: Mapping[str, Any]) -> int | None:
     """The log position that ``known_at`` names, as such or as a moment; None without it."""
     text = query.get("known_at")
-    return None if text is None else ledger().reads.position_named(text)
+    # Only where it is written is it known what was recorded by a moment.
+    return None if text is None else reflected(ledger().reads.position_named(text))

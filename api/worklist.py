@@ -9,7 +9,8 @@ from flask_smorest import Blueprint
 
 from api.answers import WorklistOut
 from api.cursors import page_of, read_cursor, write_cursor
-from api.endpoint import endpoint, ledger
+from api.endpoint import endpoint
+from api.replica import by_replica, reading
 from api.reply import Reply
 from api.schemas import WorklistQuery
 from api.windows import selection
@@ -22,11 +23,12 @@ blueprint = Blueprint("worklist", __name__, url_prefix="/v1", description="What 
 
 
 @endpoint(blueprint, "GET", "/worklist", "read the worklist", WorklistOut, query=WorklistQuery())
+@by_replica
 def worklist(query: dict[str, Any]) -> Reply:
     """What is due by a day (today), the oldest first; leads as they stand now."""
     day = day_of(query)
     place = read_cursor(query, (str, int, int))
-    found = ledger().worklist.page(
+    found = reading().worklist.page(
         selection(query),
         day,
         rule=query.get("rule"),

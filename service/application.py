@@ -42,21 +42,21 @@ from service.personal.erasures import ERASURES, Erased
 from service.personal.personal import Personal
 from service.projections import members as member_rows
 from service.projections.sealed import shown as sealed_report
-from service.projections.store import Store
+from service.projections.store import Store, metadata
 from service.projections.view import people_in, view_of
 from service.proof.events import AUDIT, AccessesNoted, KeyRotated, Ruled
 from service.proof.published import Published
 from service.reads import Reads
-from service.reports.asked import Asked, Reports
+from service.replica import answering, replica_of
+from service.reports.asked import Asked
 from service.requests import Answered, Call, claim
 from service.scope import ALL, Scope
 from service.sessions import Sessions
 from service.settings import Settings
 from service.signin.code import CodeFlow
 from service.signin.provider import Provider
-from service.similar import Similar
+from service.stores import PROJECTIONS, store_of
 from service.tokens import Tokens
-from service.worklist import Worklist
 
 EVENTS = (
     Member.Registered,
@@ -129,10 +129,12 @@ class Ledger(Application[UUID]):
         self.settings = settings
         super().__init__()
         self.personal = Personal(settings, self.log_recorder, self.mapper)
-        self.reads = Reads(self.log_recorder, self.mapper, settings, self.personal.log_went_on)
-        self.reports = Reports(self.reads, self.personal)
-        self.worklist = Worklist(self.reads, settings.due_days)
-        self.similar = Similar(self.reads)
+        store = store_of(settings, PROJECTIONS, metadata)
+        self.reads = Reads(self.log_recorder, self.mapper, store, self.personal.log_went_on)
+        # Who answers what is read: from where it is written, and from a replica of that.
+        self.here = answering(self.reads, self.personal, settings)
+        _, self.reports, self.worklist, self.similar = self.here
+        self.replica = replica_of(settings, self.log_recorder, self.mapper, self.personal)
         self.access = Access(settings)
         self.slowing = Slowing(
             settings.slowing, settings.failures_a_minute, settings.requests_a_minute
@@ -210,6 +212,8 @@ class Ledger(Application[UUID]):
         self.personal.keys.close()
         self.audit.close()
         self.reads.store.close()
+        if self.replica:
+            self.replica.close()
         super().close()
 
     # Members

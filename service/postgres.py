@@ -1,7 +1,7 @@
 """Where the ledger is on PostgreSQL, and how each connection to it is opened."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,18 @@ class Postgres:
         place = f"{user}@{hosts}" if user else hosts
         query = f"?{urlencode(named, quote_via=quote, safe='/,:')}" if named else ""
         return cls(f"postgresql://{place}{parts.path}{query}", secret or None)
+
+    @classmethod
+    def standby_at(cls, text: str) -> "Postgres":
+        """The same of a database that is only read: of several servers one that is a standby,
+        unless the address says otherwise."""
+        found = cls.at(text)
+        wanted = dict(parse_qsl(urlsplit(found.url).query)).get("target_session_attrs")
+        if wanted in ("read-write", "primary"):
+            raise ValueError(f"target_session_attrs={wanted} asks for one that is written")
+        joint = "&" if "?" in found.url else "?"
+        url = found.url if wanted else f"{found.url}{joint}target_session_attrs=standby"
+        return replace(found, url=url)
 
     @property
     def whole_url(self) -> str:

@@ -56,4 +56,5 @@ def check_ready(ledger: Ledger, moment: datetime) -> Ready:
         raise NotReady("The trial balance is not zero: the book must not be trusted.", 60)
     wrong = what_is_wrong(ledger.settings, ledger.reads, moment)
     late = what_is_late(ledger.settings, moment)
-    return Ready(lag, " ".join(filter(None, (wrong, late))))
+    copy = ledger.replica.complaint() if ledger.replica else ""
+    return Ready(lag, " ".join(filter(None, (wrong, late, copy))))

@@ -17,7 +17,7 @@ from eventsourcing.persistence import Mapper
 
 from domain.actor import now, today_in_china
 from domain.correction import CORRECTED
-from domain.errors import Invalid, NotFound
+from domain.errors import Invalid, NotFound, NotReady
 from domain.posting import OCCURRED
 from domain.stage import LANDED
 from service.log_recorder import LedgerRecorder, Version
@@ -54,16 +54,14 @@ from service.projections.store import (
     LAST_DAY,
     Prepared,
     Projection,
+    Store,
     bookmarks,
-    metadata,
 )
 from service.projections.units import Units
 from service.projections.variants import Variants
 from service.projections.view import people_in, view_as_of
 from service.replay import steps
 from service.scope import ALL, Scope
-from service.settings import Settings
-from service.stores import PROJECTIONS, store_of
 
 _LEAD = Prepared(
     lambda _insert: sa.select(leads.c.body, leads.c.version).where(
@@ -124,17 +122,19 @@ class Reads:
         self,
         recorder: LedgerRecorder,
         mapper: Mapper[Any],
-        settings: Settings,
+        store: Store,
         log_went_on: Callable[[], None] = lambda: None,
+        *,
+        follows: bool = False,
     ) -> None:
-        """``log_went_on`` is called whenever the log may have gone on, before anything is read."""
+        """``log_went_on`` is called whenever the log may have gone on, before anything is read.
+        ``follows``: the log that is read comes after the one that is written, as a copy of it,
+        which may not have yet what clients were answered."""
         self._recorder = recorder
-        # Whether the log that is read comes after the one that is written: a copy of it, which may
-        # not have yet what clients were answered.
-        self.follows = False
+        self.follows = follows
         self._log_went_on = log_went_on
         self._mapper = mapper
-        self.store = store_of(settings, PROJECTIONS, metadata)
+        self.store = store
         self.catch_up = CatchUp(recorder, mapper, self.store, projections())
         self._seen, self._looking = Lock(), Lock()
         # How the log was when somebody last looked, and when its position was last read.
@@ -245,6 +245,8 @@ class Reads:
         self.position()
         with self.store.snapshot() as connection:
             reflects = _BOOKMARK.one(connection)[0] or 0
+            if self.follows and reflects < question.known_at < _NOW:
+                raise NotReady(f"What is read here has come to log position {reflects} only.")
             if question.known_at >= reflects:
                 question = replace(question, known_at=_NOW)
             page = lead_list.page(connection, question)

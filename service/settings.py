@@ -44,6 +44,13 @@ def _database(text: str) -> Postgres | Path:
     return file / "ledger.sqlite" if path.endswith("/") or file.is_dir() else file
 
 
+def _replica(text: str) -> Postgres | None:
+    """A standby of the database."""
+    if text and text.partition(":")[0] not in SCHEMES:
+        raise ValueError("it is no address like postgresql://USER@HOST:5432/DATABASE")
+    return Postgres.standby_at(text) if text else None
+
+
 def _files(text: str) -> Path | None:
     """What the names of a ledger's files on this machine begin with."""
     file = Path(text)
@@ -216,6 +223,13 @@ TABLE: Mapping[str, Setting] = {
         "with PostgreSQL: what the names of the files begin with that stay on this machine "
         "(exports, the keeper's folder, the master key's file, marked copies), or a folder to hold "
         "them; by default `./var/ledger`",
+    ),
+    "replica": Setting(
+        "LEDGER_REPLICA",
+        "",
+        _replica,
+        "with PostgreSQL: the address of a streaming standby of the same database, or of several, "
+        "which answers reads; the password file is for it as well",
     ),
     "bind": Setting("LEDGER_BIND", "127.0.0.1", _address, "the address to listen on"),
     "port": Setting("PORT", "8000", _whole(1, 65535), "the port to listen on"),
@@ -423,19 +437,25 @@ TABLE: Mapping[str, Setting] = {
 PLACE = tuple(TABLE[name].variable for name in ("postgres", "password_file", "database"))
 
 # What is never repeated where it is wrong.
-_SECRETS = ("secret_key", "postgres", "oidc_client_secret")
+_SECRETS = ("secret_key", "postgres", "replica", "oidc_client_secret")
 
 
 def _place(values: Mapping[str, Any]) -> dict[str, Any]:
     """What the settings of the database come to together."""
-    where, files, password_file = (values[n] for n in ("postgres", "database", "password_file"))
+    where, files, password_file, replica = (
+        values[name] for name in ("postgres", "database", "password_file", "replica")
+    )
     if isinstance(where, Postgres):
         if where.password is not None and password_file is not None:
             name = TABLE["password_file"].variable
             raise WrongSetting(f"{name}: there is a password in LEDGER_DATABASE as well; drop one.")
         where = replace(where, password_file=password_file)
-        return {"database": files or HOME / "var" / "ledger", "postgres": where}
-    for name, value in (("password_file", password_file), ("database", files)):
+        if replica is not None and replica.password is None:
+            replica = replace(replica, password_file=password_file)
+        files = files or HOME / "var" / "ledger"
+        return {"database": files, "postgres": where, "replica": replica}
+    said = {"password_file": password_file, "database": files, "replica": replica}
+    for name, value in said.items():
         if value is not None:
             raise WrongSetting(f"{TABLE[name].variable}: it is for PostgreSQL, not {where}.")
     return {"database": where, "postgres": None}
@@ -489,6 +509,7 @@ class Settings:
     cipher: str = CIPHERS[0]
     postgres: Postgres | None = None
     password_file: Path | None = None
+    replica: Postgres | None = None
     keeps: bool = True
     log: str = LOGS[0]
     traces_to: str | None = None

@@ -162,6 +162,34 @@ def running(
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def standby_of(primary: Server, port: int) -> Iterator[Server]:
+    """A standby that has everything of a server on a port of its own, which says it sends WAL; gone
+    at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="ledger-standby-"))
+    standby = Server(folder, primary.programs, port)
+    owner = user()
+    if owner:
+        shutil.chown(folder, owner)
+    source = f"host=127.0.0.1 port={primary.port} user=ledger application_name=standby"
+    command = [str(primary.programs / "pg_basebackup"), "--write-recovery-conf"]
+    command += ["--wal-method=stream", "--checkpoint=fast", f"--pgdata={standby.data}"]
+    command += [f"--dbname={source}"]
+    subprocess.run(command, check=True, user=owner, cwd="/", capture_output=True)
+    with (standby.data / "postgresql.conf").open("a") as configuration:
+        said = {"port": f"{port}", "unix_socket_directories": f"'{folder}'"}
+        # Once promoted it has no standby of its own to wait for.
+        said |= {"synchronous_standby_names": "''"}
+        configuration.writelines(f"{name} = {value}\n" for name, value in said.items())
+    standby.start()
+    try:
+        yield standby
+    finally:
+        with suppress(AssertionError):  # a test may have stopped it
+            standby.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def announce() -> None:
     """Say where the run's server will be, if anybody asks for one: for the first process."""
     os.environ.setdefault(AT, str(Path(tempfile.gettempdir()) / f"ledger-pg-{os.getpid()}"))

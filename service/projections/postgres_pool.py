@@ -81,6 +81,10 @@ class Connections:
                 else:
                     engine.dispose(close=False)
 
+    def void(self) -> None:
+        """None of the connections that there are is used again."""
+        self._void = time.monotonic()
+
     @contextmanager
     def one(self) -> Iterator[sa.Connection]:
         """A connection that commits each statement by itself; whatever the database refuses within
@@ -160,7 +164,7 @@ class Connections:
         broken = isinstance(why, psycopg.OperationalError | psycopg.InterfaceError)
         if state.startswith(_ENDED) if state else broken:
             # Whatever ended this one has ended those that were opened before, or will.
-            self._void = time.monotonic()
+            self.void()
             return Lost(told)
         return NotReady(told)
 

@@ -6,15 +6,11 @@ manager (Patroni, repmgr …) that does it in production.
 """
 
 import os
-import shutil
 import signal
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from subprocess import run
 
 import pytest
 
@@ -34,38 +30,6 @@ PRIMARY = {
     "synchronous_commit": "on",
     "synchronous_standby_names": "'*'",
 }
-
-
-@contextmanager
-def standby_of(primary: servers.Server) -> Iterator[servers.Server]:
-    """A standby that has everything, and that commits wait for."""
-    folder = Path(tempfile.mkdtemp(prefix="ledger-standby-"))
-    standby = servers.Server(folder, primary.programs, free_port())
-    owner = servers.user()
-    if owner:
-        shutil.chown(folder, owner)
-    source = f"host=127.0.0.1 port={primary.port} user=ledger application_name=standby"
-    command = ["pg_basebackup", "--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast"]
-    command[0] = str(primary.programs / command[0])
-    run(
-        [*command, f"--pgdata={standby.data}", f"--dbname={source}"],
-        check=True,
-        user=owner,
-        cwd="/",
-        capture_output=True,
-    )
-    with (standby.data / "postgresql.conf").open("a") as configuration:
-        told = {"port": standby.port, "unix_socket_directories": f"'{folder}'"}
-        # Once promoted it has no standby of its own to wait for.
-        told |= {"synchronous_standby_names": "''"}
-        configuration.writelines(f"{name} = {value}\n" for name, value in told.items())
-    standby.start()
-    try:
-        yield standby
-    finally:
-        with suppress(AssertionError):
-            standby.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def kill(primary: servers.Server) -> None:
@@ -89,7 +53,7 @@ def test_a_primary_that_is_killed_loses_nothing_and_the_service_goes_on(tmp_path
     alone = {**settings, "synchronous_standby_names": "''"}
     with servers.running(alone, free_port()) as primary:
         primary.make_database("office")
-        with standby_of(primary) as standby:
+        with servers.standby_of(primary, free_port()) as standby:
             primary.command("ALTER SYSTEM SET synchronous_standby_names = '*'")
             primary.command("SELECT pg_reload_conf()")
             until(lambda: synchronous(primary), "commits to wait for the standby")

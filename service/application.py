@@ -7,7 +7,7 @@ from typing import Any, cast
 from uuid import UUID, uuid4, uuid5
 
 from eventsourcing.application import Application
-from eventsourcing.persistence import ApplicationRecorder, IntegrityError, Mapper, StoredEvent
+from eventsourcing.persistence import ApplicationRecorder, IntegrityError, StoredEvent
 from eventsourcing.utils import Environment, EnvType
 
 from domain.actor import current_actor, today
@@ -124,6 +124,7 @@ class Ledger(Application[UUID]):
     """The office's ledger, on the event log that the settings name."""
 
     name = "ledger"
+    mapper: LedgerMapper
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -159,7 +160,7 @@ class Ledger(Application[UUID]):
         }
         return Environment(name, {**fixed, **(env or {})})
 
-    def construct_mapper(self) -> Mapper[UUID]:
+    def construct_mapper(self) -> LedgerMapper:
         """The closed list of events that may be stored and read."""
         return LedgerMapper(EVENTS, BEGINNINGS)
 

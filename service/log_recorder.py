@@ -22,6 +22,10 @@ from eventsourcing.persistence import (
 LARGE_COMMAND = 64 * 1024
 _BATCH = 1_000
 
+# How a UUID, which nobody can change, is made of a number that needs no checks.
+_NEW, _UNKNOWN = object.__new__, SafeUUID.unknown
+_PUT_NUMBER, _PUT_SAFE = (vars(UUID)[name].__set__ for name in ("int", "is_safe"))
+
 # (position, originator id, version, topic, state): the bytes that proofs are about. The id is 32
 # hexadecimal digits.
 Row = tuple[int, bytes, int, bytes, bytes]
@@ -157,7 +161,7 @@ def notifications_of(rows: list[Any]) -> list[Notification]:
     for position, originator_id, version, topic, state in rows:
         # What happened to one lead often stands together.
         if originator_id != last:
-            last, originator = originator_id, _uuid_of(originator_id)
+            last, originator = originator_id, uuid_of(originator_id)
         notification = new(Notification)
         fields = {
             "originator_id": originator,
@@ -171,12 +175,12 @@ def notifications_of(rows: list[Any]) -> list[Notification]:
     return found
 
 
-def _uuid_of(key: str | UUID) -> UUID:
+def uuid_of(key: str | bytes | UUID) -> UUID:
     """The id that the log has as 32 digits, without the checks of what else those may be; or as
     what it is."""
     if isinstance(key, UUID):
         return key
-    found = object.__new__(UUID)
-    object.__setattr__(found, "int", int(key, 16))
-    object.__setattr__(found, "is_safe", SafeUUID.unknown)
+    found = _NEW(UUID)
+    _PUT_NUMBER(found, int(key, 16))
+    _PUT_SAFE(found, _UNKNOWN)
     return found

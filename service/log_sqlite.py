@@ -68,7 +68,7 @@ class SQLiteRecorder(LedgerRecorder, SQLiteApplicationRecorder):
     """
 
     divides = True
-    # Which events `select_notifications` gives, as SQL.
+    # Which events of the log, as it is read in order, are given, as SQL.
     given = "TRUE"
     # How much of the file is kept in memory, in KiB: what the commands of a day come back to.
     cache = 65_536
@@ -206,7 +206,7 @@ class SQLiteRecorder(LedgerRecorder, SQLiteApplicationRecorder):
         return self._rows(
             f"SELECT rowid, CAST(originator_id AS BLOB), originator_version, CAST(topic AS BLOB), "
             f"CAST(state AS BLOB) FROM {self.events_table_name} "
-            "WHERE rowid > ? AND rowid <= ? ORDER BY rowid LIMIT ?",
+            f"WHERE rowid > ? AND rowid <= ? AND {self.given} ORDER BY rowid LIMIT ?",
             (after, stop, limit),
         )
 

@@ -13,13 +13,13 @@ from uuid import UUID
 
 import orjson
 import sqlalchemy as sa
-from eventsourcing.persistence import Mapper
 
 from domain.actor import now, today_in_china
 from domain.correction import CORRECTED
 from domain.errors import Invalid, NotFound, NotReady
 from domain.posting import OCCURRED
 from domain.stage import LANDED
+from service.log import LedgerMapper
 from service.log_recorder import LedgerRecorder, Version
 from service.projections import lead_list
 from service.projections.catch_up import CatchUp
@@ -121,7 +121,7 @@ class Reads:
     def __init__(
         self,
         recorder: LedgerRecorder,
-        mapper: Mapper[Any],
+        mapper: LedgerMapper,
         store: Store,
         log_went_on: Callable[[], None] = lambda: None,
         *,

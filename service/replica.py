@@ -11,10 +11,9 @@ import time
 from threading import Lock
 from typing import Any, NamedTuple
 
-from eventsourcing.persistence import Mapper
-
 from domain.errors import NotReady
 from service.awaiting import await_position
+from service.log import LedgerMapper
 from service.log_recorder import LedgerRecorder
 from service.personal.personal import Personal
 from service.projections.store import metadata
@@ -115,7 +114,7 @@ class Replica:
 
 
 def replica_of(
-    settings: Settings, written: LedgerRecorder, mapper: Mapper[Any], personal: Personal
+    settings: Settings, written: LedgerRecorder, mapper: LedgerMapper, personal: Personal
 ) -> Replica | None:
     """The replica that the settings name, of the log that is ``written``."""
     if settings.replica is None:

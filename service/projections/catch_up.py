@@ -2,14 +2,12 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
-
-from eventsourcing.persistence import Mapper
 
 from domain.errors import NotReady
+from service.log import LedgerMapper
 from service.log_recorder import LedgerRecorder
 from service.projections.comparing import Difference
-from service.projections.feed import Feed, ProjectionStopped, identity_of_event
+from service.projections.feed import Feed, ProjectionStopped, identity_of_row
 from service.projections.rebuild import differences, rebuild
 from service.projections.store import Projection, Store
 
@@ -28,7 +26,7 @@ class CatchUp:
     def __init__(
         self,
         recorder: LedgerRecorder,
-        mapper: Mapper[Any],
+        mapper: LedgerMapper,
         store: Store,
         projections: Sequence[Projection],
     ) -> None:
@@ -110,8 +108,8 @@ class CatchUp:
         with self._store.reading() as connection:
             marks = set(self._feed.bookmarks(connection).values())
         for position, event in marks - {(0, "")}:
-            found = self._recorder.select_notifications(position, 1, position)
-            if [identity_of_event(notification) for notification in found] != [event]:
+            found = self._recorder.stored_rows(position - 1, 1, position)
+            if [identity_of_row(row) for row in found] != [event]:
                 raise ProjectionStopped(
                     f"The projections were made from a log whose position {position} is event "
                     f"{event}, and this log's is not: was another copy of it put here? If this "

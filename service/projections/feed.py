@@ -7,12 +7,19 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from eventsourcing.persistence import Mapper, StoredEvent
 from sqlalchemy.exc import DatabaseError
 
 from domain.errors import NotReady
-from service.log_recorder import LedgerRecorder
-from service.projections.store import Happened, Projection, Writes, bookmarks, upserting
+from service.log import LedgerMapper
+from service.log_recorder import LedgerRecorder, Row, uuid_of
+from service.projections.store import (
+    FOREVER,
+    Happened,
+    Projection,
+    Writes,
+    bookmarks,
+    upserting,
+)
 
 # What so many events are made into stays in a processor's own memory until they are written.
 BATCH = 500
@@ -31,7 +38,7 @@ class Feed:
     """A log, and the projections that take it in."""
 
     def __init__(
-        self, recorder: LedgerRecorder, mapper: Mapper[Any], projections: Sequence[Projection]
+        self, recorder: LedgerRecorder, mapper: LedgerMapper, projections: Sequence[Projection]
     ) -> None:
         self.recorder = recorder
         self.mapper = mapper
@@ -47,10 +54,10 @@ class Feed:
         kept = {name: (position, event) for name, position, event in rows}
         return {p.name: kept.get(p.name, (0, "")) for p in self.projections}
 
-    def mark(self, connection: sa.Connection, projections: Sequence[Projection], last: Any) -> None:
-        """Note that these projections have seen the log up to its notification ``last``."""
-        event = identity_of_event(last)
-        _MARK.many(connection, [(projection.name, last.id, event) for projection in projections])
+    def mark(self, connection: sa.Connection, projections: Sequence[Projection], last: Row) -> None:
+        """Note that these projections have seen the log up to its row ``last``."""
+        event = identity_of_row(last)
+        _MARK.many(connection, [(projection.name, last[0], event) for projection in projections])
 
     def rest(self, connection: sa.Connection, progress: Callable[[int], object]) -> int:
         """The log's rest, in the caller's transaction; the position reached.
@@ -75,35 +82,33 @@ class Feed:
         start = min(position for position, _ in marks.values())
         behind = [p for p in self.projections if marks[p.name][0] == start]
         ahead = [mark for mark in marks.values() if mark[0] > start]
-        stop = min(ahead)[0] if ahead else None
-        notifications = self.recorder.select_notifications(
-            start, BATCH, stop, inclusive_of_start=False
-        )
-        if not notifications:
+        stop = min(ahead)[0] if ahead else FOREVER
+        rows = self.recorder.stored_rows(start, BATCH, stop)
+        if not rows:
             return start
-        self._feed(connection, behind, notifications)
-        self.mark(connection, behind, notifications[-1])
-        return notifications[-1].id
+        self._feed(connection, behind, rows)
+        self.mark(connection, behind, rows[-1])
+        return rows[-1][0]
 
     def _feed(
-        self, connection: sa.Connection, projections: Sequence[Projection], notifications: Any
+        self, connection: sa.Connection, projections: Sequence[Projection], rows: Sequence[Row]
     ) -> None:
         connection.exec_driver_sql("SAVEPOINT batch")
         try:
-            self._project(connection, projections, notifications)
+            self._project(connection, projections, rows)
             connection.exec_driver_sql("RELEASE batch")
         except DatabaseError:
             # The disk or the lock, not the events.
             raise
         except Exception as why:
             connection.exec_driver_sql("ROLLBACK TO batch")
-            raise self._stopped(connection, projections, notifications, why) from why
+            raise self._stopped(connection, projections, rows, why) from why
 
     def _project(
-        self, connection: sa.Connection, projections: Sequence[Projection], notifications: Any
+        self, connection: sa.Connection, projections: Sequence[Projection], rows: Sequence[Row]
     ) -> None:
-        decode, past = self.mapper.to_domain_event, self._past
-        events = [(n.id, decode(n)) for n in notifications]
+        past = self._past
+        events = list(self.mapper.events_in(rows))
         numbers = self._numbers(events)
         batch = [Happened(at, numbers[e.originator_id.int], e, past) for at, e in events]
         for projection in projections:
@@ -133,25 +138,26 @@ class Feed:
         self,
         connection: sa.Connection,
         projections: Sequence[Projection],
-        notifications: Any,
+        rows: Sequence[Row],
         why: Exception,
     ) -> ProjectionStopped:
         """Find the event that cannot be taken in, one at a time. The caller rolls all back."""
-        for one in notifications:
+        for row in rows:
             try:
-                self._project(connection, projections, [one])
+                self._project(connection, projections, [row])
             except Exception as cause:  # noqa: BLE001
+                at, key, version, topic, _ = row
                 return ProjectionStopped(
-                    f"The projections stopped at position {one.id}, event "
-                    f"{one.originator_version} of {one.originator_id} ({one.topic}): {cause!r}."
+                    f"The projections stopped at position {at}, event {version} of {uuid_of(key)} "
+                    f"({topic.decode()}): {cause!r}."
                 )
-        positions = f"{notifications[0].id} to {notifications[-1].id}"
+        positions = f"{rows[0][0]} to {rows[-1][0]}"
         return ProjectionStopped(f"The projections stopped at positions {positions}: {why!r}.")
 
 
-def identity_of_event(stored: StoredEvent) -> str:
-    """By what an event is known in a bookmark."""
-    return f"{stored.originator_id}/{stored.originator_version}"
+def identity_of_row(row: Row) -> str:
+    """By what the event of a row is known in a bookmark."""
+    return f"{uuid_of(row[1])}/{row[2]}"
 
 
 @contextmanager

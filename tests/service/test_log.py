@@ -21,7 +21,15 @@ from eventsourcing.tests import persistence as suites
 from service.application import BEGINNINGS, EVENTS
 from service.log import LedgerMapper, OrjsonTranscoder, UnreadableEvent
 from service.log_sqlite import SQLiteRecorder
-from tests.service.helpers import ledger_in, processes, register, sqlite_log, tip, whole_log
+from tests.service.helpers import (
+    journeys,
+    ledger_in,
+    processes,
+    register,
+    sqlite_log,
+    tip,
+    whole_log,
+)
 
 
 class QuietRecorder(SQLiteRecorder):
@@ -169,6 +177,30 @@ def test_a_damaged_state_is_refused_and_named_with_its_position(state: bytes) ->
     with pytest.raises(UnreadableEvent) as refused:
         mapper().to_domain_event(stored(state=state))
     assert str(refused.value).startswith(f"{PLACE} (lead.followed_up) at position 7 ")
+
+
+def test_rows_of_the_log_are_the_events_that_the_recorder_notifies_of(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger:
+        journeys(ledger)
+        rows = ledger.log_recorder.stored_rows(0, 2**31)
+        found = dict(ledger.mapper.events_in(rows))
+        told = {one.id: ledger.mapper.to_domain_event(one) for one in whole_log(ledger)}
+        assert {at: vars(event) for at, event in found.items()} == {
+            at: vars(event) for at, event in told.items()
+        }
+        assert [type(event) for event in found.values()] == [type(e) for e in told.values()]
+
+
+def test_a_damaged_row_is_refused_and_named_by_whoever_reads_the_log() -> None:
+    whole = b'{"timestamp": "2025-01-01T00:00:00Z"}'
+    row = (7, UUID(int=5).hex.encode(), 3, b"lead.followed_up", whole)
+    with pytest.raises(UnreadableEvent) as refused:
+        list(mapper().events_in([row]))
+    assert str(refused.value).startswith(f"{PLACE} (lead.followed_up) at position 7 is damaged: it")
+    with pytest.raises(
+        UnreadableEvent, match=r"\(lead\.\ufffd\) at position 7 has a topic unknown"
+    ):
+        list(mapper().events_in([(*row[:3], b"lead.\xff", whole)]))
 
 
 def test_an_event_version_newer_than_known_is_refused() -> None:

@@ -159,6 +159,7 @@ def test_what_is_worked_out_here_is_what_our_own_recorder_asks_of_its_database(
         lambda r: r.named_at([6, 1, 99]),
         lambda r: r.last_position(r.version()),
         lambda r: [n.id for n in r.share((3, 4), 6).select_notifications(1, 9)],
+        lambda r: r.share((3, 4), 6).stored_rows(1, 9),
     ]
     for ask in asked:
         assert ask(other) == ask(ours)

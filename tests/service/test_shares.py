@@ -103,7 +103,9 @@ def test_each_stream_is_in_one_share_whole_and_members_are_in_all(tmp_path: Path
         a_lead(ledger)
         seen: Counter[int] = Counter()
         for share in shares(ledger.log_recorder, log[-1].id, of):
-            seen.update(event.id for event in share.select_notifications(None, 2**31))
+            given = [row[0] for row in share.stored_rows(0, 2**31)]
+            assert given == [event.id for event in share.select_notifications(None, 2**31)]
+            seen.update(given)
             share.close()
         members = {event.id for event in log if event.topic.startswith("member.")}
         assert seen == {event.id: of if event.id in members else 1 for event in log}

@@ -34,6 +34,8 @@ from service.log_recorder import (
     notifications_of,
 )
 
+# How much of a file a connection keeps in memory, in KiB: what the commands of a day come back to.
+CACHE = 65_536
 # SQLite's primary result codes for a damaged file.
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
@@ -70,13 +72,13 @@ class SQLiteRecorder(LedgerRecorder, SQLiteApplicationRecorder):
     divides = True
     # Which events of the log, as it is read in order, are given, as SQL.
     given = "TRUE"
-    # How much of the file is kept in memory, in KiB: what the commands of a day come back to.
-    cache = 65_536
 
-    def __init__(self, path: Path, lock_timeout: float) -> None:
+    def __init__(self, path: Path, lock_timeout: float, cache: int = CACHE) -> None:
+        """``cache``: in KiB, as `CACHE`."""
         super().__init__(SQLiteDatastore(str(path)))
         self.path = path
         self.lock_timeout = lock_timeout
+        self._cache = cache
         self._lock = FileLock(path.with_name(path.name + ".lock"), lock_timeout)
         self._turn, self._turn_beside = Lock(), Lock()
         self._connection: sqlite3.Connection | None = None
@@ -312,7 +314,7 @@ class SQLiteRecorder(LedgerRecorder, SQLiteApplicationRecorder):
             connection.execute("PRAGMA journal_mode = WAL")
             # A reply is given only after the disk has the event.
             connection.execute("PRAGMA synchronous = FULL")
-            connection.execute(f"PRAGMA cache_size = -{self.cache}")
+            connection.execute(f"PRAGMA cache_size = -{self._cache}")
         except BaseException:
             connection.close()
             raise
@@ -322,12 +324,10 @@ class SQLiteRecorder(LedgerRecorder, SQLiteApplicationRecorder):
 class SQLiteShare(SQLiteRecorder):
     """Gives what `share()` says. It can be sent to another process."""
 
-    # The log is read once, from its beginning to its end.
-    cache = 2_048
-
     def __init__(self, path: Path, lock_timeout: float, begins: tuple[int, int], upto: int) -> None:
         """``begins``: the first and the last of those positions."""
-        super().__init__(path, lock_timeout)
+        # The log is read once, from its beginning to its end.
+        super().__init__(path, lock_timeout, cache=2_048)
         self._share = begins, upto
         low, high = begins
         first = (

@@ -430,6 +430,13 @@ TABLE: Mapping[str, Setting] = {
         "how many seconds a read waits for the log position that `If-Ledger-Position` names before "
         "it answers 503",
     ),
+    "cache": Setting(
+        "LEDGER_CACHE",
+        "64",
+        _whole(1, 65_536),
+        "how many MiB of a SQLite file each connection keeps in memory, at most; a process has up "
+        "to five connections to the large ones",
+    ),
 }
 
 
@@ -514,6 +521,7 @@ class Settings:
     log: str = LOGS[0]
     traces_to: str | None = None
     position_timeout: float = 2.0
+    cache: int = 64
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":

@@ -54,5 +54,6 @@ def store_of(settings: Settings, which: Which, tables: sa.MetaData) -> Store:
         tables,
         durable=which.durable,
         forgets=which.forgets,
+        cache=settings.cache << 10,
         mend=which.mend,
     )

@@ -63,7 +63,6 @@ def _prepare(pragmas: Sequence[str], connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}")
-    connection.execute("PRAGMA cache_size = -65536")
 
 
 def _close(engine: sa.Engine, *connections: sa.Connection) -> None:

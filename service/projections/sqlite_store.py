@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError
 
 from domain.errors import NotReady
 from service.locks import FileLock
-from service.log_sqlite import has_tables
+from service.log_sqlite import CACHE, has_tables
 from service.projections.shadow import FileShadow, Place, shadow_of
 from service.projections.sqlite_file import (
     Identity,
@@ -32,7 +32,7 @@ class SQLiteStore(Store):
     ``durable``: a commit waits for the disk. Projections need not: what a crash takes away
     the log gives again, for the bookmark goes with the rows. Another file may be put in the
     place of this one (see `shadow.py`): ``follow()`` notices. ``forgets``: of what is deleted
-    nothing stays in the file, which only its owner may read.
+    nothing stays in the file, which only its owner may read. ``cache``: see `CACHE`.
 
     ``mend`` (see `mending.py`) puts an empty file in the place of one that is damaged, if that is
     still the one of an identity, and gives a sentence on it.
@@ -46,6 +46,7 @@ class SQLiteStore(Store):
         *,
         durable: bool,
         forgets: bool = False,
+        cache: int = CACHE,
         mend: "Callable[[SQLiteStore, Identity], str] | None" = None,
     ) -> None:
         self.path = path
@@ -56,6 +57,7 @@ class SQLiteStore(Store):
         self.generation = 0
         self._durable = durable
         self._forgets = forgets
+        self._cache = cache
         self._mend = mend
         self._synchronous = "FULL" if durable else "NORMAL"
         self._opened: Opened | None = None
@@ -222,7 +224,7 @@ class SQLiteStore(Store):
         while True:
             identity = self._tried = identity_of(self.path)
             try:
-                pragmas = [f"synchronous = {self._synchronous}"]
+                pragmas = [f"synchronous = {self._synchronous}", f"cache_size = -{self._cache}"]
                 pragmas += ["secure_delete = ON"] if self._forgets else []
                 return Opened(self.path, identity, self.lock_timeout, pragmas)
             except DatabaseError:

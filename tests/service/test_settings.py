@@ -55,6 +55,7 @@ def test_every_field_has_its_line_in_the_table_and_says_what_it_means() -> None:
         ("LEDGER_FAILURES_A_MINUTE", "0", "failures_a_minute", 0),
         ("LEDGER_REQUESTS_A_MINUTE", "600", "requests_a_minute", 600),
         ("LEDGER_PATIENCE", "2.5", "patience", 2.5),
+        ("LEDGER_CACHE", "8", "cache", 8),
         (
             "LEDGER_TRUSTED_PROXIES",
             "127.0.0.1, fd00::/8",
@@ -119,6 +120,7 @@ def test_a_folder_that_is_there_holds_the_ledger(tmp_path: Path) -> None:
         ("LEDGER_FAILURES_A_MINUTE", "-1"),
         ("LEDGER_REQUESTS_A_MINUTE", "many"),
         ("LEDGER_PATIENCE", "for ever"),
+        ("LEDGER_CACHE", "0"),
     ],
     ids=lambda text: ascii(text)[:30],
 )

@@ -6,6 +6,7 @@ the next transaction: so the disk is waited for once, not once for each.
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from threading import Event, Lock
 
 from eventsourcing.persistence import IntegrityError, StoredEvent
@@ -44,10 +45,15 @@ class WriteQueue:
     """Takes turns at writing; ``write`` records each of several commands, or not."""
 
     def __init__(
-        self, write: Callable[[Sequence[Events]], Sequence[Taken]], patience: float
+        self,
+        write: Callable[[Sequence[Events]], Sequence[Taken]],
+        patience: float,
+        turn: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
+        """``turn``: within it ``write`` is called; what comes while it is waited for goes along."""
         self._write = write
         self._patience = patience
+        self._turn = turn
         self._waiting: deque[_Waiting] = deque()
         self._lock = Lock()
         self._writing = False
@@ -97,17 +103,20 @@ class WriteQueue:
 
     def _write_in_turn(self) -> None:
         """Write what waits, of which one's own is the first; then it is the next one's turn."""
-        with self._lock:
-            some = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
+        some: list[_Waiting] = []
         try:
-            taken = self._write([one.events for one in some])
-            for one, position in zip(some, taken, strict=True):
-                one.taken = position
+            with self._turn():
+                some = self._first(MOST)
+                taken = self._write([one.events for one in some])
+                for one, position in zip(some, taken, strict=True):
+                    one.taken = position
         except Exception as why:  # noqa: BLE001 - raised anew in each of their threads
-            # None of them was recorded, or nobody knows.
+            # None of them was recorded, or nobody knows; without a turn it is one's own alone.
+            some = some or self._first(1)
             for one in some:
                 one.failed = why
         except BaseException:
+            some = some or self._first(1)
             for one in some:
                 one.failed = NotReady("The writer was ended; send it again with the same key.")
             raise
@@ -116,6 +125,11 @@ class WriteQueue:
                 one.done = True
                 one.woken.set()
             self._pass_on()
+
+    def _first(self, most: int) -> list[_Waiting]:
+        """Those that wait longest, who wait no more."""
+        with self._lock:
+            return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
 
     def _pass_on(self) -> None:
         with self._lock:

@@ -2,14 +2,17 @@
 
 Against the library's own SQLite recorder: one connection, writing under an flock, instead of a
 pool (no lock that a failed connection leaves behind, no sleeping back-off), BEGIN IMMEDIATE,
-synchronous FULL, and reading that builds its objects faster.
+synchronous FULL, commands that wait for the disk together (`log_queue.py`), and reading that builds
+its objects faster.
 """
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from threading import Lock
+from time import sleep
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -24,6 +27,7 @@ from eventsourcing.persistence import (
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
 
 from service.locks import FileLock
+from service.log_queue import Events, Taken, WriteQueue
 from service.log_recorder import (
     LARGE_COMMAND,
     LedgerRecorder,
@@ -36,6 +40,8 @@ from service.log_recorder import (
 
 # How much of a file a connection keeps in memory, in KiB: what the commands of a day come back to.
 CACHE = 65_536
+# What has more events than this is no command: it goes alone.
+_COMMAND = 100
 # SQLite's primary result codes for a damaged file.
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
@@ -83,6 +89,7 @@ class SQLiteRecorder(LedgerRecorder, SQLiteApplicationRecorder):
         self._turn, self._turn_beside = Lock(), Lock()
         self._connection: sqlite3.Connection | None = None
         self._beside: sqlite3.Connection | None = None
+        self.queue = WriteQueue(self._append, lock_timeout, self._turn_to_write)
         # How many transactions this recorder committed: `data_version()` does not count them.
         self.commits = 0
 
@@ -112,7 +119,20 @@ class SQLiteRecorder(LedgerRecorder, SQLiteApplicationRecorder):
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction of the one writer; committed durably at the end, or nothing is."""
-        with self._lock.held(), self._turn:
+        with self._lock.held(), self._transaction() as connection:
+            yield connection
+
+    @contextmanager
+    def _turn_to_write(self) -> Iterator[None]:
+        """Within, nobody else writes. A commit blocks the whole process, so whoever of it was about
+        to write comes along."""
+        sleep(0)
+        with self._lock.held():
+            yield
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._turn:
             try:
                 connection = self._connection = self._connection or self._connect()
                 connection.execute("BEGIN IMMEDIATE")
@@ -132,15 +152,47 @@ class SQLiteRecorder(LedgerRecorder, SQLiteApplicationRecorder):
         IntegrityError when one's version is taken. Takes any iterable, so that an import of
         a million events needs no list of them.
         """
+        events = iter(stored_events)
+        first = list(islice(events, _COMMAND))
+        more = list(islice(events, 1))
+        if first and not more:
+            last = self.queue.put(first)
+            return list(range(last - len(first) + 1, last + 1))
         with self.writing() as connection:
-            insert = self.insert_events_statement
-            return [
-                connection.execute(
-                    insert, (key_of(s.originator_id), s.originator_version, s.topic, s.state)
-                ).lastrowid
-                or 0
-                for s in stored_events
-            ]
+            return self._inserted(connection, chain(first, more, events))
+
+    def _append(self, commands: Sequence[Events]) -> Sequence[Taken]:
+        """Record each command, all of it or nothing, in one transaction; the last position of
+        each."""
+        with self._transaction() as connection:
+            if len(commands) == 1:
+                return self._inserted(connection, commands[0])[-1:]
+            return [self._taken(connection, events) for events in commands]
+
+    def _taken(self, connection: sqlite3.Connection, events: Events) -> Taken:
+        """One of several commands in a transaction."""
+        connection.execute("SAVEPOINT command")
+        try:
+            return self._inserted(connection, events)[-1]
+        except sqlite3.IntegrityError:
+            connection.execute("ROLLBACK TO command")
+            return None
+        finally:
+            # A fault like a full disk has ended the whole transaction.
+            if connection.in_transaction:
+                connection.execute("RELEASE command")
+
+    def _inserted(
+        self, connection: sqlite3.Connection, events: Iterable[StoredEvent]
+    ) -> Sequence[int]:
+        insert = self.insert_events_statement
+        return [
+            connection.execute(
+                insert, (key_of(s.originator_id), s.originator_version, s.topic, s.state)
+            ).lastrowid
+            or 0
+            for s in events
+        ]
 
     def select_events(
         self,

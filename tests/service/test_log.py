@@ -1,6 +1,8 @@
 """The recorder keeps every promise of the library's, and the stored format some of its own."""
 
 import math
+import subprocess
+import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,8 +21,11 @@ from eventsourcing.persistence import IntegrityError, Notification, StoredEvent,
 from eventsourcing.tests import persistence as suites
 
 from service.application import BEGINNINGS, EVENTS
+from service.locks import FileLock
 from service.log import LedgerMapper, OrjsonTranscoder, UnreadableEvent
 from service.log_sqlite import SQLiteRecorder
+from service.settings import HOME
+from tests.faults.serving import until
 from tests.service.helpers import (
     journeys,
     ledger_in,
@@ -358,6 +363,55 @@ def tail(barrier: Any, path: Path, _writer: int) -> list[tuple[int, UUID, int]]:
         seen += [(n.id, UUID(str(n.originator_id)), n.originator_version) for n in new]
     recorder.close()
     return seen
+
+
+def test_commands_that_wait_for_another_process_are_one_transaction(tmp_path: Path) -> None:
+    """Each is recorded whole or not at all, by itself."""
+    path = tmp_path / "ledger.sqlite"
+    recorder = SQLiteRecorder(path, lock_timeout=30)
+    recorder.create_table()
+    recorder.insert_events([StoredEvent(UUID(int=1), 1, "t", b"")])
+    commits, taken = recorder.commits, StoredEvent(UUID(int=1), 1, "t", b"other")
+    commands = [[StoredEvent(uuid4(), 1, "t", b""), *more] for more in ([], [taken], [])]
+    with ThreadPoolExecutor(3) as pool:
+        with FileLock(path.with_name(path.name + ".lock"), 30).held():
+            found = [pool.submit(recorder.insert_events, command) for command in commands]
+            until(lambda: len(recorder.queue) == len(commands), "all to wait")
+        kept = [one.result() for one in found if one.exception() is None]
+    refused = [one.exception() for one in found if one.exception() is not None]
+    assert [type(why) for why in refused] == [IntegrityError]
+    assert sorted(map(list, kept)) == [[2], [3]]
+    assert recorder.commits == commits + 1
+    assert [(n.id, n.state) for n in recorder.select_notifications(None, 10)] == [
+        (position, b"") for position in (1, 2, 3)
+    ]
+    recorder.close()
+
+
+def test_workers_commands_that_are_about_to_be_written_go_together(tmp_path: Path) -> None:
+    """Nobody of a worker gets on while its commit waits for the disk."""
+    code = """
+from gevent import monkey
+monkey.patch_all()
+import sys
+from pathlib import Path
+from uuid import uuid4
+import gevent
+from eventsourcing.persistence import StoredEvent
+from service.log_sqlite import SQLiteRecorder
+recorder = SQLiteRecorder(Path(sys.argv[1]), 30)
+recorder.create_table()
+before = recorder.commits
+def put():
+    return recorder.insert_events([StoredEvent(uuid4(), 1, "t", b"")])
+clients = [gevent.spawn(put) for _ in range(16)]
+gevent.joinall(clients, raise_error=True)
+assert sorted(client.value for client in clients) == [[n] for n in range(1, 17)]
+assert recorder.commits == before + 1, recorder.commits
+recorder.close()
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "ledger.sqlite")]
+    subprocess.run(command, check=True, cwd=HOME, timeout=60)
 
 
 def test_a_recorder_lets_go_of_its_file_beside_threads_that_read_and_write(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Event
 from typing import Any
 from uuid import uuid4
@@ -111,6 +112,50 @@ def test_who_waits_too_long_is_told_and_never_written(disk: Disk) -> None:
         assert what(first) == 1
     assert disk.batches == [1]
     assert queue.put(command()) == 2
+
+
+class Door:
+    """A turn that comes when the door is opened, or with what it is told to raise."""
+
+    def __init__(self) -> None:
+        self.opened = Event()
+        self.raises: list[BaseException] = []
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Within it is one's turn."""
+        self.opened.wait()
+        if self.raises:
+            raise self.raises.pop()
+        yield
+
+
+def test_what_comes_while_the_turn_is_waited_for_goes_along(disk: Disk) -> None:
+    door = Door()
+    disk.go.set()
+    queue = WriteQueue(disk.write, 30, door.turn)
+    with ThreadPoolExecutor(10) as pool:
+        found = [pool.submit(queue.put, command()) for _ in range(3)]
+        until(lambda: len(queue) == 3, "all to wait")
+        door.opened.set()
+        assert sorted(map(what, found)) == [1, 2, 3]
+    assert disk.batches == [3]
+
+
+@pytest.mark.parametrize("why", [NotReady("busy"), KeyboardInterrupt()])
+def test_who_has_no_turn_fails_alone_and_the_next_goes_on(disk: Disk, why: BaseException) -> None:
+    door = Door()
+    door.raises.append(why)
+    disk.go.set()
+    queue = WriteQueue(disk.write, 30, door.turn)
+    with ThreadPoolExecutor(10) as pool:
+        first = pool.submit(queue.put, command())
+        until(lambda: len(queue) == 1, "the first to wait")
+        second = pool.submit(queue.put, command())
+        until(lambda: len(queue) == 2, "the second to wait")
+        door.opened.set()
+        assert [what(first), what(second)] == [type(why), 1]
+    assert (disk.batches, len(queue)) == ([1], 0)
 
 
 def test_a_waiting_command_that_is_ended_by_gevent_leaves_its_place_and_its_turn() -> None:

@@ -20,6 +20,7 @@ from service.reports.annual import RULES
 from service.reports.grouping import BANDS
 from service.settings import HOME, TABLE
 from service.tokens import ROLES
+from tests.bench import growth
 from tests.browser.screenshots import FOLDER, SHOTS
 from tests.faults.serving import Server, serving
 
@@ -119,6 +120,7 @@ def export_columns_table() -> str:
         ("pages", pages_table()),
         ("export columns", export_columns_table()),
         ("benchmarks", (HOME / "tests/bench/RESULTS.md").read_text(encoding="utf-8").strip()),
+        ("growth", growth.markdown(growth.read())),
     ],
     ids=[
         "settings",
@@ -132,6 +134,7 @@ def export_columns_table() -> str:
         "pages",
         "exports",
         "benchmarks",
+        "growth",
     ],
 )
 def test_the_readme_shows_what_the_code_has(part: str, text: str) -> None:

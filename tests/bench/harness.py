@@ -179,13 +179,11 @@ class Server:
             connection.close()
 
     def _cpu(self) -> float:
-        """CPU seconds that master and workers have used."""
+        """CPU seconds that master and workers have used, as exactly as the kernel counts them."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        ticks = 0
-        for pid in (str(self.pid), *children):
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
+        threads = (Path(f"/proc/{pid}/task").iterdir() for pid in (f"{self.pid}", *children))
+        each = [(thread / "schedstat").read_text() for of_one in threads for thread in of_one]
+        return sum(int(told.split()[0]) for told in each) / 1e9
 
 
 @contextmanager
@@ -264,12 +262,16 @@ def in_turn(
     return found[1:]
 
 
-def work(what: str, *arguments: str, database: Path, module: str = "work") -> dict[str, Any]:
-    """Run a job of ``tests/bench/work.py`` in a process of its own; what it found."""
+def work(
+    what: str, *arguments: str, database: Path | Mapping[str, str], module: str = "work"
+) -> dict[str, Any]:
+    """Run a job of ``tests/bench/work.py`` in a process of its own; what it found. ``database``: a
+    file, or the settings of a ledger elsewhere."""
+    where = {"LEDGER_DATABASE": f"sqlite:///{database}"} if isinstance(database, Path) else database
     done = subprocess.run(  # noqa: PLW1510
         [sys.executable, "-m", f"tests.bench.{module}", what, *arguments],
         cwd=ROOT,
-        env=child_environment(LEDGER_DATABASE=f"sqlite:///{database}"),
+        env=child_environment(**where),
         capture_output=True,
         text=True,
     )

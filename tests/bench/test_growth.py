@@ -1,8 +1,9 @@
 """What grows with a lead's life, with the log, and with the number of leads."""
 
-import os
 import sqlite3
 import statistics
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ import pytest
 
 from service.application import Ledger
 from tests.bench import growth
-from tests.bench.conftest import caught_up, ledger_of, settings_for, token_for
+from tests.bench.conftest import caught_up, issued, ledger_of, settings_for, token_for
 from tests.bench.harness import (
     REPORTED,
     Limit,
@@ -23,7 +24,7 @@ from tests.bench.harness import (
     serving,
     work,
 )
-from tests.bench.paper import write_ledger
+from tests.bench.ledgers import LEADS, made
 from tests.bench.test_http import windows
 from tests.bench.test_past import Requests
 
@@ -31,8 +32,6 @@ pytestmark = pytest.mark.bench
 
 ROUNDS = 7
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
-# A smaller ledger than the largest, for who has no hour.
-UPTO = int(os.environ.get("BENCH_LEADS", SIZES[-1]))
 SHORT, LONG = 10, 10_000
 
 
@@ -125,33 +124,31 @@ def test_reading_and_decoding_the_log_takes_at_most_twice_the_bare_reading(
 
 
 def test_time_and_bytes_by_the_number_of_leads_are_reported(tmp_path: Path) -> None:
-    """Written to GROWTH.md and growth.svg, which the README shows."""
-    sizes = [sized(tmp_path / f"{leads}", leads) for leads in SIZES if leads <= UPTO]
-    growth.TABLE.write_text(growth.markdown(sizes), encoding="utf-8")
-    growth.PLOT.write_text(growth.svg(sizes), encoding="utf-8")
-    assert [size.leads for size in sizes] == sorted(size.leads for size in sizes)
-
-
-def sized(folder: Path, leads: int) -> growth.Size:
-    """A ledger of so many leads, imported, rebuilt and asked."""
-    folder.mkdir()
-    write_ledger(folder / "paper.csv", rows=leads)
-    database = folder / "ledger.sqlite"
-    imported = work("import", str(folder / "paper.csv"), database=database)
-    made = work("rebuild", database=database)
-    token = token_for(database)
-    environment = {"LEDGER_DATABASE": f"sqlite:///{database}"}
-    with serving("wsgi:app", environment, "/healthz") as server:
-        waits = {asked: wait(server, told) for asked, told in questions(server, token).items()}
-    made_of = database.with_name(database.name + ".projections").resolve()
-    return growth.Size(
-        leads,
-        database.stat().st_size / leads,
-        made_of.stat().st_size / leads,
-        imported["seconds"] / leads * 1e6,
-        made["seconds"] / leads * 1e6,
-        waits,
+    """Written to growth.json and growth.svg, which the README shows. All sizes are served at once,
+    and each question is asked of them in turn."""
+    each = [made(tmp_path, leads) for leads in SIZES if leads <= LEADS]
+    with ExitStack() as stack:
+        asked = []
+        for one in each:
+            token = issued(settings_for(one.database))
+            environment = {"LEDGER_DATABASE": f"sqlite:///{one.database}"}
+            server = stack.enter_context(serving("wsgi:app", environment, "/healthz"))
+            asked.append((server, questions(server, token)))
+        costs = {what: costs_of(what, asked) for what in growth.ASKED}
+    growth.write(
+        [
+            growth.Size(
+                one.leads,
+                one.log / one.leads,
+                one.projections / one.leads,
+                one.imported / one.leads * 1e6,
+                one.rebuilt / one.leads * 1e6,
+                {what: costs[what][place] for what in growth.ASKED},
+            )
+            for place, one in enumerate(each)
+        ]
     )
+    assert [size.leads for size in growth.read().sizes] == [one.leads for one in each]
 
 
 def questions(server: Server, token: str) -> dict[str, Requests]:
@@ -177,10 +174,14 @@ def questions(server: Server, token: str) -> dict[str, Requests]:
     }
 
 
-def wait(server: Server, requests: Requests) -> float:
-    """How long one client waits, in ms: the median of rounds after one that warms up."""
+def costs_of(what: str, asked: Sequence[tuple[Server, Mapping[str, Requests]]]) -> list[float]:
+    """The server's CPU for one request, in ms, of each ledger: the median of rounds after one that
+    warms up."""
     rounds = [
-        server.load(requests, connections=1, skip=n * 500 % len(requests)).latency["asked"]
-        for n in range(4)
+        [
+            server.load(each[what], connections=1, skip=n * 500 % len(each[what])).cpu
+            for server, each in asked
+        ]
+        for n in range(ROUNDS + 1)
     ]
-    return statistics.median(rounds[1:]) * 1e3
+    return [statistics.median(of_one) * 1e3 for of_one in zip(*rounds[1:], strict=True)]

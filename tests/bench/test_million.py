@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-import time
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ import pytest
 
 from service.application import Ledger
 from tests.bench.conftest import ledger_of, settings_for, token_for
-from tests.bench.harness import Limit, Report, Server, check, http, in_turn, serving, work
+from tests.bench.harness import Limit, Report, check, in_turn, serving, work
 from tests.bench.paper import write_ledger
 from tests.bench.test_http import windows
 
@@ -158,56 +157,6 @@ def test_a_million_leads_cost_the_pipeline_no_more_than_twice_a_thousand(
     detail = f"{b.latency['read'] * 1e3:.2f} ms beside {a.latency['read'] * 1e3:.2f} ms"
     name = "GET /v1/pipeline, each window new, time with 1,000,000 leads over 1,000"
     check(report.add(name, ratios, Limit(at_most=2), detail))
-
-
-def test_any_past_of_any_district_costs_a_million_leads_hardly_more_than_ten_thousand(
-    imported: Imported, tmp_path: Path, report: Report
-) -> None:
-    """Each question at another moment, of another window, of all, a province, a city, a district in
-    turn. Sums of the past are set aside when they are first asked for, and that is told apart."""
-    many, few = imported.database, ledger_of(tmp_path / "few", rows=10_000)
-    with_tips_up_to(many, LEADS)
-    where = [{"LEDGER_DATABASE": f"sqlite:///{database}"} for database in (few, many)]
-    tokens = [token_for(database) for database in (few, many)]
-    with (
-        serving("wsgi:app", where[0], "/healthz") as small,
-        serving("wsgi:app", where[1], "/healthz") as large,
-    ):
-        began = time.perf_counter()
-        asked = [pasts(small, tokens[0]), pasts(large, tokens[1])]
-        first = time.perf_counter() - began
-        alone = in_turn(
-            lambda n: small.load(asked[0], connections=1, skip=n * 500),
-            lambda n: large.load(asked[1], connections=1, skip=n * 500),
-            rounds=9,
-        )
-    waits = [b.latency["read"] * 1e3 for _, b in alone]
-    ratios = [b.latency["read"] / a.latency["read"] for a, b in alone]
-    name = "GET /v1/pipeline of any district as known at any position"
-    detail = f"{waits[0]:.1f} ms beside {alone[0][0].latency['read'] * 1e3:.1f} ms"
-    grown = report.add(
-        f"{name}, time with 1,000,000 leads over 10,000", ratios, Limit(at_most=3), detail
-    )
-    detail = f"the first questions, which set sums aside: {first:.0f} s together"
-    wait = report.add(
-        f"{name}, wait with 1,000,000 leads", waits, Limit(at_most=50), detail, unit=" ms"
-    )
-    check(grown, wait)
-
-
-def pasts(server: Server, token: str) -> list[tuple[str, str]]:
-    """Windows at ever other positions, once each prefix was asked for."""
-    last: int = server.ask("GET", "/v1/pipeline", token)["position"]
-    of = ("", "&district=32", "&district=3205", "&district=320502")
-    for prefix in of:
-        server.ask("GET", f"/v1/pipeline?from=2025-01-01&known_at={last // 2}{prefix}", token)
-    chance = Random(7)
-    found = []
-    for number, (_, text) in enumerate(windows(token, 20_000)):
-        path = text.split()[1]
-        moment = f"{path}&known_at={chance.randrange(last // 100, last)}{of[number % len(of)]}"
-        found.append(("read", http("GET", moment, token)))
-    return found
 
 
 def with_tips_up_to(database: Path, leads: int) -> None:

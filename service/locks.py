@@ -31,11 +31,13 @@ class FileLock:
         self._handle: int | None = None
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Within, this is the only holder on this machine."""
-        began = time.monotonic()
+    def held(self, since: float | None = None) -> Iterator[None]:
+        """Within, this is the only holder on this machine. ``since``: when it began to be waited
+        for, by the monotonic clock, if not just now."""
+        began = time.monotonic() if since is None else since
         free = self._threads.acquire(blocking=False)
-        if not free and not self._threads.acquire(timeout=self._timeout):
+        left = max(0.0, began + self._timeout - time.monotonic())
+        if not free and not self._threads.acquire(timeout=left):
             self._waited(began)
             raise NotReady(f"Waited {self._timeout} s to write; another writer is still busy.")
         try:

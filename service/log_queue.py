@@ -4,6 +4,7 @@ A commit waits for the disk, and while one command waits for it others come. The
 the next transaction: so the disk is waited for once, not once for each.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -26,6 +27,7 @@ class _Waiting:
 
     def __init__(self, events: Events) -> None:
         self.events = events
+        self.since = time.monotonic()
         self.taken: Taken = None
         self.failed: Exception | None = None
         self.done = False
@@ -48,9 +50,10 @@ class WriteQueue:
         self,
         write: Callable[[Sequence[Events]], Sequence[Taken]],
         patience: float,
-        turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+        turn: Callable[[float], AbstractContextManager[None]] = lambda _since: nullcontext(),
     ) -> None:
-        """``turn``: within it ``write`` is called; what comes while it is waited for goes along."""
+        """``turn``: within it ``write`` is called; what comes while it is waited for goes along. It
+        is told since when that is, by the monotonic clock."""
         self._write = write
         self._patience = patience
         self._turn = turn
@@ -80,7 +83,7 @@ class WriteQueue:
             self._leave(mine)
             raise
         if not mine.done:
-            self._write_in_turn()
+            self._write_in_turn(mine.since)
         return mine.result()
 
     def _withdrawn(self, mine: _Waiting) -> bool:
@@ -101,11 +104,11 @@ class WriteQueue:
         if left and mine.woken.is_set():
             self._pass_on()
 
-    def _write_in_turn(self) -> None:
+    def _write_in_turn(self, since: float) -> None:
         """Write what waits, of which one's own is the first; then it is the next one's turn."""
         some: list[_Waiting] = []
         try:
-            with self._turn():
+            with self._turn(since):
                 some = self._first(MOST)
                 taken = self._write([one.events for one in some])
                 for one, position in zip(some, taken, strict=True):

@@ -123,11 +123,11 @@ class SQLiteRecorder(LedgerRecorder, SQLiteApplicationRecorder):
             yield connection
 
     @contextmanager
-    def _turn_to_write(self) -> Iterator[None]:
+    def _turn_to_write(self, since: float) -> Iterator[None]:
         """Within, nobody else writes. A commit blocks the whole process, so whoever of it was about
         to write comes along."""
         sleep(0)
-        with self._lock.held():
+        with self._lock.held(since):
             yield
 
     @contextmanager

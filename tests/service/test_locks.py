@@ -1,6 +1,7 @@
 """One writer at a time: among threads, among processes, and after a holder's death."""
 
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
@@ -42,6 +43,14 @@ def test_two_locks_on_one_file_exclude_each_other_in_one_process(tmp_path: Path)
     path = tmp_path / "x.lock"
     raises = pytest.raises(NotReady, match="another process")
     with FileLock(path, 1).held(), raises, FileLock(path, 0.05).held():
+        pytest.fail("both hold it")
+
+
+def test_who_waited_elsewhere_before_waits_no_longer_than_anybody(tmp_path: Path) -> None:
+    path, timeout = tmp_path / "x.lock", 3600
+    lock = FileLock(path, timeout)
+    raises = pytest.raises(NotReady, match="3600 s to write; another process")
+    with FileLock(path, 1).held(), raises, lock.held(time.monotonic() - timeout):
         pytest.fail("both hold it")
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -120,10 +121,12 @@ class Door:
     def __init__(self) -> None:
         self.opened = Event()
         self.raises: list[BaseException] = []
+        self.waited_since: list[float] = []
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self, since: float) -> Iterator[None]:
         """Within it is one's turn."""
+        self.waited_since.append(since)
         self.opened.wait()
         if self.raises:
             raise self.raises.pop()
@@ -153,9 +156,12 @@ def test_who_has_no_turn_fails_alone_and_the_next_goes_on(disk: Disk, why: BaseE
         until(lambda: len(queue) == 1, "the first to wait")
         second = pool.submit(queue.put, command())
         until(lambda: len(queue) == 2, "the second to wait")
+        came = time.monotonic()
         door.opened.set()
         assert [what(first), what(second)] == [type(why), 1]
     assert (disk.batches, len(queue)) == ([1], 0)
+    assert door.waited_since == sorted(door.waited_since)
+    assert door.waited_since[1] < came, "it does not begin to wait anew"
 
 
 def test_a_waiting_command_that_is_ended_by_gevent_leaves_its_place_and_its_turn() -> None:

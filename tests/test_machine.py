@@ -801,7 +801,7 @@ def fen_of(cny: str | int) -> int:
 
 NORMAL = settings(
     derandomize=True,
-    max_examples=50,
+    max_examples=30,
     stateful_step_count=40,
     database=None,
     report_multiple_bugs=False,

@@ -62,7 +62,7 @@ def test_sums_set_aside_are_those_of_the_entries_at_every_position(
             ledger.reads.past_days = PastDays(ledger.reads.store, room)
             journeys(ledger, f"{turn}-")
             last = ledger.reads.position()
-            for position in range(last, 0, -7):
+            for position in range(last, 0, -11):
                 for selection, by in zip(ASKED, ("occurred", "recognised") * 2, strict=True):
                     for end in (date(2025, 3, 1), YEAR[1]):
                         asked = (selection, YEAR[0], end, position)

@@ -12,6 +12,7 @@ import pytest
 
 from service.projections.choosing import Selection
 from tests.service.helpers import ledger_in
+from tests.service.seeds import seeds
 from tests.service.test_reports import some_history
 from tests.service.test_time_travel import DAYS, FIRST
 
@@ -19,7 +20,7 @@ from tests.service.test_time_travel import DAYS, FIRST
 ALL = Selection(district="32")
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", seeds(3))
 @pytest.mark.parametrize("by", ["occurred", "recognised"])
 def test_a_selection_of_all_leads_is_answered_as_no_selection_is(
     tmp_path: Path, seed: int, by: str

@@ -17,6 +17,7 @@ from service.projections.clocks import DAYS, RULES
 from service.working_days import KNOWN_UNTIL, after_working_days
 from service.worklist import Worklist
 from tests.service.helpers import call, ledger_in, register, somebody, tip
+from tests.service.seeds import seeds
 from tests.service.test_annual import LEDGER_2025
 from tests.service.test_reports import some_history
 from tests.service.test_time_travel import FIRST, Past, fold, known_at
@@ -249,7 +250,7 @@ def model(lead: Past, day: date) -> dict[str, str]:
     return {name: f"{when}" for name, when in found.items() if when <= day}
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", seeds(4))
 def test_what_is_due_is_what_the_slow_model_says(tmp_path: Path, seed: int) -> None:
     chance = Random(seed)
     with ledger_in(tmp_path) as ledger:

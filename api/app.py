@@ -14,8 +14,6 @@ from werkzeug.routing import MapAdapter, Rule
 from api.counting import RULE
 from api.reply import Reply
 
-# Below it a path says all: no host, scheme or port is asked for.
-_OURS = "/v1/"
 _ID = re.compile("<([a-z_]+)>")
 
 
@@ -86,50 +84,64 @@ class LedgerApp(Flask):
         return func
 
     @cached_property
-    def shapes(self) -> dict[tuple[str, str], tuple[Rule, str | None]]:
-        """(method, shape of path) → its rule, and what the rule calls the path's id.
+    def shapes(self) -> dict[tuple[str | None, ...], tuple[Rule, tuple[str, ...]]]:
+        """Method and shape of path → its rule, and what the rule calls what varies in the path.
 
-        The shape is the path itself, or with ``*`` for its third part. (OPTIONS asks for the
-        methods of all rules of a path, which werkzeug knows.)
+        The shape is the path's parts, with None for each that varies. A rule of which a part varies
+        otherwise than as a whole has none. (OPTIONS asks for the methods of all rules of a path,
+        which werkzeug knows.)
         """
-        found: dict[tuple[str, str], tuple[Rule, str | None]] = {}
+        found: dict[tuple[str | None, ...], tuple[Rule, tuple[str, ...]]] = {}
         for rule in self.url_map.iter_rules():
-            parts = rule.rule.split("/")
-            id_ = _ID.fullmatch(parts[3]) if len(parts) > 3 else None
-            if len(rule.arguments) == (id_ is not None):
-                shape = "/".join([*parts[:3], "*", *parts[4:]]) if id_ else rule.rule
+            parts = [(part, _ID.fullmatch(part)) for part in rule.rule.split("/")]
+            names = tuple(name[1] for _, name in parts if name)
+            if len(rule.arguments) == len(names):
+                shape = [None if name else part for part, name in parts]
                 for method in (rule.methods or set()) - {"OPTIONS"}:
-                    found[method, shape] = rule, id_[1] if id_ else None
+                    found[method, *shape] = rule, names
         return found
+
+    @cached_property
+    def varying(self) -> dict[int, list[tuple[int, ...]]]:
+        """How many parts a path has → which of them vary, in the rules that have so many; first
+        where nothing does, and earlier parts stand fast."""
+        found: dict[int, set[tuple[int, ...]]] = {}
+        for _, *shape in self.shapes:
+            places = tuple(at for at, part in enumerate(shape) if part is None)
+            found.setdefault(len(shape), set()).add(places)
+        return {
+            many: sorted(those, key=lambda places: [-at for at in places])
+            for many, those in found.items()
+        }
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """What finds a request's route; without a request there is none to find."""
         return None if request is None else super().create_url_adapter(request)
 
     def request_context(self, environ: dict[str, Any]) -> RequestContext:
-        """The request with its route: for a path of ours without a look at host and port."""
+        """The request with its route: where the path says all, without a look at host and port."""
         request = self.request_class(environ)
-        known = None
-        if request.path.startswith(_OURS):
-            known = self.found(request.method, request.path)
+        known = self.found(request.method, request.path)
         if known is None:
             return RequestContext(self, environ, request)
         request.url_rule, request.view_args = known
         return _Found(self, request, NoSessions._none)
 
     def found(self, method: str, path: str) -> tuple[Rule, dict[str, str]] | None:
-        """The rule of ``path``, and what stands in it where the rule has a name.
+        """The rule of ``path``, and what stands in it where the rule has names.
 
         None where werkzeug is to tell what is wrong with it, or where to go instead.
         """
-        exactly = self.shapes.get((method, path))
-        if exactly is not None and exactly[1] is None:
-            return exactly[0], {}
-        parts = path.split("/", 4)
-        if len(parts) < 4 or not parts[3]:
-            return None
-        found = self.shapes.get((method, "/".join([*parts[:3], "*", *parts[4:]])))
-        return (found[0], {found[1]: parts[3]}) if found and found[1] else None
+        parts = path.split("/")
+        for places in self.varying.get(len(parts), ()):
+            shape: list[str | None] = [*parts]
+            for at in places:
+                shape[at] = None
+            known = self.shapes.get((method, *shape))
+            if known is not None:
+                given = [parts[at] for at in places]
+                return (known[0], dict(zip(known[1], given, strict=True))) if all(given) else None
+        return None
 
     def preprocess_request(self) -> None:
         """Nothing comes before a view."""

@@ -27,6 +27,7 @@ from api.pages import (
 )
 from api.pages.look import set_up, templates_of
 from api.pages.plain import said
+from api.pages.words import name_of, value_of
 
 # Importing one declares its routes.
 PAGES = (
@@ -50,7 +51,9 @@ PAGES = (
 def register_pages(app: Flask) -> None:
     """Serve them, and what they load."""
     set_up(app)
-    templates_of(app).filters["said"] = said
+    for templates in templates_of(app).values():
+        templates.filters["said"] = said
+        templates.globals.update(value_of=value_of, fact_name=name_of)
     app.register_blueprint(site.blueprint)
     app.register_blueprint(assets.blueprint)
     errors.register(app)

@@ -5,12 +5,13 @@ So a browser may keep them for ever, and never shows an old one beside a new pag
 
 import gzip
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from mimetypes import guess_type
 from pathlib import Path
 
 from flask import Blueprint, Request
+from werkzeug.http import parse_accept_header
 
 from api.app import request_now
 from api.reply import Reply
@@ -58,7 +59,12 @@ def address(name: str) -> str:
 
 def takes_gzip(request: Request) -> bool:
     """Whether whoever asks can unpack what is packed with gzip."""
-    return request.accept_encodings.quality("gzip") > 0
+    return _has_gzip(request.headers.get("Accept-Encoding", ""))
+
+
+@lru_cache(maxsize=256)
+def _has_gzip(accepted: str) -> bool:
+    return parse_accept_header(accepted).quality("gzip") > 0
 
 
 @blueprint.route("/<digest>/<path:name>")

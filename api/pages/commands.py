@@ -285,7 +285,9 @@ def choices(form: Form, lead: Lead) -> Choices:
         told["stage"] = _unrecognised(lead)
     elif form.name == "screening" and lead["stage"] != "tip":
         told["verdict"] = list(VERDICT_OUTCOME)
-    return {name: [(one, value_of(name, one)) for one in found] for name, found in told.items()}
+    return {
+        name: tuple((one, value_of(name, one)) for one in found) for name, found in told.items()
+    }
 
 
 def waivable(form: Form) -> list[tuple[str, str]]:

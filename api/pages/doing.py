@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 import orjson
 from flask import Response
+from markupsafe import Markup
 from marshmallow import fields
 
 from api.app import request_now
@@ -24,11 +26,13 @@ from api.pages.changing import (
     revisable,
     right_facts,
 )
-from api.pages.commands import FORMS, Form, choices, form_named, waivable
+from api.pages.commands import FORMS, Choices, Form, choices, form_named, waivable
+from api.pages.look import macro
 from api.pages.plain import told_of
 from api.pages.session import holder
 from api.pages.site import asked, form, go_to, ours, page, show
-from api.pages.words import EVENTS, FACTS, name_of, who
+from api.pages.texts import language
+from api.pages.words import EVENTS, FACTS, who
 from api.schemas import Request, RightFacts, Whole
 from api.windows import lead_seen
 from domain.actor import today_in_china
@@ -38,6 +42,10 @@ _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LOADERS: Mapping[str, Loader] = {one.name: Loader(one.schema) for one in FORMS}
 _CORRECTING = Loader(form_named("correction").schema)
 _AT_ONCE = 200
+# So many forms are kept as nobody has filled them in yet, some 2 MB.
+_KEPT = 512
+# A mapping's pairs, to be kept by
+_Items = tuple[tuple[str, Any], ...]
 # A fact that lacks → the field that gives it.
 _GIVEN_BY = {"contract": "number"}
 
@@ -113,22 +121,25 @@ def _shown(
     for fact, place in _GIVEN_BY.items():
         if fact in told["by"]:
             told["by"].setdefault(place, told["by"].pop(fact))
-    asking = Asking(
-        values=values,
-        options={**choices(what, lead), **_people(what, values)},
-        needed=what.needed,
-    )
-    fields_ = list(_parts(what, lead, asking))
-    shown = {one.name for part in fields_ for one in _fields(part)} | {p.name for p in fields_}
-    beside = {name: why for name, why in told["by"].items() if name not in shown}
+    options = {**choices(what, lead), **_people(what, values)}
+    names = {one["id"]: one["name"] for one in lead["members"]}
+    beside: Mapping[str, Any] = {}
+    if refusal is None and what.name != "correction":
+        asks = _asks(
+            what.name, *(tuple(one.items()) for one in (values, options, names)), language()
+        )
+    else:
+        fields_ = list(_parts(what, lead, Asking(values, options, what.needed)))
+        shown = {one.name for part in fields_ for one in _fields(part)} | {p.name for p in fields_}
+        beside = {name: why for name, why in told["by"].items() if name not in shown}
+        asks = macro("asking.html", "asks")(what.name, fields_, told["by"], names)
     return show(
         "doing.html",
         refusal["status"] if refusal else 200,
         what=what,
         lead=lead,
-        parts=fields_,
+        asks=asks,
         waivers=list(_waivers(what, values)),
-        names={one["id"]: one["name"] for one in lead["members"]},
         said=told["said"],
         wrong=told["by"],
         beside=beside,
@@ -138,12 +149,21 @@ def _shown(
         allowed=what.event == "" or what.allowed(lead),
         similar=lead["possible_duplicates"] if "duplicate_of" in what.asks else [],
         of=values.get("version"),
-        fact_name=name_of,
         inside=bool(request_now().headers.get("HX-Request")),
     )
 
 
-def _people(what: Form, values: Mapping[str, str]) -> Mapping[str, list[tuple[str, str]]]:
+@lru_cache(maxsize=_KEPT)
+def _asks(name: str, values: _Items, options: _Items, names: _Items, _language: str) -> Markup:
+    """The fields of a form before anybody typed. The same is always asked in the same words."""
+    what = form_named(name)
+    asking = Asking(dict(values), dict(options), what.needed)
+    asked_ = [one for one in what.asks if one not in what.fixed]
+    told = list(parts(what.schema, asking, asked_))
+    return macro("asking.html", "asks")(name, told, {}, dict(names))
+
+
+def _people(what: Form, values: Mapping[str, str]) -> Choices:
     """The members that a tip may be corrected to name."""
     if what.name != "correction" or "facts.members.0" not in values:
         return {}

@@ -91,4 +91,5 @@ blueprint.register_error_handler(Unauthenticated, _sign_in_first)
 def register(app: Flask) -> None:
     """Answer with a page where no path leads, as well."""
     app.register_error_handler(404, _no_such_path)
-    templates_of(app).globals["refusal_title"] = lambda status: WORDS.get(status, _UNKNOWN)[0]
+    for templates in templates_of(app).values():
+        templates.globals["refusal_title"] = lambda status: WORDS.get(status, _UNKNOWN)[0]

@@ -5,6 +5,7 @@ What is shortened carries the whole figure as its title.
 
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import lru_cache
 
 from markupsafe import Markup
 
@@ -14,6 +15,9 @@ from service.reports.annual import amount_words, in_largest
 
 _CHINA = timezone(timedelta(hours=8))
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_NONE = Markup('<span class="none">—</span>')
+# So many of each are kept as they are written: pages say the same days and amounts again.
+_KEPT = 4096
 _LARGE = (("billion", Decimal(10**9)), ("million", Decimal(10**6)))
 
 
@@ -46,9 +50,12 @@ def _plain(value: Decimal) -> str:
 
 def money(cny: str | int | None) -> Markup:
     """The same with the whole figure as its title."""
-    if cny is None:
-        return Markup('<span class="none">—</span>')
-    whole = f"{grouped(cny)} 元" if language() == "zh" else f"CNY {grouped(cny)}"
+    return _NONE if cny is None else _money(cny, language())
+
+
+@lru_cache(maxsize=_KEPT)
+def _money(cny: str | int, language: str) -> Markup:
+    whole = f"{grouped(cny)} 元" if language == "zh" else f"CNY {grouped(cny)}"
     return Markup('<data class="money" value="{0}" title="{1}">{2}</data>').format(
         cny, whole, words_of(cny)
     )
@@ -80,15 +87,21 @@ def day_words(day: str | date) -> str:
 
 def day(of: str | None) -> Markup:
     """A day (ISO) as it is read; a dash for none."""
-    if of is None:
-        return Markup('<span class="none">—</span>')
+    return _NONE if of is None else _day(of, language(), today_in_china().year)
+
+
+@lru_cache(maxsize=_KEPT)
+def _day(of: str, _language: str, _year: int) -> Markup:
     return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(of, day_words(of))
 
 
 def moment(of: str | None) -> Markup:
     """A moment (RFC 3339) on China's clocks: 12月29日 16:05, with the second as its title."""
-    if of is None:
-        return Markup('<span class="none">—</span>')
+    return _NONE if of is None else _moment(of, language(), today_in_china().year)
+
+
+@lru_cache(maxsize=_KEPT)
+def _moment(of: str, _language: str, _year: int) -> Markup:
     there = datetime.fromisoformat(of).astimezone(_CHINA)
     words = f"{day_words(there.date())} {there:%H:%M}"
     whole = f"{there:%Y-%m-%d %H:%M:%S} UTC+8"

@@ -6,7 +6,6 @@ from uuid import UUID
 
 import orjson
 from flask import Response
-from flask_babel import gettext
 from marshmallow import fields
 
 from api.auth import scope
@@ -16,9 +15,10 @@ from api.pages import figures
 from api.pages.commands import CORRECTION, Form, form_named, offered
 from api.pages.session import holder
 from api.pages.site import form, page, show
+from api.pages.texts import gettext
 from api.pages.timeline import timeline
 from api.pages.travel import Travel, TravelQuery, travel
-from api.pages.words import ALIKE, name_of, value_of
+from api.pages.words import ALIKE
 from api.reply import Reply
 from api.schemas import Request, Text, Whole
 from api.windows import lead_seen
@@ -92,8 +92,6 @@ def _shown(
         forms=[] if past else list(offered(lead, holder())),
         correction=CORRECTION,
         screening=form_named("screening"),
-        value_of=value_of,
-        fact_name=name_of,
         alike=_alike,
         none_of=lambda: figures.money(None),
         grouped=figures.grouped,

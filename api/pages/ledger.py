@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 import orjson
 from flask import Response
-from flask_babel import gettext
 from markupsafe import Markup, escape
 from marshmallow import fields
 from werkzeug.wsgi import wrap_file
@@ -19,9 +18,10 @@ from api.endpoint import ledger
 from api.exports import Download
 from api.leads import page_of_leads, question_of
 from api.pages import figures
+from api.pages.look import macro
 from api.pages.look import told_later as _
 from api.pages.site import form, go_to, ours, page, show
-from api.pages.texts import language
+from api.pages.texts import gettext, language
 from api.pages.travel import Travel, travel
 from api.printed import XLSX
 from api.schemas import LeadsQuery, Request
@@ -35,6 +35,8 @@ COOKIE = "columns"
 _PIECE = 1 << 16
 # So many rows of tables are kept, some 10 MB.
 _ROWS_KEPT = 8192
+# And so many forms of filters, some 3 MB.
+_FORMS_KEPT = 256
 _KEPT_FOR = 400 * 24 * 3600
 Lead = Mapping[str, Any]
 
@@ -183,13 +185,11 @@ def _shown(
         "ledger.html",
         refusal["status"] if refusal else 200,
         rows=_rows(bodies, columns, when),
-        columns=columns,
-        all_columns=COLUMNS,
+        ticks=_ticks(tuple(names), language()),
+        heads=_heads(tuple(names), given.get("sort"), tuple(asked.items()), language()),
         given=given,
         filters=[(name, label) for name, label in FILTERS.items() if name in given],
         without=lambda name: _to({k: v for k, v in asked.items() if k != name}),
-        sorted_by=given.get("sort", "recorded"),
-        sort_to=lambda key: _to({**asked, "sort": _turned(key, given.get("sort"))}),
         first=_to(asked),
         # As the API's own link to the next page: the cursor belongs to these very words.
         next=_to({**request_now().args.to_dict(), "cursor": cursor}) if cursor else None,
@@ -197,11 +197,41 @@ def _shown(
         when=when,
         refusal=refusal,
         shown=len(bodies),
-        more=bool(given.keys() & _MORE),
+        filter_form=_filter_form(tuple(asked.items()), when, language()),
         named=_named,
-        stages=[(stage, gettext(LABELS[stage])) for stage in STAGES],
-        amount_words=[(cny, figures.words_of(cny)) for cny in AMOUNTS],
-        sorts=[(key, gettext(label)) for key, label in SORTS.items()],
+    )
+
+
+@lru_cache(maxsize=_FORMS_KEPT)
+def _ticks(names: tuple[str, ...], _language: str) -> Markup:
+    """The boxes by which columns are chosen."""
+    return macro("ledger_parts.html", "ticks")(COLUMNS, names)
+
+
+@lru_cache(maxsize=_FORMS_KEPT)
+def _heads(
+    names: tuple[str, ...], sort: str | None, words: tuple[tuple[str, str], ...], _language: str
+) -> Markup:
+    """The table's headings, on a page that these words ask for."""
+
+    def sort_to(key: str) -> str:
+        return _to({**dict(words), "sort": _turned(key, sort)})
+
+    columns = [COLUMNS[name] for name in names]
+    return macro("ledger_parts.html", "heads")(columns, sort or "recorded", sort_to)
+
+
+@lru_cache(maxsize=_FORMS_KEPT)
+def _filter_form(words: tuple[tuple[str, str], ...], when: Travel, _language: str) -> Markup:
+    """The form of the filters. The same words are always shown the same in a language."""
+    given = dict(words)
+    return macro("ledger_parts.html", "filter_form")(
+        given,
+        when,
+        bool(given.keys() & _MORE),
+        [(stage, gettext(LABELS[stage])) for stage in STAGES],
+        [(f"{cny}", figures.words_of(cny)) for cny in AMOUNTS],
+        [(key, gettext(label)) for key, label in SORTS.items()],
     )
 
 

@@ -1,20 +1,22 @@
 """What all pages have around them: the way about, who is signed in, language and colours."""
 
 import secrets
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from flask import Flask
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Template
+from markupsafe import Markup
 
 from api.app import application_context, request_now
 from api.auth import MAY
 from api.pages import figures
 from api.pages.assets import address
 from api.pages.session import CSRF_FIELD, csrf_token, holder
-from api.pages.texts import LANGUAGES, html_language, language, said, set_up_texts
+from api.pages.templating import Known, Templates
+from api.pages.texts import LANGUAGES, html_language, language, said_in, set_up_texts
 from domain.stage import LABELS
 from service.tokens import Holder
 
@@ -81,17 +83,36 @@ def theme() -> str:
 def frame() -> dict[str, Any]:
     """What every template is given."""
     request, who = request_now(), holder()
+    open_to = tuple(ways(who))
     return {
         "who": who,
-        "ways": ways(who),
+        "ways": open_to,
         "path": request.path,
+        "ways_shown": _ways_shown(open_to, _at(open_to, request.path), language()),
+        "choices": _choices(theme(), language()),
         "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
-        "language": language(),
-        "html_language": html_language(),
         "theme": theme(),
         "alarm": application_context().g.get("alarm"),
         "may": lambda action: may(who, action),
     }
+
+
+def _at(entries: tuple[Entry, ...], path: str) -> str | None:
+    """The path of the one of these pages that ``path`` is, or is below."""
+    below = (one.path for one in entries if path == one.path or path.startswith(f"{one.path}/"))
+    return next(below, None)
+
+
+@lru_cache(maxsize=256)
+def _ways_shown(entries: tuple[Entry, ...], at: str | None, _language: str) -> Markup:
+    """The pages that one may open, on the one of that path."""
+    return macro("parts.html", "ways_shown")(entries, at)
+
+
+@lru_cache(maxsize=16)
+def _choices(theme: str, _language: str) -> Markup:
+    """What languages and colours there are to choose from."""
+    return macro("parts.html", "choices")(theme)
 
 
 def amounts(stages: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, float]]:
@@ -105,41 +126,48 @@ def words(query: Mapping[str, Any]) -> str:
     return urlencode({name: value for name, value in query.items() if value not in (None, "")})
 
 
-def templates_of(app: Flask) -> Environment:
-    """What pages are made by."""
-    found: Environment = app.extensions["page-templates"]
+def templates_of(app: Flask) -> Mapping[str, Templates]:
+    """What pages are made by, in each language."""
+    found: Mapping[str, Templates] = app.extensions["page-templates"]
+    return found
+
+
+def template_named(name: str) -> Template:
+    """A template of templates/pages, in the request's language."""
+    return templates_of(application_context().app)[language()].get_template(f"pages/{name}")
+
+
+def macro(template: str, name: str) -> Callable[..., Markup]:
+    """A macro of such a template: what makes a part of a page that is kept for the next one."""
+    found: Callable[..., Markup] = getattr(template_named(template).module, name)
     return found
 
 
 def set_up(app: Flask) -> None:
     """Let templates show what pages show."""
     set_up_texts(app)
+    app.extensions["page-templates"] = {name: _templates(app, name) for name in LANGUAGES}
 
-    @cache
-    def has_page(rule: str) -> bool:
-        """Whether there is a page under that rule, like /leads/<lead_id>."""
-        return any(known.rule == rule for known in app.url_map.iter_rules())
 
-    # Of Flask's own, which others use: stricter, and with blocks that leave no lines.
-    templates = app.jinja_env.overlay(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False
+def _templates(app: Flask, language: str) -> Templates:
+    texts = said_in(language)
+    constants = {
+        "language": language,
+        "html_language": html_language(language),
+        "csrf_field": CSRF_FIELD,
+    }
+    found = Templates(app, Known(texts, constants, {"asset": address}))
+    found.filters.update(
+        {**figures.FILTERS, "address": words, "tojson": app.jinja_env.filters["tojson"]}
     )
-    app.extensions["page-templates"] = templates
-    templates.install_gettext_callables(  # type: ignore[attr-defined]
-        gettext=said, ngettext=lambda one, _many, _n: said(one), newstyle=True
-    )
-    templates.filters.update(figures.FILTERS)
-    templates.filters["address"] = words
-    templates.globals.update(
-        asset=address,
+    found.globals.update(
         csrf_token=csrf_token,
-        csrf_field=CSRF_FIELD,
         new_key=lambda: secrets.token_hex(16),
         languages=LANGUAGES,
         themes=THEMES,
         roles=ROLES,
         stage_label=LABELS.__getitem__,
         amounts=amounts,
-        has_page=has_page,
-        told=said,
+        told=texts,
     )
+    return found

@@ -9,13 +9,13 @@ from uuid import UUID
 
 import orjson
 from flask import Response
-from flask_babel import gettext
 
 from api.auth import scope
 from api.endpoint import ledger
 from api.pages.look import may
 from api.pages.session import holder
 from api.pages.site import page, show
+from api.pages.texts import gettext
 from api.pages.travel import Travel, TravelQuery, travel
 from api.windows import selection
 from domain.errors import NotFound

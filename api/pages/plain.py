@@ -8,10 +8,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from flask_babel import gettext
 from markupsafe import Markup
 
-from api.pages.texts import language
+from api.pages.texts import gettext, language
 from api.pages.words import FACTS
 from domain.stage import LABELS
 

@@ -99,15 +99,20 @@ def _form_key() -> bytes:
 
 
 def csrf_token() -> str:
-    """What a form of this browser's carries, written another way each time, so that what is
+    """What a form of this browser's carries, written another way in each answer, so that what is
     compressed with it tells nothing of it."""
-    key = _form_key()
-    pad = secrets.token_bytes(len(key))
-    return urlsafe_b64encode(pad + _xor(pad, key)).decode()
+    about = application_context().g
+    found: str | None = about.get("csrf_token")
+    if found is None:
+        key = _form_key()
+        pad = secrets.token_bytes(len(key))
+        found = about.csrf_token = urlsafe_b64encode(pad + _xor(pad, key)).decode()
+    return found
 
 
 def _xor(one: bytes, other: bytes) -> bytes:
-    return bytes(a ^ b for a, b in zip(one, other, strict=True))
+    both = int.from_bytes(one) ^ int.from_bytes(other)
+    return both.to_bytes(len(one))
 
 
 def check_form(request: Request) -> None:

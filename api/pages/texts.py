@@ -4,8 +4,8 @@ A text stands in its template, or in ``gettext``, in Chinese. Its English is in 
 file for each page. They are read as they are: nothing is compiled beforehand.
 """
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from flask import Flask
 from flask_babel import Babel, Domain, get_locale
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 from api.app import application_context, request_now
 
@@ -75,14 +77,21 @@ def language() -> str:
     return found
 
 
-def said(text: str) -> str:
-    """A text in the request's language."""
-    return _translations(language()).ugettext(text)
+def gettext(text: str) -> str:
+    """A text in the request's language. (As the library's, which looks for its own each time.)"""
+    found: str = _translations(language()).ugettext(text)
+    return found
 
 
-def html_language() -> str:
-    """The same, as HTML names it."""
-    return _HTML[language()]
+def said_in(language: str) -> Callable[[str], str]:
+    """What says a text in that language."""
+    found: Callable[[str], str] = _translations(language).ugettext
+    return found
+
+
+def html_language(language: str) -> str:
+    """A language as HTML names it."""
+    return _HTML[language]
 
 
 def _wanted() -> str:
@@ -90,7 +99,14 @@ def _wanted() -> str:
     chosen = request.cookies.get(COOKIE, "")
     if chosen in LANGUAGES:
         return chosen
-    return request.accept_languages.best_match(LANGUAGES, "zh") or "zh"
+    return _liked(request.headers.get("Accept-Language", ""))
+
+
+@lru_cache(maxsize=256)
+def _liked(accepted: str) -> str:
+    """Of our languages the one that a header likes best."""
+    wanted = parse_accept_header(accepted, LanguageAccept)
+    return wanted.best_match(LANGUAGES, "zh") or "zh"
 
 
 def set_up_texts(app: Flask) -> None:

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from flask_babel import gettext
-
 from api.auth import scope
 from api.endpoint import ledger
+from api.pages.texts import gettext
 from api.pages.words import EVENTS, FACTS, name_of, value_of, who
 from domain.correction import CORRECTABLE, effective
 

@@ -4,12 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 from flask import Response
-from flask_babel import gettext
 from marshmallow import fields, validate
 
 from api.endpoint import ledger
 from api.pages.look import ROLES
 from api.pages.site import asked, form, go_to, page, show
+from api.pages.texts import gettext
 from api.schemas import DistrictPrefix, Id, Request, Text, Whole
 from api.token_schemas import MOST_OVERLAP
 from api.tokens import check_member

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask_babel import gettext
-
 from api.pages.figures import day_words
 from api.pages.look import told_later as _
+from api.pages.texts import gettext
 from domain.stage import LABELS, OUTCOMES
 from service.reports.annual import amount_words
 

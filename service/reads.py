@@ -22,11 +22,12 @@ from domain.stage import LANDED
 from service.log import LedgerMapper
 from service.log_recorder import LedgerRecorder, Version
 from service.projections import lead_list
+from service.projections.carried import Carried, Sums
 from service.projections.catch_up import CatchUp
 from service.projections.choosing import EVERYTHING, FILTERS, Selection
 from service.projections.district_book import DistrictBook, tips_across
 from service.projections.entries import Entries
-from service.projections.groups import groups
+from service.projections.groups import group_sums, groups
 from service.projections.history import History, positions, version_known_at
 from service.projections.kept_days import KeptDays, Mark, MarkNow, mark_within
 from service.projections.leads import Leads, joined_members, lead_members, leads
@@ -143,6 +144,7 @@ class Reads:
         self._seen_position = 0
         self._kept_days = KeptDays(self.store)
         self.past_days = PastDays(self.store)
+        self.carried = Carried()
         self._mark = MarkNow(self.store)
         self._answers: OrderedDict[Asked, tuple[Mark, Any] | None] = OrderedDict()
 
@@ -475,10 +477,16 @@ class Reads:
         """What stands where on a day in each industry, or sector (``by``); the largest first."""
         self.position()
         asked = ("groups", selection, as_of, as_of, known_at, by)
-        position = _NOW if known_at is None else known_at
+
+        def summed(connection: sa.Connection, known: int, among: Sequence[int] | None) -> Sums:
+            return group_sums(connection, selection, day_of(as_of), known, by, among)
 
         def answer(connection: sa.Connection) -> dict[str, Any]:
-            return {"lines": groups(connection, selection, day_of(as_of), position, by)}
+            if selection != EVERYTHING:
+                then = _NOW if known_at is None else known_at
+                return {"lines": groups(summed(connection, then, None), by)}
+            question = ("groups", day_of(as_of), by)
+            return {"lines": groups(self.carried.sums(connection, question, known_at, summed), by)}
 
         found = self._rows(asked, answer)[0]
         head = {"as_of": f"{as_of}", "known_at": known_at, "by": by}

@@ -10,18 +10,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.projections.leads import lead_members, leads
+from service.projections.leads import amount_of, lead_members, leads
 from service.projections.moment import FROM_BOOK, FROM_HISTORY, NOW, POSITION, facts_at, rows_at
 
 
 def _reported(condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
     known = (lead_members.c.since <= POSITION, lead_members.c.until > POSITION)
     return sa.select(lead_members.c.lead).where(condition, *known)
-
-
-def _amount(rows: sa.FromClause) -> sa.ColumnElement[int]:
-    """In fen; a lead without an amount in CNY counts as 0, as it does in the book."""
-    return sa.func.coalesce(rows.c.fen, 0)
 
 
 def _within(rows: sa.FromClause) -> sa.ColumnElement[bool]:
@@ -46,8 +41,8 @@ FILTERS: Mapping[str, Callable[[sa.FromClause], sa.ColumnElement[bool]]] = {
     "member": lambda rows: rows.c.number.in_(
         _reported(lead_members.c.member_id == sa.bindparam("member"))
     ),
-    "least_fen": lambda rows: _amount(rows) >= sa.bindparam("least_fen"),
-    "most_fen": lambda rows: _amount(rows) <= sa.bindparam("most_fen"),
+    "least_fen": lambda rows: amount_of(rows) >= sa.bindparam("least_fen"),
+    "most_fen": lambda rows: amount_of(rows) <= sa.bindparam("most_fen"),
     "stage": lambda rows: rows.c.stage == sa.bindparam("stage"),
     "about_to_sign": lambda rows: rows.c.about_to_sign == sa.bindparam("about_to_sign"),
     "suspended": lambda rows: rows.c.suspended == sa.bindparam("suspended"),
@@ -136,11 +131,14 @@ class Selection:
 EVERYTHING = Selection()
 
 
-def rows_then(names: Iterable[str], as_of: str, known_at: int) -> sa.FromClause:
-    """The rows that filters, or columns, of these names are asked of at such a moment."""
+def rows_then(
+    names: Iterable[str], as_of: str, known_at: int, *, few: bool = False
+) -> sa.FromClause:
+    """The rows that filters, or columns, of these names are asked of at such a moment; ``few``: of
+    the numbers bound as ``among`` only, where it costs less to look for those."""
     columns = set(map(column_of, names))
     if {"as_of": as_of, "known_at": known_at} == NOW:
         return leads
     if columns.isdisjoint(FROM_BOOK | FROM_HISTORY):
         return facts_at()
-    return rows_at(columns)
+    return rows_at(columns, few=few)

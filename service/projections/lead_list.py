@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.projections.choosing import FILTERS, Selection, column_of
-from service.projections.leads import leads
+from service.projections.leads import amount_of, leads
 from service.projections.moment import NOW, rows_at
 from service.projections.store import FOREVER, LAST_DAY, Prepared
 
@@ -21,7 +21,7 @@ from service.projections.store import FOREVER, LAST_DAY, Prepared
 SORTS: dict[str, Callable[[Any], sa.ColumnElement[Any]]] = {
     "recorded": lambda rows: rows.c.number,
     "occurred": lambda rows: rows.c.tip_on,
-    "amount": lambda rows: sa.func.coalesce(rows.c.fen, 0),
+    "amount": amount_of,
     "activity": lambda rows: rows.c.activity_on,
 }
 # sort → the column of that name where it is another one

@@ -29,6 +29,10 @@ from service.projections.variants import variants
 # Bound wherever a moment is asked for: the day, and the position.
 DAY: sa.BindParameter[str] = sa.bindparam("as_of")
 POSITION: sa.BindParameter[int] = sa.bindparam("known_at")
+# Leads' numbers, wherever it is asked about a few of them.
+AMONG: sa.BindParameter[Any] = sa.bindparam("among", expanding=True)
+# Where entries of theirs may stand.
+_POSITIONS = sa.select(history.c.position).where(history.c.lead.in_(AMONG))
 NOW = {"as_of": LAST_DAY, "known_at": FOREVER - 1}
 # The columns that come from the book; those from the history; all others are facts.
 FROM_BOOK = frozenset({"stage", "outcome", "about_to_sign", "fen", "tip_on"})
@@ -38,10 +42,11 @@ _OUTCOME = {closed_account(outcome): outcome for outcome in OUTCOMES}
 _COLUMNS = ("number", "id", "district", "industry", "suspended", "words")
 
 
-def rows_at(columns: Collection[str]) -> sa.FromClause:
+def rows_at(columns: Collection[str], *, few: bool = False) -> sa.FromClause:
     """All leads known as tips by then, with ``columns`` as they were; ``body`` (JSON) is None
-    where a lead has changed since."""
-    places, facts = places_then(entries).subquery("places"), _variant()
+    where a lead has changed since. ``few``: of the numbers bound as ``among`` only."""
+    of_few = [entries.c.position.in_(_POSITIONS)] if few else []
+    places, facts = places_then(entries, *of_few).subquery("places"), _variant()
     joined = leads.join(places, places.c.lead == leads.c.number)
     joined = joined.outerjoin(facts, facts.c.lead == leads.c.number)
     then: dict[str, Any] = {"number": leads.c.number, "id": leads.c.id}
@@ -50,7 +55,7 @@ def rows_at(columns: Collection[str]) -> sa.FromClause:
     then |= {name: places.c[name] for name in ("stage", "outcome", "about_to_sign", "fen")}
     then["tip_on"], then["activity_on"] = leads.c.tip_on, leads.c.activity_on
     if "tip_on" in columns:
-        tips = _tips().subquery("tips")
+        tips = _tips(*of_few).subquery("tips")
         joined = joined.join(tips, tips.c.lead == leads.c.number)
         then["tip_on"] = tips.c.day
     if "activity_on" in columns:
@@ -61,6 +66,8 @@ def rows_at(columns: Collection[str]) -> sa.FromClause:
     changed = sa.select(*(column.label(name) for name, column in then.items()))
     changed = changed.select_from(joined).where(leads.c.number <= POSITION, sa.not_(_SAME))
     same = sa.select(*(leads.c[name] for name in then)).where(_SAME)
+    if few:
+        same, changed = (one.where(leads.c.number.in_(AMONG)) for one in (same, changed))
     return sa.union_all(same, changed).subquery("then")
 
 
@@ -105,11 +112,12 @@ def places_then(book: sa.Table, *which: sa.ColumnElement[bool]) -> sa.Select[Any
     )
 
 
-def _tips() -> sa.Select[Any]:
+def _tips(*which: sa.ColumnElement[bool]) -> sa.Select[Any]:
     e = entries.c
     return (
         sa.select(e.lead, e.occurred_on.label("day"))
         .where(e.source == OUTSIDE, e.target == TIP, e.kind == FIRST, _known_by_then(entries))
+        .where(*which)
         .group_by(e.lead, e.occurred_on)
         .having(sa.func.sum(e.leads) == 1)
     )

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.schema import CreateIndex
 
 from domain.errors import NotReady
 from service.projections.postgres_pool import (
@@ -33,6 +34,8 @@ _COLUMNS = sa.text(
     "JOIN pg_catalog.pg_attribute c ON c.attrelid = t.oid AND c.attnum > 0 "
     "AND NOT c.attisdropped WHERE n.nspname = :schema"
 )
+
+_INDEXES = sa.text("SELECT indexname FROM pg_catalog.pg_indexes WHERE schemaname = :schema")
 
 
 class PostgresStore(Store):
@@ -74,8 +77,11 @@ class PostgresStore(Store):
                 self._make(connection)
 
     def _lacking(self, connection: sa.Connection) -> bool:
-        """Whether a table is missing, or has other columns than it should."""
+        """Whether a table or index is missing, or a table has other columns than it should."""
         there = self._columns(connection)
+        indexes = set(connection.execute(_INDEXES, {"schema": self.schema}).scalars())
+        if any(index.name not in indexes for index in _indexes_of(self.tables)):
+            return True
         return any(
             name not in there or not self._fits(there[name], table)
             for name, table in self.tables.tables.items()
@@ -118,6 +124,8 @@ class PostgresStore(Store):
                     kind = column.type.compile(connection.dialect)
                     adding = f'ADD COLUMN IF NOT EXISTS "{column.name}" {kind}'
                     connection.exec_driver_sql(f'ALTER TABLE {self.schema}."{table.name}" {adding}')
+        for index in _indexes_of(made):
+            connection.execute(CreateIndex(index, if_not_exists=True))
         if self._replaced:
             connection.execute(sa.delete(builds))
             connection.execute(sa.insert(builds), {"id": secrets.token_hex(16)})
@@ -240,3 +248,7 @@ class PostgresStore(Store):
                 raise
             self.create_tables()
             raise NotReady(f"{why} It was made anew, empty, and the log fills it again.") from why
+
+
+def _indexes_of(tables: sa.MetaData) -> list[sa.Index]:
+    return [index for table in tables.sorted_tables for index in table.indexes]

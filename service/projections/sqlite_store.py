@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
+from sqlalchemy.schema import CreateIndex
 
 from domain.errors import NotReady
 from service.locks import FileLock
@@ -24,6 +25,8 @@ from service.projections.sqlite_file import (
     unavailable,
 )
 from service.projections.store import Damaged, Prepared, Store
+
+_INDEXES = "SELECT name FROM sqlite_master WHERE type = 'index'"
 
 
 class SQLiteStore(Store):
@@ -93,10 +96,14 @@ class SQLiteStore(Store):
                 elif _other_shapes(connection, self.tables):
                     self.tables.drop_all(connection)
                 self.tables.create_all(connection)
+                for index in _lacking_indexes(connection, self.tables):
+                    connection.execute(CreateIndex(index))
 
     def _outgrown(self) -> bool:
         with self.reading() as connection:
-            return _other_shapes(connection, self.tables)
+            return _other_shapes(connection, self.tables) or any(
+                _lacking_indexes(connection, self.tables)
+            )
 
     def follow(self) -> int:
         """Go over to the file that was put in the place of the one read so far, if any was; it
@@ -242,6 +249,13 @@ def _other_shapes(connection: sa.Connection, tables: sa.MetaData) -> bool:
         for table in tables.sorted_tables
         if table.name in there
     )
+
+
+def _lacking_indexes(connection: sa.Connection, tables: sa.MetaData) -> list[sa.Index]:
+    """The indexes that a file of an earlier version has not."""
+    there = set(connection.exec_driver_sql(_INDEXES).scalars())
+    every = [index for table in tables.sorted_tables for index in table.indexes]
+    return [index for index in every if index.name not in there]
 
 
 def _add_columns(connection: sa.Connection, tables: sa.MetaData) -> None:

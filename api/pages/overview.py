@@ -24,8 +24,8 @@ from service.projections.groups import BY as GROUPED_BY
 from service.projections.lead_list import Question
 from service.projections.store import FOREVER, LAST_DAY
 from service.reports.annual import RULES
-from service.reports.asked import asked_for
-from service.reports.behind import leads_behind
+from service.reports.asked import Asked, asked_for
+from service.scope import ALL
 
 _READ = "read the pipeline"
 # So many leads about to sign are shown, groups of leads, and leads behind a stage.
@@ -70,8 +70,11 @@ def _shown(when: Travel, refusal: Any = None, status: int = 200) -> Response:
 
 
 def _report(when: Travel) -> dict[str, Any]:
-    asked = asked_for(when.end.year, when.end, scope().district)
-    return ledger().reports.annual(asked, when.position, scope())
+    return ledger().reports.summary(_asked(when), when.position, scope())
+
+
+def _asked(when: Travel) -> Asked:
+    return asked_for(when.end.year, when.end, scope().district)
 
 
 def _is_over(year: int) -> bool:
@@ -143,7 +146,10 @@ def _groups(when: Travel, by: str) -> dict[str, Any]:
 
 def _about_to_sign(when: Travel) -> Iterator[dict[str, Any]]:
     """The leads about to sign, the soonest first, each with the days that it was expected on."""
-    found = _leads(when, _MOST_SIGNING, about_to_sign=True)
+    if when.words and scope() == ALL:
+        found = ledger().reports.about_to_sign(_asked(when), _MOST_SIGNING, when.position)
+    else:
+        found = _leads(when, _MOST_SIGNING, about_to_sign=True)
     for lead in sorted(found, key=lambda lead: lead["expected_signing_on"] or "9999"):
         steps = ledger().reads.history(UUID(lead["id"]), known_at=when.position)
         planned = [
@@ -180,16 +186,26 @@ def _checkpoint() -> Any:
 def behind(what: str, query: dict[str, Any]) -> Response:
     """The leads behind a number of the sentence, or that stand in a stage."""
     when = travel(query)
-    label, leads = _behind(what, when)
-    return show("behind.html", label=label, leads=leads, when=when, most=_MOST_BEHIND)
+    label, count, leads = _behind(what, when)
+    return show(
+        "behind.html", label=label, count_of=count, leads=leads, when=when, most=_MOST_BEHIND
+    )
 
 
-def _behind(what: str, when: Travel) -> tuple[str, Sequence[Mapping[str, Any]]]:
+def _behind(what: str, when: Travel) -> tuple[str, int, Sequence[Mapping[str, Any]]]:
+    """What is asked for, how many leads that are, and those of the largest amounts."""
     if what in STAGES:
-        return LABELS[what], _leads(when, _MOST_BEHIND, stage=what)
+        leads = _leads(when, _MOST_BEHIND, stage=what)
+        return LABELS[what], _standing(when)[what], leads
     if what not in _CLAIMS:
         raise NotFound(f"There is no number called '{what[:40]}'.")
-    report = _report(when)
-    (claim,) = (claim for claim in report["claims"] if claim["name"] == what)
-    found = leads_behind(ledger().reads, {**report, "claims": [claim]})
-    return _CLAIMS[what], [found[id] for id in claim["leads"]]
+    asked = _asked(when)
+    found = ledger().reports.largest(asked, what, _MOST_BEHIND, when.position, scope())
+    return _CLAIMS[what], *found
+
+
+def _standing(when: Travel) -> Mapping[str, int]:
+    """How many leads stand in each stage."""
+    start = when.end.replace(month=1, day=1)
+    book = ledger().reads.pipeline(selection({}), start, when.end, when.position)
+    return {stage["stage"]: stage["standing"]["count"] for stage in book["stages"]}

@@ -5,7 +5,7 @@ entries, as known at one position after the other. A test holds one against the 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -21,11 +21,11 @@ from domain.posting import (
     RETURN,
 )
 from domain.stage import GROUNDBROKEN, SIGNED, TIP
-from service.projections.choosing import EVERYTHING, FILTERS, Selection
+from service.projections.choosing import EVERYTHING, FILTERS, Selection, rows_then
 from service.projections.district_book import crossing, district_entries, places_across
 from service.projections.entries import entries
-from service.projections.leads import leads
-from service.projections.moment import NOW, rows_at
+from service.projections.leads import amount_of, leads
+from service.projections.moment import AMONG, NOW, POSITIONS, rows_at
 from service.projections.store import rows_of
 from service.projections.variants import variants
 
@@ -74,6 +74,99 @@ def fates(connection: sa.Connection, chosen: Selection, window: Window) -> list[
         Fate(number, stage, bool(about_to_sign), fen or 0, _of(entered, number))
         for number, stage, about_to_sign, fen in sorted(map(tuple, [*found, *across]))
     ]
+
+
+class Kind(NamedTuple):
+    """Leads of one fate: where they stand, whether their amount is ``large``, and which stages they
+    entered within the window."""
+
+    stage: str
+    about_to_sign: bool
+    large: bool
+    entered: frozenset[str]
+
+
+# And of each lead that is about to sign, by its number, what it has.
+FateSums = Mapping[Kind | int, tuple[int, int]]
+
+
+def fate_sums(
+    connection: sa.Connection, window: Window, as_of: str, large: int, among: Sequence[int] | None
+) -> FateSums:
+    """Kind → leads and fen, of all leads; ``among`` those of these numbers only.
+
+    ``as_of`` is the day as of which they stand somewhere: the window's end, or, where that is
+    today, the last of all days. An amount of so many fen is ``large``.
+    """
+    rows = _fate_rows(window, as_of, few=among is not None)
+    each = sa.case((rows.c.about_to_sign, rows.c.number), else_=0)
+    key: list[Any] = [rows.c.stage, rows.c.about_to_sign, rows.c.fen >= large, each]
+    key += [rows.c[stage] for stage in _ENTERED]
+    asked = sa.select(sa.func.count(), sa.func.sum(rows.c.fen), *key).group_by(*key)
+    found: dict[Kind | int, tuple[int, int]] = {}
+    for count, fen, stage, signs, is_large, number, *came in connection.execute(
+        asked, _moment(window, as_of, among)
+    ):
+        entered = frozenset(name for name, did in zip(_ENTERED, came, strict=True) if did)
+        kind = Kind(stage, bool(signs), bool(is_large), entered)
+        had = found.get(kind, (0, 0))
+        found[kind] = (had[0] + count, had[1] + int(fen))
+        if number:
+            found[number] = (count, int(fen))
+    return found
+
+
+def largest_of(
+    connection: sa.Connection,
+    window: Window,
+    as_of: str,
+    large: int,
+    kinds: Iterable[Kind],
+    most: int,
+) -> list[int]:
+    """The numbers of the leads of these kinds, those of the largest amounts first."""
+    rows = _fate_rows(window, as_of)
+    of = sa.or_(sa.false(), *(_is_of(rows, kind, large) for kind in kinds))
+    asked = sa.select(rows.c.number).where(of)
+    asked = asked.order_by(rows.c.fen.desc(), rows.c.number).limit(most)
+    return list(connection.execute(asked, _moment(window, as_of)).scalars())
+
+
+def _is_of(rows: sa.FromClause, kind: Kind, large: int) -> sa.ColumnElement[bool]:
+    came = [rows.c[stage] == int(stage in kind.entered) for stage in _ENTERED]
+    stands = rows.c.about_to_sign if kind.about_to_sign else sa.not_(rows.c.about_to_sign)
+    amount = rows.c.fen >= large if kind.large else rows.c.fen < large
+    return sa.and_(rows.c.stage == kind.stage, stands, amount, *came)
+
+
+def _fate_rows(window: Window, as_of: str, *, few: bool = False) -> sa.FromClause:
+    """Number, stage, about_to_sign and fen of every lead, and whether (1, 0) it entered each of the
+    stages asked for."""
+    rows = rows_then(_COLUMNS, as_of, window.known_at, few=few)
+    moves = _moves(entries, window)
+    if few:
+        moves = moves.where(entries.c.position.in_(POSITIONS))
+    made = moves.subquery("moves")
+    came = [
+        sa.func.max(sa.case((made.c.target == stage, 1), else_=0)).label(stage)
+        for stage in _ENTERED
+    ]
+    entered = sa.select(made.c.lead, *came).group_by(made.c.lead).subquery("entered")
+    told = sa.select(
+        rows.c.number,
+        rows.c.stage,
+        rows.c.about_to_sign,
+        amount_of(rows).label("fen"),
+        *(sa.func.coalesce(entered.c[stage], 0).label(stage) for stage in _ENTERED),
+    ).select_from(rows.outerjoin(entered, entered.c.lead == rows.c.number))
+    if few:
+        told = told.where(rows.c.number.in_(AMONG))
+    return told.subquery("fates")
+
+
+def _moment(window: Window, as_of: str, among: Sequence[int] | None = None) -> dict[str, Any]:
+    values = {"as_of": as_of, "known_at": window.known_at}
+    return values if among is None else {**values, "among": among}
 
 
 def ids_of(

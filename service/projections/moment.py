@@ -32,7 +32,7 @@ POSITION: sa.BindParameter[int] = sa.bindparam("known_at")
 # Leads' numbers, wherever it is asked about a few of them.
 AMONG: sa.BindParameter[Any] = sa.bindparam("among", expanding=True)
 # Where entries of theirs may stand.
-_POSITIONS = sa.select(history.c.position).where(history.c.lead.in_(AMONG))
+POSITIONS = sa.select(history.c.position).where(history.c.lead.in_(AMONG))
 NOW = {"as_of": LAST_DAY, "known_at": FOREVER - 1}
 # The columns that come from the book; those from the history; all others are facts.
 FROM_BOOK = frozenset({"stage", "outcome", "about_to_sign", "fen", "tip_on"})
@@ -45,7 +45,7 @@ _COLUMNS = ("number", "id", "district", "industry", "suspended", "words")
 def rows_at(columns: Collection[str], *, few: bool = False) -> sa.FromClause:
     """All leads known as tips by then, with ``columns`` as they were; ``body`` (JSON) is None
     where a lead has changed since. ``few``: of the numbers bound as ``among`` only."""
-    of_few = [entries.c.position.in_(_POSITIONS)] if few else []
+    of_few = [entries.c.position.in_(POSITIONS)] if few else []
     places, facts = places_then(entries, *of_few).subquery("places"), _variant()
     joined = leads.join(places, places.c.lead == leads.c.number)
     joined = joined.outerjoin(facts, facts.c.lead == leads.c.number)

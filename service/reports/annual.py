@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from domain.money import UNITS, fen_of
 from domain.stage import GROUNDBROKEN, NEGOTIATING, SIGNED, TIP
-from service.projections.fates import Fate
+from service.projections.fates import Fate, FateSums, Kind
 
 # What makes an 亿元项目: planned investment of a hundred million 元 or more, in fen.
 HUNDRED_MILLION = 100_000_000 * 100
@@ -128,13 +128,49 @@ class Claim:
         return max(self.fates, key=lambda fate: (fate.fen, -fate.number), default=None)
 
 
+@dataclass(frozen=True)
+class Tally:
+    """A claim without the leads behind it, which are all of some ``kinds``. ``signing``: those
+    about to sign, by their numbers, with their amounts in fen."""
+
+    rule: Rule
+    kinds: Sequence[Kind]
+    value: int
+    fen: int | None
+    signing: Mapping[int, int]
+
+    @property
+    def largest(self) -> int | None:
+        """The number of the lead of the largest amount; of equals the one tipped first."""
+        return max(self.signing, key=lambda number: (self.signing[number], -number), default=None)
+
+
+def tallies_of(sums: FateSums) -> list[Tally]:
+    """All claims, from what `fate_sums` says of amounts as large as HUNDRED_MILLION."""
+    signing = {number: fen for number, (_, fen) in sums.items() if isinstance(number, int)}
+    kinds = {kind: sum_ for kind, sum_ in sums.items() if isinstance(kind, Kind)}
+    return [_tally(rule, kinds, signing) for rule in RULES]
+
+
+def _tally(rule: Rule, sums: Mapping[Kind, tuple[int, int]], signing: Mapping[int, int]) -> Tally:
+    kinds = [kind for kind in sums if rule.holds(_one_of(kind))]
+    fen = sum(sums[kind][1] for kind in kinds) if rule.money else None
+    return Tally(rule, kinds, sum(sums[kind][0] for kind in kinds), fen, signing)
+
+
+def _one_of(kind: Kind) -> Fate:
+    """A fate of that kind."""
+    fen = HUNDRED_MILLION if kind.large else 0
+    return Fate(0, kind.stage, kind.about_to_sign, fen, kind.entered)
+
+
 def claims_of(fates: Iterable[Fate]) -> list[Claim]:
     """All claims, those of nothing included."""
     told = list(fates)
     return [Claim(rule, [fate for fate in told if rule.holds(fate)]) for rule in RULES]
 
 
-def sentence(claims: Sequence[Claim], end: date, largest: Mapping[str, Any] | None) -> str:
+def sentence(claims: Sequence[Claim | Tally], end: date, largest: Mapping[str, Any] | None) -> str:
     """The sentence; a clause whose number is zero is left out.
 
     ``largest`` is the lead about to sign that is named, as the API shows it.

@@ -1,8 +1,9 @@
 """What is asked of reports: the annual one as it is now, those that were sealed, their drift."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from heapq import nlargest
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,14 +16,23 @@ from domain.money import yuan
 from domain.report import ANNUAL, digest_of
 from domain.values import district_prefix_fault
 from service.personal.personal import Personal
+from service.projections.carried import Sums
 from service.projections.choosing import Selection
-from service.projections.fates import Retold, Window, fates, ids_of
+from service.projections.fates import Retold, Window, fate_sums, fates, ids_of, largest_of
 from service.projections.history import positions
 from service.projections.kept_days import Mark, mark_within
 from service.projections.pipeline import RULE
 from service.projections.sealed import follower, last_number, reports
-from service.reads import Reads
-from service.reports.annual import Claim, claims_of, named, sentence
+from service.reads import Reads, day_of
+from service.reports.annual import (
+    HUNDRED_MILLION,
+    Claim,
+    Tally,
+    claims_of,
+    named,
+    sentence,
+    tallies_of,
+)
 from service.reports.behind import leads_behind
 from service.reports.drift import Cause, causes, changed, counted
 from service.reports.periodic import periodic
@@ -98,6 +108,95 @@ class Reports:
             "rule": RULE,
             **told,
         }
+
+    def summary(
+        self, asked: Asked, known_at: int | None = None, scope: Scope = ALL
+    ) -> dict[str, Any]:
+        """The same without the leads behind the numbers. Of the whole ledger it is carried forward
+        as the log goes on, and costs little for however many leads."""
+        asked = asked._replace(within=scope.district)
+        if asked.district or asked.within:
+            told = self.annual(asked, known_at, scope)
+            return {**told, "claims": [_alone(claim) for claim in told["claims"]]}
+        self._reads.position()
+        with self._reads.store.snapshot() as connection:
+            position = mark_within(connection).position
+            then = _window(asked, position if known_at is None else min(known_at, position))
+            tallies = self._tallies(connection, asked, known_at)
+            largest = tallies[-1].largest
+            lead = None
+            if largest is not None:
+                lead = self._lead(connection, ids_of(connection, [largest])[largest], then)
+        return {
+            "year": asked.year,
+            "from": asked.start,
+            "to": f"{asked.end}",
+            "district": None,
+            "known_at": known_at,
+            "position": then.known_at,
+            "rule": RULE,
+            "text": sentence(tallies, asked.end, lead),
+            "claims": [_figures_of(tally, lead["id"] if lead else None) for tally in tallies],
+        }
+
+    def largest(
+        self, asked: Asked, name: str, most: int, known_at: int | None = None, scope: Scope = ALL
+    ) -> tuple[int, list[dict[str, Any]]]:
+        """How many leads are behind the claim of that name, and those of the ``most`` largest
+        amounts, as they were at the cut-off."""
+        asked = asked._replace(within=scope.district)
+        self._reads.position()
+        with self._reads.store.snapshot() as connection:
+            position = mark_within(connection).position
+            known = position if known_at is None else min(known_at, position)
+            then = _window(asked, known)
+            if asked.district or asked.within:
+                claims = {
+                    claim.rule.name: claim for claim in self._claims(connection, asked, known)
+                }
+                fates = sorted(claims[name].fates, key=lambda fate: (-fate.fen, fate.number))
+                count, numbers = len(fates), [fate.number for fate in fates[:most]]
+            else:
+                tallies = {one.rule.name: one for one in self._tallies(connection, asked, known_at)}
+                count, kinds = tallies[name].value, tallies[name].kinds
+                numbers = largest_of(
+                    connection, then, day_of(asked.end), HUNDRED_MILLION, kinds, most
+                )
+            ids = ids_of(connection, sorted(numbers))
+        told = {"to": then.end, "position": known, "district": asked.district}
+        found = leads_behind(
+            self._reads, {**told, "claims": [{"leads": [ids[number] for number in numbers]}]}
+        )
+        return count, [found[ids[number]] for number in numbers]
+
+    def about_to_sign(
+        self, asked: Asked, most: int, known_at: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Of the whole ledger's leads about to sign those of the ``most`` largest amounts, as they
+        were at the cut-off."""
+        self._reads.position()
+        with self._reads.store.snapshot() as connection:
+            position = mark_within(connection).position
+            known = position if known_at is None else min(known_at, position)
+            signing = self._tallies(connection, asked, known_at)[-1].signing
+            numbers = nlargest(most, signing, key=lambda number: (signing[number], number))
+            ids = ids_of(connection, sorted(numbers))
+        wanted = [ids[number] for number in numbers]
+        told = {"to": f"{asked.end}", "position": known, "district": None}
+        found = leads_behind(self._reads, {**told, "claims": [{"leads": wanted}]})
+        return [found[one] for one in wanted]
+
+    def _tallies(
+        self, connection: sa.Connection, asked: Asked, known_at: int | None
+    ) -> list[Tally]:
+        """The claims of the whole ledger."""
+        day = day_of(asked.end)
+
+        def ask(connection: sa.Connection, known: int, among: Sequence[int] | None) -> Sums:
+            return fate_sums(connection, _window(asked, known), day, HUNDRED_MILLION, among)
+
+        question = ("fates", asked.start, f"{asked.end}", day)
+        return tallies_of(self._reads.carried.sums(connection, question, known_at, ask))
 
     def periodic(
         self,
@@ -312,16 +411,23 @@ def _sealed(connection: sa.Connection, report_id: UUID, scope: Scope) -> dict[st
 
 
 def _shown(claim: Claim, ids: Mapping[int, str]) -> dict[str, Any]:
-    fen, largest = claim.fen, claim.largest
+    largest = claim.largest
+    shown = _figures_of(claim, None if largest is None else ids[largest.number])
+    return {**shown, "leads": [ids[fate.number] for fate in claim.fates]}
+
+
+def _figures_of(claim: Claim | Tally, largest: str | None) -> dict[str, Any]:
+    """A claim without the leads behind it; ``largest`` is the id of the one that is named."""
     shown: dict[str, Any] = {
         "name": claim.rule.name,
         "value": claim.value,
-        "cny": None if fen is None else yuan(fen),
-        "leads": [ids[fate.number] for fate in claim.fates],
+        "cny": None if claim.fen is None else yuan(claim.fen),
     }
-    if "{largest}" in claim.rule.clause:
-        shown["largest"] = None if largest is None else ids[largest.number]
-    return shown
+    return {**shown, "largest": largest} if "{largest}" in claim.rule.clause else shown
+
+
+def _alone(claim: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in claim.items() if name != "leads"}
 
 
 def _figures(before: Claim, after: Claim) -> dict[str, Any]:

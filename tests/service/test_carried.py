@@ -8,9 +8,11 @@ import pytest
 from service.application import Ledger
 from service.projections.carried import Ask, Carried
 from service.projections.choosing import EVERYTHING
+from service.projections.fates import Window, fate_sums
 from service.projections.groups import BY, group_sums
 from service.projections.kept_days import mark_within
 from service.projections.store import FOREVER, LAST_DAY
+from service.reports.annual import HUNDRED_MILLION
 from tests.service.helpers import journeys, ledger_in
 
 DAYS = (LAST_DAY, "2025-06-30", "2025-03-01")
@@ -32,7 +34,18 @@ def groups(by: str, day: str) -> Ask:
     )
 
 
-ASKED = {f"{by} {day}": groups(by, day) for by in BY for day in DAYS}
+def fates(start: str, end: str, day: str) -> Ask:
+    """The sums of fates within a window."""
+    return lambda connection, known, among: fate_sums(
+        connection, Window(start, end, known), day, HUNDRED_MILLION, among
+    )
+
+
+ASKED = {f"{by} {day}": groups(by, day) for by in BY for day in DAYS} | {
+    "fates of a year": fates("2025-01-01", "2025-12-31", LAST_DAY),
+    "fates of half a year": fates("2025-01-01", "2025-06-30", "2025-06-30"),
+    "fates of some months": fates("2025-02-01", "2025-04-15", "2025-04-15"),
+}
 
 
 @pytest.mark.parametrize("asked", ASKED)

@@ -1,21 +1,16 @@
-"""The log's tables in PostgreSQL, the function that appends to it, and how both came about.
+"""The log's tables in PostgreSQL, the function that appends to it, and how both came about (see
+`migrating.py`)."""
 
-Each migration is carried out once, in the order of the table, by one process while the others wait;
-each is a transaction of its own with the number that it leads to. It waits for no lock longer than
-a command waits: who meets a reader that will not end gives up and is started again later.
-"""
-
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
 import sqlalchemy as sa
 
-from domain.errors import NotReady
-from service.projections.postgres_pool import transaction, unhurried
+from service import migrating
+from service.migrating import Migration, Place, alone
 
-# Advisory locks of ours: of whoever appends, and of whoever changes the schema.
-APPENDING, _MIGRATING = 7_104_201, 7_104_202
+# The advisory lock of whoever appends.
+APPENDING = 7_104_201
 
 _LOG = """
 CREATE TABLE ledger.stored_events (
@@ -108,13 +103,6 @@ APPEND = (
 )
 
 
-class Migration(NamedTuple):
-    """A step of the schema, and what it is for."""
-
-    about: str
-    statements: str
-
-
 # Never changed once released: what comes later is a step of its own.
 MIGRATIONS = (
     Migration("the log, and what tells that something beside it changed", _LOG),
@@ -127,29 +115,8 @@ MIGRATIONS = (
 def migrate(
     connection: sa.Connection, patience: float, steps: Iterable[Migration] = MIGRATIONS
 ) -> None:
-    """Bring the schema to the last of these steps, by one process while others wait; NotReady when
-    a lock is not to be had in ``patience`` seconds, or the schema is of a later version."""
-    steps, driver = tuple(steps), driver_of(connection)
-    if (done := _version(driver)) == len(steps):
-        return
-    if done > len(steps):
-        raise NotReady(
-            f"The ledger's schema is of version {done}, made by a later release; this one knows "
-            f"{len(steps)}. Start that release, or restore a backup from before it.",
-            retry_after=60,
-        )
-    with _alone(driver, patience):
-        driver.execute("CREATE SCHEMA IF NOT EXISTS ledger")
-        driver.execute(
-            "CREATE TABLE IF NOT EXISTS ledger.migrations (number integer PRIMARY KEY, "
-            "about text NOT NULL, done_at timestamptz NOT NULL DEFAULT now())"
-        )
-    while (done := _version(driver)) < len(steps):
-        with _alone(driver, patience):
-            if _version(driver) == done:
-                driver.execute(steps[done].statements)
-                note = "INSERT INTO ledger.migrations (number, about) VALUES (%s, %s)"
-                driver.execute(note, [done + 1, steps[done].about])
+    """Bring the schema to the last of these steps."""
+    migrating.migrate(driver_of(connection), Place("ledger", "migrations"), steps, patience)
 
 
 def heed(connection: sa.Connection, tables: Iterable[str], patience: float) -> None:
@@ -162,7 +129,7 @@ def heed(connection: sa.Connection, tables: Iterable[str], patience: float) -> N
     )
     there = {name for (name,) in driver.execute(asked).fetchall()}
     for table in sorted(set(tables) - there):
-        with _alone(driver, patience):
+        with alone(driver, patience):
             driver.execute(
                 f"CREATE OR REPLACE TRIGGER ledger_changed "
                 f"AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON ledger.{table} "
@@ -173,21 +140,3 @@ def heed(connection: sa.Connection, tables: Iterable[str], patience: float) -> N
 def driver_of(connection: sa.Connection) -> Any:
     """psycopg's own connection."""
     return connection.connection.dbapi_connection
-
-
-@contextmanager
-def _alone(driver: Any, patience: float) -> Iterator[None]:
-    """A transaction of the only process that changes the schema."""
-    timeout = max(1, round(patience * 1000))
-    begin = f"BEGIN; SET LOCAL lock_timeout = {timeout}; SELECT pg_advisory_xact_lock({_MIGRATING})"
-    with transaction(driver, begin), unhurried(driver):
-        yield
-
-
-def _version(driver: Any) -> int:
-    there = "SELECT to_regclass('ledger.migrations') IS NOT NULL"
-    if not driver.execute(there).fetchone()[0]:
-        return 0
-    number = "SELECT coalesce(max(number), 0) FROM ledger.migrations"
-    version: int = driver.execute(number).fetchone()[0]
-    return version

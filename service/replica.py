@@ -128,7 +128,7 @@ def replica_of(
 
     connections = connections_to(settings.replica, settings.lock_timeout)
     recorder = FollowedRecorder(connections)
-    store = FollowedStore(connections, PROJECTIONS.schema, metadata, durable=PROJECTIONS.durable)
+    store = FollowedStore(connections, PROJECTIONS.schema, metadata)
     reads = Reads(recorder, mapper, store, follows=True)
     # Persons' keys are never asked of a copy: whoever was erased is gone at once.
     answers = answering(reads, personal, settings)

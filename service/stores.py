@@ -43,11 +43,13 @@ def store_of(settings: Settings, which: Which, tables: sa.MetaData) -> Store:
     """The ``tables`` of a ledger, where its settings say that they are."""
     if settings.postgres:
         # Not before somebody needs it: see there.
+        from service.kept_schemas import kept_of  # noqa: PLC0415
         from service.projections.postgres_pool import connections_to  # noqa: PLC0415
         from service.projections.postgres_store import PostgresStore  # noqa: PLC0415
 
         connections = connections_to(settings.postgres, settings.lock_timeout)
-        return PostgresStore(connections, which.schema, tables, durable=which.durable)
+        kept = kept_of(tables) if which.durable else None
+        return PostgresStore(connections, which.schema, tables, kept)
     return SQLiteStore(
         which.file(settings),
         settings.lock_timeout,

@@ -22,8 +22,14 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
+from service.kept_schemas import Kept
+from service.migrating import Migration
 from service.postgres import Postgres
+from service.projections.postgres_shadow import made_in
 
 # Where the run's server is: told to every process of the run by its environment.
 AT = "TEST_POSTGRES_AT"
@@ -237,6 +243,15 @@ def drop_databases_in(folder: Path) -> None:
     """Drop what was made for folders in that one."""
     for made in [made for made in _made if made.is_relative_to(folder)]:
         shared().drop_database(_made.pop(made))
+
+
+def kept_as(name: str, schema: str, tables: sa.MetaData) -> Kept:
+    """These tables as something that no log can give again, as they are now."""
+    made, dialect = made_in(schema, tables), postgresql.dialect()  # type: ignore[no-untyped-call]
+    statements: list[ExecutableDDLElement] = [CreateTable(table) for table in made.sorted_tables]
+    statements += [CreateIndex(index) for table in made.sorted_tables for index in table.indexes]
+    text = "; ".join(f"{statement.compile(dialect=dialect)}" for statement in statements)
+    return Kept(name, (Migration("as they are now", text),))
 
 
 def everything_in(database: Postgres) -> bytes:

@@ -15,6 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex
 
 from domain.errors import NotReady
+from service.kept_schemas import Kept
+from service.migrating import Place, migrate
 from service.projections.postgres_pool import (
     Connections,
     Lost,
@@ -41,19 +43,21 @@ _INDEXES = sa.text("SELECT indexname FROM pg_catalog.pg_indexes WHERE schemaname
 class PostgresStore(Store):
     """The tables in one schema.
 
-    ``durable``: a commit waits for the disk. Projections need not: what a crash takes away the log
-    gives again. Of what is deleted of a table that is wiped nothing stays in its file.
+    ``kept``: how tables come about that no log can give again, of which a commit waits for the
+    disk; None of projections, which need not: what a crash takes away the log gives again. Of what
+    is deleted of a table that is wiped nothing stays in its file.
     """
 
     def __init__(
-        self, connections: Connections, schema: str, tables: sa.MetaData, *, durable: bool
+        self, connections: Connections, schema: str, tables: sa.MetaData, kept: Kept | None = None
     ) -> None:
         self.connections = connections
         self.schema = schema
         self.tables = tables
         self.generation = 0
         self.lock_timeout = connections.patience
-        self.durable = durable
+        self.durable = kept is not None
+        self._kept = kept
         self._build: Any = self
         self._using = False
         self._opening = Lock()
@@ -68,6 +72,11 @@ class PostgresStore(Store):
     def create_tables(self) -> None:
         """Make what is missing; nothing is locked where nothing is."""
         with self._one() as connection:
+            if self._kept:
+                place = Place(self.schema, f"{self._kept.name}_migrations")
+                steps, patience = self._kept.steps, self.connections.patience
+                migrate(driver_of(connection), place, steps, patience)
+                return
             if not self._lacking(connection):
                 return
         with self._one() as connection:
@@ -82,14 +91,8 @@ class PostgresStore(Store):
         indexes = set(connection.execute(_INDEXES, {"schema": self.schema}).scalars())
         if any(index.name not in indexes for index in _indexes_of(self.tables)):
             return True
-        return any(
-            name not in there or not self._fits(there[name], table)
-            for name, table in self.tables.tables.items()
-        )
-
-    def _fits(self, there: set[str], table: sa.Table) -> bool:
-        wanted = set(table.c.keys())
-        return wanted <= there if self.durable else wanted == there
+        wanted = self.tables.tables.items()
+        return any(set(table.c.keys()) != there.get(name) for name, table in wanted)
 
     def _columns(self, connection: sa.Connection) -> dict[str, set[str]]:
         found: dict[str, set[str]] = {}
@@ -108,22 +111,14 @@ class PostgresStore(Store):
 
     def _make(self, connection: sa.Connection) -> None:
         there = self._columns(connection)
-        if not self.durable and any(
-            name in there and not self._fits(there[name], table)
-            for name, table in self.tables.tables.items()
-        ):
+        wanted = self.tables.tables.items()
+        if any(set(table.c.keys()) != there[name] for name, table in wanted if name in there):
             # As another version made them: the log fills them again, bookmarks and all.
             for name in there:
                 connection.exec_driver_sql(f'DROP TABLE {self.schema}."{name}"')
             there = {}
         made = made_in(self.schema, self.tables)
         made.create_all(connection, [t for t in made.sorted_tables if t.name not in there])
-        for table in made.sorted_tables:
-            for column in table.c:
-                if column.name not in there.get(table.name, {column.name}):
-                    kind = column.type.compile(connection.dialect)
-                    adding = f'ADD COLUMN IF NOT EXISTS "{column.name}" {kind}'
-                    connection.exec_driver_sql(f'ALTER TABLE {self.schema}."{table.name}" {adding}')
         for index in _indexes_of(made):
             connection.execute(CreateIndex(index, if_not_exists=True))
         if self._replaced:

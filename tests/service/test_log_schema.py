@@ -10,7 +10,8 @@ from eventsourcing.persistence import StoredEvent
 
 from domain.errors import NotReady
 from service.log_postgres import PostgresRecorder
-from service.log_schema import MIGRATIONS, Migration, migrate
+from service.log_schema import MIGRATIONS, migrate
+from service.migrating import Migration
 from service.postgres import Postgres
 from service.projections.postgres_pool import Connections
 from tests.postgres import database_of, rows

@@ -16,7 +16,7 @@ from service.projections import postgres_pool
 from service.projections.postgres_pool import Lost, connections_to, driver_of
 from service.projections.postgres_store import PostgresStore
 from service.projections.store import Prepared, builds
-from tests.postgres import database_of, rows, shared
+from tests.postgres import database_of, kept_as, rows, shared
 from tests.service.helpers import PATIENCE, processes
 
 metadata = sa.MetaData()
@@ -41,7 +41,8 @@ def store_at(
 ) -> PostgresStore:
     """A store there, durable unless it is of the tables that may be replaced."""
     connections = connections_to(postgres, patience)
-    return PostgresStore(connections, schema, tables, durable=tables is metadata)
+    kept = kept_as("notes", schema, tables) if tables is metadata else None
+    return PostgresStore(connections, schema, tables, kept)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from service.postgres import Postgres
 from service.settings import Settings
 from service.tokens import id_of
 from service.uses import TableUses
+from tests.faults.serving import until
 from tests.postgres import rows
 from tests.service.helpers import ledger_at, settings_in
 
@@ -72,7 +73,7 @@ def test_one_of_all_that_use_the_database_is_alone(settings: Settings) -> None:
             assert not second.take()
             first.check()
             first.close()
-            assert second.take()
+            until(second.take, "the second to be alone")
             with closing(alone_at(settings, "another")) as other:
                 assert other.take()
 

@@ -11,7 +11,7 @@ from service.projections.postgres_pool import connections_to
 from service.projections.postgres_store import PostgresStore
 from service.projections.sqlite_store import SQLiteStore
 from service.projections.store import Prepared, Store, inserting, rows_of, upserting
-from tests.postgres import database_of
+from tests.postgres import database_of, kept_as
 from tests.service.helpers import raw
 
 metadata = sa.MetaData()
@@ -38,7 +38,8 @@ def in_file(folder: Path, *, durable: bool = True) -> SQLiteStore:
 def in_schema(folder: Path, *, durable: bool = True) -> PostgresStore:
     """A store in a schema of the folder's database."""
     connections = connections_to(database_of(folder), 0.2)
-    return PostgresStore(connections, "ledger", metadata, durable=durable)
+    kept = kept_as("notes", "ledger", metadata) if durable else None
+    return PostgresStore(connections, "ledger", metadata, kept)
 
 
 KINDS: dict[str, Callable[..., Store]] = {"sqlite": in_file, "postgresql": in_schema}
@@ -212,8 +213,10 @@ def columns(store: Store, table: sa.Table) -> set[str]:
         return {c["name"] for c in sa.inspect(connection).get_columns(table.name)}
 
 
-@pytest.mark.parametrize("durable", [False, True])
-@pytest.mark.parametrize("kind", KINDS)
+# (On PostgreSQL what nothing else has is changed step by step: see test_kept_schemas.py.)
+@pytest.mark.parametrize(
+    ("kind", "durable"), [("sqlite", False), ("sqlite", True), ("postgresql", False)]
+)
 def test_tables_of_another_shape_are_made_anew_unless_nothing_else_has_their_rows(
     tmp_path: Path, kind: str, durable: bool
 ) -> None:

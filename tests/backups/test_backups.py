@@ -32,6 +32,9 @@ from tests.service.helpers import (
 )
 
 WRITERS = 4
+IN_FILES = pytest.mark.sqlite_alone(
+    "a backup is put back into files, and an office's are copied here; the last test has PostgreSQL"
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +49,7 @@ def office(made: Path, tmp_path: Path) -> Path:
     return shutil.copytree(made, tmp_path / "office")
 
 
+@IN_FILES
 def test_a_backup_put_back_is_the_ledger_that_it_was(office: Path, tmp_path: Path) -> None:
     with ledger_in(office) as ledger:
         before, access = whole_log(ledger), list(ledger.access.rows())
@@ -71,6 +75,7 @@ def test_a_backup_put_back_is_the_ledger_that_it_was(office: Path, tmp_path: Pat
         assert ledger.personal.shown(lead, plain=True)["contact"]["phone"] == "13800000001"
 
 
+@IN_FILES
 def test_what_four_writers_were_answered_before_the_backup_began_is_in_it(
     office: Path, tmp_path: Path
 ) -> None:
@@ -109,6 +114,7 @@ def test_a_backup_has_a_name_of_its_own(office: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "c").exists()
 
 
+@IN_FILES
 @pytest.mark.parametrize("name", [LEDGER, ACCESS, SUBJECTS, f"{LEDGER}-wal", f"{LEDGER}.tree"])
 def test_a_backup_is_put_back_only_where_nothing_is(
     office: Path, tmp_path: Path, name: str
@@ -139,6 +145,7 @@ def _other(path: Path) -> None:
 DAMAGE = [_cut, _flip, _other, Path.unlink]
 
 
+@IN_FILES
 @pytest.mark.parametrize("damage", DAMAGE, ids=["cut", "flipped", "another", "gone"])
 @pytest.mark.parametrize("name", [LEDGER, ACCESS, NAME])
 def test_a_damaged_backup_is_not_put_back(
@@ -156,6 +163,7 @@ def changed(office: Path, statement: str) -> None:
         connection.execute(statement)
 
 
+@IN_FILES
 def test_a_backup_whose_digests_are_made_to_fit_is_still_held_against_its_checkpoint(
     office: Path, tmp_path: Path
 ) -> None:
@@ -169,11 +177,13 @@ def test_a_backup_whose_digests_are_made_to_fit_is_still_held_against_its_checkp
     assert files_in(tmp_path) == ["office"]
 
 
+@IN_FILES
 def test_an_event_that_cannot_be_read_is_named(office: Path, tmp_path: Path) -> None:
     changed(office, "UPDATE stored_events SET topic = 'lead.sold' WHERE rowid = 5")
     assert "Position 5 cannot be read" in refused(office, "backup", tmp_path / "b")
 
 
+@IN_FILES
 def test_an_access_record_with_a_row_taken_out_is_not_backed_up(
     office: Path, tmp_path: Path
 ) -> None:
@@ -185,6 +195,7 @@ def test_an_access_record_with_a_row_taken_out_is_not_backed_up(
     assert "some were taken out" in refused(office, "backup", tmp_path / "b")
 
 
+@IN_FILES
 def test_without_its_keys_a_restored_ledger_says_what_is_missing(
     office: Path, tmp_path: Path
 ) -> None:
@@ -192,6 +203,7 @@ def test_without_its_keys_a_restored_ledger_says_what_is_missing(
     assert "never be read again" in done(tmp_path / "other", "restore", tmp_path / "b")
 
 
+@IN_FILES
 def test_keys_are_no_ledger_and_a_ledger_is_no_keys(office: Path, tmp_path: Path) -> None:
     done(office, "backup", tmp_path / "b", "--keys", tmp_path / "k")
     assert "kind keys" in refused(tmp_path / "other", "restore", tmp_path / "k")
@@ -199,6 +211,7 @@ def test_keys_are_no_ledger_and_a_ledger_is_no_keys(office: Path, tmp_path: Path
     assert "kind ledger" in told
 
 
+@IN_FILES
 @pytest.mark.parametrize("upto", [(), (SUBJECTS,), (SUBJECTS, ACCESS), (SUBJECTS, ACCESS, LEDGER)])
 def test_a_restore_goes_on_from_wherever_it_was_killed(
     office: Path, tmp_path: Path, upto: tuple[str, ...]
@@ -244,7 +257,8 @@ def test_a_ledger_on_postgresql_is_backed_up_while_it_is_written_and_moves_there
     assert files_in(tmp_path / "b") == [LEDGER, ACCESS, NAME]
     assert files_in(tmp_path / "k") == [SUBJECTS, NAME]
     assert "is put back into files" in refused(folder, "restore", tmp_path / "b", **at)
-    done(tmp_path / "other", "restore", tmp_path / "b", "--keys", tmp_path / "k")
+    into = {"LEDGER_DATABASE": f"sqlite:///{tmp_path / 'other'}/", "LEDGER_FILES": ""}
+    done(tmp_path / "other", "restore", tmp_path / "b", "--keys", tmp_path / "k", **into)
     shutil.copy(settings.secret_file, tmp_path / "other")
     files = replace(settings_in(tmp_path / "other"), postgres=None)
     with ledger_at(files) as copy:

@@ -59,14 +59,29 @@ class Feed:
         event = identity_of_row(last)
         _MARK.many(connection, [(projection.name, last[0], event) for projection in projections])
 
-    def rest(self, connection: sa.Connection, progress: Callable[[int], object]) -> int:
-        """The log's rest, in the caller's transaction; the position reached.
+    def knows(self, connection: sa.Connection) -> bool:
+        """Whether every bookmark is of this log."""
+        marks = set(self.bookmarks(connection).values()) - {(0, "")}
+        return all(
+            [identity_of_row(row) for row in self.recorder.stored_rows(at - 1, 1, at)] == [event]
+            for at, event in marks
+        )
+
+    def rest(
+        self,
+        connection: sa.Connection,
+        progress: Callable[[int], object],
+        most: int | None = None,
+    ) -> int:
+        """The log's rest, or as much of it as is about ``most`` events, in the caller's
+        transaction; the position reached.
 
         ``progress`` is called with each batch's number of positions.
         """
         reached = min(position for position, _ in self.bookmarks(connection).values())
+        end = None if most is None else reached + most
         with _no_search_for_cycles():
-            while (seen := self.advance(connection)) > reached:
+            while (end is None or reached < end) and (seen := self.advance(connection)) > reached:
                 progress(seen - reached)
                 reached = seen
                 # What a batch leaves behind is little.

@@ -1,9 +1,10 @@
 """A schema made beside the live one, to take its place in one step.
 
-It is filled by one connection of its own, in one transaction, and gets the live one's name in
-another. A schema that a rebuild which was killed has left is dropped by the next one. Whoever reads
-one statement goes on with the tables that it found. Whoever reads several in a snapshot keeps the
-names from being changed (see `PostgresStore.snapshot`), so that all of them are of one schema.
+It is filled by one connection of its own, some ten thousand events in each transaction, and gets
+the live one's name in one step. What a rebuild that was killed has left the next one goes on with,
+if it is of the same code and of this log, and drops otherwise. Whoever reads one statement goes on
+with the tables that it found. Whoever reads several in a snapshot keeps the names from being
+changed (see `PostgresStore.snapshot`), so that all of them are of one schema.
 """
 
 import time
@@ -16,9 +17,12 @@ import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex
 
 from domain.errors import NotReady
+from service.projections.by_code import code
 from service.projections.postgres_pool import SCHEMAS, Connections, driver_of, transaction
 from service.projections.store import Both, Shadow, builds
 
+# So many events are taken in together: what is lost of a rebuild that is killed.
+TOGETHER = 20_000
 # For how long readers of snapshots are waited for in all, and at once: so long new ones wait, too.
 _PATIENCE, _AT_ONCE = 60.0, 0.2
 
@@ -52,17 +56,28 @@ class SchemaShadow(Shadow):
         self, connections: Connections, connection: sa.Connection, live: str, tables: sa.MetaData
     ) -> None:
         self.connection = connection
+        self.together = TOGETHER
         self._connections = connections
         self._live, self._anew = live, _beside(live)
-        path = ", ".join([self._anew, *(name for name in SCHEMAS if name != live)])
-        connection.exec_driver_sql(f"CREATE SCHEMA {self._anew}")
-        connection.exec_driver_sql(f"SET search_path = {path}")
         self._made = made_in(self._anew, tables)
         self._indexes = []
         for table in self._made.sorted_tables:
             self._indexes += sorted(table.indexes, key=lambda index: f"{index.name}")
             table.indexes.clear()
-        self._made.create_all(connection)
+        path = ", ".join([self._anew, *(name for name in SCHEMAS if name != live)])
+        connection.exec_driver_sql(f"SET search_path = {path}")
+        self.resumed = _noted(driver_of(connection), self._anew) == code()
+        if not self.resumed:
+            self.begin_again()
+
+    def begin_again(self) -> None:
+        """Empty tables, and a note by which code they are filled."""
+        with self.transaction() as connection:
+            connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {self._anew} CASCADE")
+            connection.exec_driver_sql(f"CREATE SCHEMA {self._anew}")
+            self._made.create_all(connection)
+            connection.exec_driver_sql(f"COMMENT ON SCHEMA {self._anew} IS '{code()}'")
+        self.resumed = False
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -74,7 +89,7 @@ class SchemaShadow(Shadow):
         """The indexes, which cost less of rows that are there already, and what the planner should
         know of these."""
         for index in self._indexes:
-            self.connection.execute(CreateIndex(index))
+            self.connection.execute(CreateIndex(index, if_not_exists=True))
         for table in self._made.sorted_tables:
             self.connection.exec_driver_sql(f"ANALYZE {self._anew}.{table.name}")
 
@@ -85,7 +100,8 @@ class SchemaShadow(Shadow):
             f"BEGIN; SET LOCAL lock_timeout = {_AT_ONCE * 1000:.0f}; "
             f"LOCK TABLE {self._live}.{builds.name} IN ACCESS EXCLUSIVE MODE; "
             f"ALTER SCHEMA {self._live} RENAME TO {_replaced(self._live)}; "
-            f"ALTER SCHEMA {self._anew} RENAME TO {self._live}"
+            f"ALTER SCHEMA {self._anew} RENAME TO {self._live}; "
+            f"COMMENT ON SCHEMA {self._live} IS NULL"
         )
         while True:
             try:
@@ -112,24 +128,35 @@ class SchemaShadow(Shadow):
 @contextmanager
 def shadow_of(connections: Connections, live: str, tables: sa.MetaData) -> Iterator[SchemaShadow]:
     """A shadow of a schema, by the only one who makes one; then what it replaced, or the shadow if
-    it did not come to that, is dropped."""
+    it did not come to that, is dropped. Who is only stopped leaves it for the next."""
     with connections.own() as connection:
         # It ends with the connection, however that ends.
         driver = driver_of(connection)
         held = f"SELECT pg_advisory_lock({number_of(live + ' rebuild')})"
         wait = f"SET lock_timeout = {max(1, round(connections.patience * 1000))}"
         driver.execute(f"{wait}; {held}; RESET lock_timeout", prepare=False)
-        _clear_away(driver, live)
+        _drop(driver, _replaced(live))
         try:
             yield SchemaShadow(connections, connection, live, tables)
-        finally:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
             if not driver.closed:
-                _clear_away(driver, live)
+                _drop(driver, _beside(live))
+            raise
+        _drop(driver, _beside(live), _replaced(live))
 
 
-def _clear_away(driver: Any, live: str) -> None:
-    for schema in (_beside(live), _replaced(live)):
+def _drop(driver: Any, *schemas: str) -> None:
+    for schema in schemas:
         driver.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE", prepare=False)
+
+
+def _noted(driver: Any, schema: str) -> str | None:
+    """By which code a schema was filled; None of none."""
+    asked = "SELECT obj_description(to_regnamespace(%s), 'pg_namespace')"
+    found: str | None = driver.execute(asked, [schema]).fetchone()[0]
+    return found
 
 
 def _beside(live: str) -> str:

@@ -74,16 +74,43 @@ def _made_anew(
     anew = [p.gathering() if isinstance(p, Gathers) else p for p in feed.projections]
     feed = Feed(recorder, feed.mapper, anew)
     with store.shadow() as shadow:
-        with shadow.transaction() as connection:
-            # Whoever keeps something of the old rows in memory sees that they are gone.
-            connection.execute(sa.insert(builds), {"id": secrets.token_hex(16)})
-            if isinstance(shadow, FileShadow):
+        _begin(feed, shadow, progress)
+        if isinstance(shadow, FileShadow):
+            with shadow.transaction() as connection:
                 last = recorder.max_notification_id() or 0
                 of = processes or (worth(last) if recorder.divides else 1)
                 take_in_shares(feed, recorder, shadow, progress, of)
-            feed.rest(connection, progress)
+                feed.rest(connection, progress)
+        else:
+            _fill(feed, shadow, progress)
         shadow.finish()
         yield shadow, feed
+
+
+def _begin(feed: Feed, shadow: Shadow, progress: Progress) -> None:
+    """Tables for a new build, or those that a killed one has left, if they are of this log."""
+    if shadow.resumed:
+        with shadow.transaction() as connection:
+            reached = min(position for position, _ in feed.bookmarks(connection).values())
+            ours = feed.knows(connection)
+        if ours:
+            progress(reached)
+            return
+        shadow.begin_again()
+    with shadow.transaction() as connection:
+        # Whoever keeps something of the old rows in memory sees that they are gone.
+        connection.execute(sa.insert(builds), {"id": secrets.token_hex(16)})
+
+
+def _fill(feed: Feed, shadow: Shadow, progress: Progress) -> None:
+    """The log, in one transaction after the other."""
+    before = -1
+    while True:
+        with shadow.transaction() as connection:
+            reached = feed.rest(connection, progress, shadow.together)
+        if reached == before:
+            return
+        before = reached
 
 
 def worth(events: int) -> int:

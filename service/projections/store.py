@@ -108,9 +108,19 @@ class Both(NamedTuple):
 class Shadow(ABC):
     """Tables made beside the live ones by the only one who makes any, and what is done with them,
     in this order: a ``transaction`` that fills them, ``finish``, and, while nobody writes the live
-    ones, the rest and ``put_in_place``, or ``beside`` to compare."""
+    ones, the rest and ``put_in_place``, or ``beside`` to compare.
+
+    ``together``: how many events a transaction takes in (None: all), for where there are several
+    whoever is killed leaves what was taken in, and the next one goes on from there (``resumed``).
+    """
 
     connection: sa.Connection
+    together: int | None = None
+    resumed = False
+
+    def begin_again(self) -> None:
+        """What was left is not of this log: go on from nothing."""
+        self.resumed = False
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[sa.Connection]:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from domain.errors import NotReady
 from service.application import Ledger
+from service.projections import postgres_shadow
 from service.projections.catch_up import CatchUp
 from service.projections.feed import BATCH
 from service.projections.members import Members
@@ -173,6 +174,7 @@ def rebuild_until_killed(folder: Path, batches: int) -> None:
         if batches < 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    postgres_shadow.TOGETHER = BATCH
     with ledger_in(folder) as ledger:
         ledger.reads.catch_up.rebuild(die)
 
@@ -194,6 +196,35 @@ def test_a_rebuild_that_is_killed_is_in_nobody_s_way(
     ledger.reads.position()
     check_projections(ledger)
     assert schemas(folder) == ["ledger_projections"]
+
+
+ANEW = "ledger_projections_anew"
+OTHERWISE = {
+    "as it was left": "SELECT 1",
+    "by other code": f"COMMENT ON SCHEMA {ANEW} IS 'another'",
+    "of another log": f"UPDATE {ANEW}.bookmarks SET event = 'another' WHERE projection = 'leads'",
+}
+
+
+@pytest.mark.parametrize("left", OTHERWISE)
+def test_a_rebuild_goes_on_where_a_killed_one_ended_if_it_is_of_the_same_code_and_log(
+    ledger: Ledger, folder: Path, left: str
+) -> None:
+    fill(ledger, leads=BATCH, follow_ups=2)
+    last = ledger.reads.position()
+    before = contents(ledger)
+    process, pipe = started(rebuild_until_killed, folder, 2)
+    process.join(PATIENCE)
+    assert process.exitcode == -signal.SIGKILL
+    process.close()
+    pipe.close()
+    rows(database_of(folder), OTHERWISE[left])
+    seen: list[int] = []
+    assert ledger.reads.catch_up.rebuild(seen.append) == last == sum(seen)
+    assert seen[0] == (2 * BATCH if left == "as it was left" else BATCH)
+    assert contents(ledger) == before
+    assert schemas(folder) == ["ledger_projections"]
+    check_projections(ledger)
 
 
 def test_rebuilds_beside_writers_lose_nothing(ledger: Ledger, folder: Path) -> None:

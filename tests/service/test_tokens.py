@@ -324,6 +324,7 @@ def test_a_token_tells_itself_from_what_looks_like_one(tmp_path: Path) -> None:
     assert [wrong for wrong in altered(token) if is_token(wrong)] == []
 
 
+@pytest.mark.sqlite_alone("a file of before; test_kept_schemas.py has PostgreSQL's versions")
 def test_a_file_of_an_earlier_version_keeps_its_tokens(tmp_path: Path) -> None:
     with ledger_in(tmp_path) as ledger:
         token = ledger.tokens.issue("officer")

@@ -165,9 +165,16 @@ class Server:
         cpu = (self._cpu() - before) / answers
         return Burst(answers / found["seconds"], found["busy"], found["latency"], cpu)
 
-    def ask(self, method: str, path: str, token: str = "", body: Any = None) -> Any:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        token: str = "",
+        body: Any = None,
+        patience: float = PATIENCE,
+    ) -> Any:
         """One request, outside of any measurement; its JSON."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=patience)
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
         try:
             connection.request(method, path, json.dumps(body) if body else None, headers)

@@ -10,11 +10,10 @@ from domain.correction import CORRECTED, JOINED, LEFT
 from domain.money import fen_of
 from service.projections.cells import cells_of, tell_members
 from service.projections.clocks import untold
-from service.projections.members import people_of
+from service.projections.members import Person, people_of
 from service.projections.store import (
     FOREVER,
     Happened,
-    Prepared,
     begun_before,
     inserting,
     metadata,
@@ -131,6 +130,8 @@ _END = [
 ]
 # What may change who has a share in a lead.
 _SHARING = frozenset({CORRECTED, JOINED, LEFT, "lead.credit_ruled"})
+# Rows of `leads`, and of `sheet`.
+_Rows = tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]
 
 
 class Leads:
@@ -139,64 +140,118 @@ class Leads:
     name = "leads"
     tables: Sequence[sa.Table] = (leads, lead_members, joined_members, sheet)
 
-    def project(self, connection: sa.Connection, batch: Sequence[Happened]) -> None:
-        """Take in the leads' events of a batch; each lead's row is written once."""
-        first = [h for h in batch if h.position == h.lead]
-        later = [h for h in batch if h.lead and h.position != h.lead]
-        # number → [view, position of the last event]
-        before = self._known(connection, batch, later)
-        begun = self._begin(connection, first)
-        known = {**before, **begun}
-        for happened in later:
-            known[happened.lead][1] = happened.position
-            if happened.event.TOPIC in _SHARING:
-                known[happened.lead][0] = self._told_anew(
-                    connection, happened, known[happened.lead][0]
-                )
-            else:
-                known[happened.lead][0].fold(happened.event)
-        _write(connection, _KEEP, _KEEP_LINE, before)
-        _write(connection, _BEGIN, _BEGIN_LINE, begun)
+    # So many members are remembered while everything is made anew: a few MB.
+    most_people = 20_000
 
-    def _known(
-        self, connection: sa.Connection, batch: Sequence[Happened], later: Sequence[Happened]
-    ) -> dict[int, list[Any]]:
-        numbers = begun_before(batch, {h.lead for h in later})
+    def __init__(self) -> None:
+        # By id; None where every batch asks for its own.
+        self._people: dict[str, Person] | None = None
+
+    def gathering(self) -> "Leads":
+        """One for a rebuild, which asks but once for a member: what it asks for never changes."""
+        anew = type(self)()
+        anew._people = {}
+        return anew
+
+    def project(self, connection: sa.Connection, batch: Sequence[Happened]) -> None:
+        """Take in the leads' events of a batch; each lead's row is written once.
+
+        One lead after the other is told to its end and made into its rows, which costs less than
+        all of them step by step: what a lead is made of stays in the processor's own memory.
+        """
+        told: dict[int, list[Happened]] = {}
+        for happened in batch:
+            if happened.lead:
+                told.setdefault(happened.lead, []).append(happened)
+        before = self._known(connection, begun_before(batch, told))
+        people = self._people_of(connection, batch)
+        made = _Made(connection, people)
+        for number, events in told.items():
+            made.go_on(number, before.pop(number, None), events)
+        made.write()
+
+    def _known(self, connection: sa.Connection, numbers: Sequence[int]) -> dict[int, View]:
         columns = sa.select(leads.c.number, leads.c.body, leads.c.state)
         return {
-            number: [View(orjson.loads(body), orjson.loads(state)), 0]
+            number: View(orjson.loads(body), orjson.loads(state))
             for number, body, state in rows_of(connection, columns, leads.c.number, numbers)
         }
 
-    def _begin(self, connection: sa.Connection, first: Sequence[Happened]) -> dict[int, list[Any]]:
-        people = people_of(connection, sorted({m for h in first for m in h.event.members}))
-        names = {member_id: person.name for member_id, person in people.items()}
-        begun: dict[int, list[Any]] = {
-            h.lead: [View.begin(h.event, names), h.position] for h in first
-        }
-        for view, _ in begun.values():
-            tell_members(view, people)
-        shares = [
-            row
-            for number, (view, position) in begun.items()
-            for row in _shares(number, view, position, people)
-        ]
-        _REPORT.many(connection, shares)
-        return begun
+    def _people_of(
+        self, connection: sa.Connection, batch: Sequence[Happened]
+    ) -> Mapping[str, Person]:
+        """Those who report the leads that begin with the batch."""
+        reporting = {m for h in batch if h.position == h.lead for m in h.event.members}
+        if self._people is None:
+            return people_of(connection, sorted(reporting))
+        if len(self._people) > self.most_people:
+            self._people.clear()
+        self._people.update(people_of(connection, sorted(reporting - self._people.keys())))
+        return self._people
 
-    def _told_anew(self, connection: sa.Connection, happened: Happened, before: View) -> View:
+
+class _Made:
+    """The rows that the leads of a batch are made into."""
+
+    def __init__(self, connection: sa.Connection, people: Mapping[str, Person]) -> None:
+        """``people``: at least those who report the leads that begin with the batch."""
+        self._connection = connection
+        self._people = people
+        self._begun: _Rows = ([], [])
+        self._kept: _Rows = ([], [])
+        self._shares: list[Any] = []
+
+    def go_on(self, number: int, view: View | None, events: Sequence[Happened]) -> None:
+        """Tell of a lead what happened to it since its ``view``; None where it begins."""
+        rows, lines = self._kept if view else self._begun
+        for happened in events:
+            if view is None:
+                view = self._begin(happened)
+            elif happened.event.TOPIC in _SHARING:
+                view = self._told_anew(happened, view)
+            else:
+                view.fold(happened.event)
+        if view is not None:
+            position = events[-1].position
+            rows.append(row_of(number, view, position))
+            lines.append(line_of(number, view, position))
+
+    def write(self) -> None:
+        """Write them."""
+        self._write_shares()
+        for (rows, lines), row, line in (
+            (self._kept, _KEEP, _KEEP_LINE),
+            (self._begun, _BEGIN, _BEGIN_LINE),
+        ):
+            row.many(self._connection, rows)
+            line.many(self._connection, lines)
+
+    def _begin(self, happened: Happened) -> View:
+        event, people = happened.event, self._people
+        view = View.begin(event, {member_id: people[member_id].name for member_id in event.members})
+        tell_members(view, people)
+        self._shares += _shares(happened.lead, view, happened.position, people)
+        return view
+
+    def _told_anew(self, happened: Happened, before: View) -> View:
         """The lead's view after an event that may have changed who has a share in it."""
         position, number, event, past = happened
         events = past(event)
-        people = people_of(connection, people_in(events))
+        people = people_of(self._connection, people_in(events))
         view = view_of(events, {member_id: person.name for member_id, person in people.items()})
         tell_members(view, people)
         if view.lead["members"] != before.lead["members"]:
+            self._write_shares()
             for end in _END:
-                connection.execute(end, {"number": number, "position": position})
-            _REPORT.many(connection, _shares(number, view, position, people))
-            _JOIN.many(connection, _joined(number, view, position))
+                self._connection.execute(end, {"number": number, "position": position})
+            self._shares += _shares(number, view, position, people)
+            _JOIN.many(self._connection, _joined(number, view, position))
         return view
+
+    def _write_shares(self) -> None:
+        """Those made so far."""
+        _REPORT.many(self._connection, self._shares)
+        self._shares = []
 
 
 def _shares(number: int, view: View, since: int, people: Mapping[str, Any]) -> list[Any]:
@@ -217,13 +272,6 @@ def _joined(number: int, view: View, since: int) -> list[Any]:
         (number, place, since, FOREVER, m["id"], m["share"])
         for place, m in enumerate(members[len(own) :], len(own) + 1)
     ]
-
-
-def _write(
-    connection: sa.Connection, row: Prepared, line: Prepared, known: Mapping[int, Sequence[Any]]
-) -> None:
-    row.many(connection, [row_of(number, *entry) for number, entry in known.items()])
-    line.many(connection, [line_of(number, *entry) for number, entry in known.items()])
 
 
 def row_of(number: int, view: View, position: int) -> tuple[Any, ...]:

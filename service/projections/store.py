@@ -82,10 +82,11 @@ class Projection(Protocol):
 
 @runtime_checkable
 class Gathers(Protocol):
-    """A projection that can put off some of its rows while everything is made anew."""
+    """A projection that can put off some of its rows, or asks less often for what it asked for
+    before, while everything is made anew."""
 
     def gathering(self) -> Projection:
-        """Another one, which does; it ``Writes``."""
+        """Another one, which does; if it puts off rows, it ``Writes``."""
 
 
 @runtime_checkable

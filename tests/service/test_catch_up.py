@@ -22,6 +22,7 @@ from service.projections.choosing import Selection
 from service.projections.entries import Entries
 from service.projections.feed import BATCH, ProjectionStopped
 from service.projections.lead_list import Question
+from service.projections.leads import Leads
 from service.projections.store import Projection, bookmarks
 from service.reads import projections
 from service.scope import Scope
@@ -107,6 +108,43 @@ def test_totals_do_not_depend_on_how_many_a_rebuild_gathers(tmp_path: Path) -> N
             ours = [entries if isinstance(p, Entries) else p for p in projections()]
             catch_up_with(ledger, ours).rebuild()
             assert contents(ledger) == before
+
+
+class Remembering(Leads):
+    """Remembers so many members for a rebuild, and is asked for them."""
+
+    def __init__(self, most: int = Leads.most_people) -> None:
+        super().__init__()
+        self.most_people = most
+        self.anew: Leads | None = None
+
+    def gathering(self) -> Leads:
+        """One that remembers as many."""
+        self.anew = super().gathering()
+        self.anew.most_people = self.most_people
+        return self.anew
+
+    @property
+    def remembered(self) -> int:
+        """How many members the last rebuild remembered in the end."""
+        assert self.anew is not None
+        assert self.anew._people is not None
+        return len(self.anew._people)
+
+
+def test_leads_do_not_depend_on_how_many_members_a_rebuild_remembers(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger:
+        journeys(ledger)
+        fill(ledger, 1800)
+        ledger.reads.position()
+        before = contents(ledger)
+        found = [Remembering(), Remembering(1)]
+        for leads in found:
+            ours = [leads if isinstance(p, Leads) else p for p in projections()]
+            catch_up_with(ledger, ours).rebuild()
+            assert contents(ledger) == before
+        every, one = (leads.remembered for leads in found)
+        assert every > one == 1
 
 
 def test_an_empty_log_is_answered_and_rebuilt(tmp_path: Path) -> None:

@@ -35,13 +35,13 @@ def tips(ledger: Ledger) -> list[UUID]:
 
 
 def rows(ledger: Ledger) -> dict[str, Any]:
-    """What stands in the file: the lists by their lead's title."""
+    """What stands in the tables: the lists by their lead's title, in the order of the leads."""
     ledger.reads.position()
     with ledger.reads.store.reading() as connection:
         found = connection.execute(
-            sa.select(leads.c.body, resembling.c.said).join(
-                resembling, resembling.c.lead == leads.c.number
-            )
+            sa.select(leads.c.body, resembling.c.said)
+            .join(resembling, resembling.c.lead == leads.c.number)
+            .order_by(leads.c.number)
         ).all()
     lists = {orjson.loads(lead)["title"]: orjson.loads(said or b"[]") for lead, said in found}
     return {title: [one["title"] for one in said] for title, said in lists.items()}

@@ -18,7 +18,9 @@ from click.testing import CliRunner, Result
 from api import create_app
 from service.cli import main
 from service.locks import FileLock
+from tests.databases import is_on_postgresql
 from tests.faults.serving import COMMAND, HOME, PATIENCE, Server, environment, serving
+from tests.postgres import database_of, rows
 from tests.service.helpers import ledger_in, processes, register, settings_in, sqlite_log, whole_log
 from tests.service.sheets import FULL, row, sheet
 
@@ -249,9 +251,13 @@ READING = [
 def test_what_only_reads_makes_no_ledger_where_there_is_none(
     tmp_path: Path, words: list[str]
 ) -> None:
+    # On PostgreSQL an empty database, which the command then finds.
+    empty = database_of(tmp_path) if is_on_postgresql(tmp_path) else None
     said = one_line(command(tmp_path, *words))
-    assert said.startswith(f"There is no ledger at {tmp_path / 'ledger.sqlite'}: ")
+    place = empty.url if empty else tmp_path / "ledger.sqlite"
+    assert said.startswith(f"There is no ledger at {place}: ")
     assert list(tmp_path.iterdir()) == []
+    assert empty is None or rows(empty, "SELECT 1 FROM pg_namespace WHERE nspname = 'ledger'") == []
 
 
 @pytest.mark.parametrize("word", ["serve", "keeper"])

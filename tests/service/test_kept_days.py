@@ -19,7 +19,6 @@ from tests.service.helpers import (
     follow,
     journeys,
     ledger_in,
-    raw,
     register,
     stored_leads,
     tip,
@@ -98,9 +97,8 @@ def test_a_rebuild_elsewhere_drops_what_was_kept_and_what_was_answered(tmp_path:
     with ledger_in(tmp_path) as ledger, ledger_in(tmp_path) as other:
         a_lead(ledger)
         right = answered(ledger, YEAR)
-        spoilt = raw(ledger.settings.projections)
-        spoilt.execute("UPDATE totals SET leads = leads * 3")
-        spoilt.close()
+        with other.reads.store.writing() as spoilt:
+            spoilt.exec_driver_sql("UPDATE totals SET leads = leads * 3")
         later = (YEAR[0], date(2025, 11, 30))
         assert answered(ledger, later)[0]["tips"] == 3
         assert answered(ledger, YEAR) == right

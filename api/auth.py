@@ -107,10 +107,14 @@ def check_may(holder: Holder, action: str) -> None:
     """Forbidden unless the holder's role, and its limits, allow ``action``."""
     rule = MAY[action]
     if holder.role not in rule.roles:
-        raise Forbidden(f"A token of role {holder.role} may not {action}.")
+        raise Forbidden("A token of role {role} may not {action}.", role=holder.role, action=action)
     if rule.whole and holder.district is not None:
-        limited = f"A token limited to district {holder.district}"
-        raise Forbidden(f"{limited} may not {action}: {rule.whole}.")
+        raise Forbidden(
+            "A token limited to district {district} may not {action}: {whole}.",
+            district=holder.district,
+            action=action,
+            whole=rule.whole,
+        )
 
 
 def actor_for(holder: Holder, request_id: str) -> Actor:

@@ -39,9 +39,9 @@ def read_cursor(
         found = None
     fits = isinstance(found, list) and [type(part) for part in found] == [str, *kinds]
     if not fits or any(abs(part) > _FARTHEST for part in found if type(part) is int):
-        raise Invalid({"cursor": ["It is none that this ledger gave."]})
+        raise Invalid.of("cursor", "It is none that this ledger gave.")
     if found[0] != (of or _question()):
-        raise Invalid({"cursor": ["It belongs to a list with other parameters."]})
+        raise Invalid.of("cursor", "It belongs to a list with other parameters.")
     place: list[Any] = found[1:]
     return place
 

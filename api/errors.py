@@ -126,7 +126,7 @@ def _ledger_error(error: LedgerError) -> Response:
 
 
 def _database_error(error: PersistenceError) -> Response:
-    return _ledger_error(NotReady(f"The event log cannot be used just now: {error}."))
+    return _ledger_error(NotReady("The event log cannot be used just now: {why}.", why=error))
 
 
 def _unreadable(error: UnreadableEvent) -> Response:

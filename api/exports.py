@@ -49,7 +49,7 @@ def day_named(text: str) -> date:
     except ValueError:
         day = None
     if day is None or f"{day}" != text:
-        raise NotFound(f"There is no export of '{text[:40]}'; a date is like 2025-12-29.")
+        raise NotFound("There is no export of '{text}'; a date is like 2025-12-29.", text=text[:40])
     return day
 
 

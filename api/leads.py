@@ -185,7 +185,7 @@ def _sign(ledger: Ledger, lead_id: Any, asked: Any, body: dict[str, Any]) -> Any
         return ledger.sign(lead_id, asked, facts)
     waivers = facts.pop("waivers")
     if waivers:
-        raise Invalid({"waivers": ["A framework agreement needs no fact, so none."]})
+        raise Invalid.of("waivers", "A framework agreement needs no fact, so none.")
     return ledger.agree_framework(lead_id, asked, facts)
 
 

@@ -113,5 +113,5 @@ def _flat(messages: Mapping[Any, Any], path: str = "") -> dict[str, list[str]]:
         if isinstance(value, Mapping):
             flat.update(_flat(value, at))
         else:
-            flat.setdefault(at, []).extend(map(str, value))
+            flat.setdefault(at, []).extend(value)
     return flat

@@ -27,7 +27,9 @@ def reflected(position: int) -> int:
     then the ledger's own are asked."""
     reads = reading().reads
     if reads.follows and reads.seen_position < position:
-        raise NotReady(f"What is read here has not come to log position {position} yet.")
+        raise NotReady(
+            "What is read here has not come to log position {position} yet.", position=position
+        )
     return position
 
 

@@ -38,7 +38,9 @@ _YEAR = re.compile("[0-9]{4}", re.ASCII)
 
 def _asked(year: str, query: dict[str, Any]) -> Asked:
     if not _YEAR.fullmatch(year):
-        raise NotFound(f"There is no annual report of '{year[:40]}'; name a year like 2025.")
+        raise NotFound(
+            "There is no annual report of '{year}'; name a year like 2025.", year=year[:40]
+        )
     end = date.fromisoformat(query["end"]) if "end" in query else None
     return asked_for(int(year), end, report_of(query))
 

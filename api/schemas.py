@@ -5,13 +5,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import RAISE, Schema, ValidationError, fields, validates_schema
 
+from api.checks import Length, OneOf, Range
 from domain.credit import MOST_PARTS, SHARE_SHAPE, share_fault
-from domain.errors import Invalid, NotFound
+from domain.errors import Invalid, none_such
 from domain.lead import AUTHORITY_LENGTH, MOST_MEMBERS, TITLE_LENGTH
 from domain.money import UNITS, parse_money
 from domain.posting import OCCURRED, RECOGNISED
+from domain.sentences import Sentence
 from domain.stage import (
     AGREEMENTS,
     CLOSURE_OUTCOMES,
@@ -110,7 +112,11 @@ def _day_fault(text: str) -> str | None:
 
 
 def _uuid_fault(text: str) -> str | None:
-    return None if _UUID.fullmatch(text) else f"'{text[:40]}' is no id (a UUID in lower case)."
+    return (
+        None
+        if _UUID.fullmatch(text)
+        else Sentence("'{text}' is no id (a UUID in lower case).", text=text[:40])
+    )
 
 
 class Day(Coded):
@@ -144,7 +150,7 @@ def MembersIn(**more: Any) -> fields.List[Any]:  # noqa: N802 - it is used as a 
     """The members of a tip."""
     return fields.List(
         Id(),
-        validate=validate.Length(1, MOST_MEMBERS),
+        validate=Length(1, MOST_MEMBERS),
         metadata={"uniqueItems": True, "description": "In order of first report."},
         **more,
     )
@@ -152,14 +158,14 @@ def MembersIn(**more: Any) -> fields.List[Any]:  # noqa: N802 - it is used as a 
 
 def _hash_fault(text: str) -> str | None:
     exact = re.fullmatch(r"[0-9a-f]{64}", text)
-    return None if exact else "It is no SHA-256 in 64 lower-case hexadecimal digits."
+    return None if exact else Sentence("It is no SHA-256 in 64 lower-case hexadecimal digits.")
 
 
 class Version(fields.Integer):
     """A version, as a JSON number."""
 
     def __init__(self, **more: Any) -> None:
-        super().__init__(strict=True, validate=validate.Range(1, 10**9), **more)
+        super().__init__(strict=True, validate=Range(1, 10**9), **more)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **more: Any) -> Any:
         if type(value) is not int:
@@ -192,7 +198,7 @@ class MoneyIn(Request):
         required=True,
         metadata={"pattern": r"^(0|[1-9][0-9]{0,15})(\.[0-9]{1,16})?$", "example": "30"},
     )
-    unit = fields.String(required=True, validate=validate.OneOf(list(UNITS)))
+    unit = fields.String(required=True, validate=OneOf(list(UNITS)))
 
     @validates_schema
     def _money(self, data: Mapping[str, str], **_: Any) -> None:
@@ -252,7 +258,7 @@ class LeadIn(Command):
 class ScreeningIn(Command):
     """The verdict on a tip."""
 
-    verdict = fields.String(required=True, validate=validate.OneOf(list(VERDICTS)))
+    verdict = fields.String(required=True, validate=OneOf(list(VERDICTS)))
     reason = Text(NOTE, lines=True, **OPTIONAL)
     duplicate_of = Id(**OPTIONAL)
 
@@ -262,7 +268,7 @@ class WaiverIn(Request):
 
     fact = fields.String(
         required=True,
-        validate=validate.OneOf([fact for step in STEPS.values() for fact in step.facts]),
+        validate=OneOf([fact for step in STEPS.values() for fact in step.facts]),
     )
     reason = Text(NOTE, required=True)
 
@@ -270,9 +276,7 @@ class WaiverIn(Request):
 class Step(Command):
     """What every step forward takes."""
 
-    waivers = fields.List(
-        fields.Nested(WaiverIn), load_default=list, validate=validate.Length(max=4)
-    )
+    waivers = fields.List(fields.Nested(WaiverIn), load_default=list, validate=Length(max=4))
 
 
 class NegotiationIn(Step):
@@ -285,7 +289,7 @@ class NegotiationIn(Step):
 class FollowUpIn(Command):
     """A contact, or no progress."""
 
-    form = fields.String(required=True, validate=validate.OneOf(FOLLOW_UP_FORMS))
+    form = fields.String(required=True, validate=OneOf(FOLLOW_UP_FORMS))
     result = Text(NOTE, lines=True, **OPTIONAL)
     reason = Text(NOTE, lines=True, **OPTIONAL)
     next_on = Day(**OPTIONAL)
@@ -304,7 +308,7 @@ class SigningPlanIn(Command):
 class SigningIn(Step):
     """A contract, or a framework agreement."""
 
-    agreement = fields.String(required=True, validate=validate.OneOf(AGREEMENTS))
+    agreement = fields.String(required=True, validate=OneOf(AGREEMENTS))
     number = Text(100, **OPTIONAL)
     investment = fields.Nested(MoneyIn, **OPTIONAL)
     document_sha256 = Coded(_hash_fault, _HASH, **OPTIONAL)
@@ -313,23 +317,21 @@ class SigningIn(Step):
 class EvidenceIn(Request):
     """A piece of evidence that ground was broken."""
 
-    kind = fields.String(required=True, validate=validate.OneOf(EVIDENCE_KINDS))
+    kind = fields.String(required=True, validate=OneOf(EVIDENCE_KINDS))
     reference = Text(200, required=True)
 
 
 class GroundbreakingIn(Step):
     """Main works start."""
 
-    start = fields.String(validate=validate.OneOf(STARTS), **OPTIONAL)
-    evidence = fields.List(
-        fields.Nested(EvidenceIn), load_default=list, validate=validate.Length(max=50)
-    )
+    start = fields.String(validate=OneOf(STARTS), **OPTIONAL)
+    evidence = fields.List(fields.Nested(EvidenceIn), load_default=list, validate=Length(max=50))
 
 
 class RecognitionIn(Command):
     """A higher office accepts a claim."""
 
-    stage = fields.String(required=True, validate=validate.OneOf(LANDED))
+    stage = fields.String(required=True, validate=OneOf(LANDED))
     authority = Text(AUTHORITY_LENGTH, required=True)
 
 
@@ -351,7 +353,7 @@ class ClosureIn(Command):
 
     outcome = fields.String(
         required=True,
-        validate=validate.OneOf(CLOSURE_OUTCOMES),
+        validate=OneOf(CLOSURE_OUTCOMES),
     )
     reason = Text(NOTE, lines=True, required=True)
     lost_to = Text(200, **OPTIONAL)
@@ -403,7 +405,7 @@ def SharesIn(**more: Any) -> fields.List[Any]:  # noqa: N802 - it is used as a f
     """The shares of all members of a lead."""
     return fields.List(
         fields.Nested(ShareIn),
-        validate=validate.Length(1, MOST_PARTS),
+        validate=Length(1, MOST_PARTS),
         metadata={"description": "Every member of the lead, each once; they sum to 1."},
         **more,
     )
@@ -434,17 +436,17 @@ class RightFacts(Request):
     shares = SharesIn()
     responsible_unit = Text(100, allow_none=True)
     manager = Text(100, allow_none=True)
-    form = fields.String(validate=validate.OneOf(FOLLOW_UP_FORMS))
+    form = fields.String(validate=OneOf(FOLLOW_UP_FORMS))
     result = Text(NOTE, lines=True, allow_none=True)
     next_on = Day(allow_none=True)
     expected_on = Day(allow_none=True)
     number = Text(100, allow_none=True)
     document_sha256 = Coded(_hash_fault, _HASH, allow_none=True)
-    start = fields.String(validate=validate.OneOf(STARTS), allow_none=True)
-    evidence = fields.List(fields.Nested(EvidenceIn), validate=validate.Length(max=50))
+    start = fields.String(validate=OneOf(STARTS), allow_none=True)
+    evidence = fields.List(fields.Nested(EvidenceIn), validate=Length(max=50))
     authority = Text(AUTHORITY_LENGTH)
     review_on = Day()
-    outcome = fields.String(validate=validate.OneOf(CLOSURE_OUTCOMES))
+    outcome = fields.String(validate=OneOf(CLOSURE_OUTCOMES))
     lost_to = Text(200, allow_none=True)
 
 
@@ -464,13 +466,18 @@ class Whole(fields.Integer):
     """A whole number in plain ASCII digits."""
 
     def __init__(self, lowest: int, highest: int, **more: Any) -> None:
-        super().__init__(validate=validate.Range(lowest, highest), **more)
+        super().__init__(validate=Range(lowest, highest), **more)
         self._lowest = lowest
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **more: Any) -> Any:
         if not _DIGITS.fullmatch(str(value)):
-            wanted = f"no whole number of {self._lowest} or more"
-            raise ValidationError(f"'{str(value)[:40]}' is {wanted}.")
+            raise ValidationError(
+                Sentence(
+                    "'{value}' is no whole number of {lowest} or more.",
+                    value=str(value)[:40],
+                    lowest=self._lowest,
+                )
+            )
         return super()._deserialize(value, attr, data, **more)
 
 
@@ -508,7 +515,9 @@ class MembersQuery(Paged):
     @validates_schema
     def _check_year(self, data: Mapping[str, Any], **_: Any) -> None:
         if "tipped" in data and "year" not in data:
-            raise ValidationError({"year": ["tipped needs the year in which they did or did not."]})
+            raise ValidationError(
+                {"year": [Sentence("tipped needs the year in which they did or did not.")]}
+            )
 
 
 class Selected(Request):
@@ -524,7 +533,7 @@ class Selected(Request):
 class WorklistQuery(Selected, Paged):
     """By which rule, of which leads, due by which day."""
 
-    rule = fields.String(validate=validate.OneOf([rule.name for rule in DUE_RULES]))
+    rule = fields.String(validate=OneOf([rule.name for rule in DUE_RULES]))
     due_by = Day()
 
 
@@ -538,7 +547,7 @@ class Moment(Request):
 class LeadsQuery(Paged, Selected, Moment):
     """Which leads, in which order."""
 
-    stage = fields.String(validate=validate.OneOf(STAGES))
+    stage = fields.String(validate=OneOf(STAGES))
     max_cny = Whole(0, 10**13)
     about_to_sign = YesNo()
     suspended = YesNo()
@@ -547,7 +556,7 @@ class LeadsQuery(Paged, Selected, Moment):
     q = Text(100)
     sort = fields.String(
         load_default="recorded",
-        validate=validate.OneOf(
+        validate=OneOf(
             [s + k for k in ("recorded", "occurred", "amount", "activity") for s in ("", "-")]
         ),
     )
@@ -558,14 +567,16 @@ class LeadQuery(Moment):
     the contact as it is and not masked."""
 
     version = Whole(1, 10**9)
-    contact = fields.String(validate=validate.OneOf(["plain"]))
+    contact = fields.String(validate=OneOf(["plain"]))
     reason = Text(200)
 
     @validates_schema
     def _check_reason(self, data: Mapping[str, Any], **_: Any) -> None:
         if ("contact" in data) != ("reason" in data):
             lacking = "reason" if "contact" in data else "contact"
-            raise ValidationError({lacking: ["contact=plain and its reason go together."]})
+            raise ValidationError(
+                {lacking: [Sentence("contact=plain and its reason go together.")]}
+            )
 
 
 class ErasureIn(Request):
@@ -591,25 +602,25 @@ class PipelineQuery(WindowQuery, Moment):
     """The window, as known at a moment, by the days that count."""
 
     as_of = Day("Nothing later counts: a window that ends after it ends there.")
-    by = fields.String(load_default=OCCURRED, validate=validate.OneOf((OCCURRED, RECOGNISED)))
+    by = fields.String(load_default=OCCURRED, validate=OneOf((OCCURRED, RECOGNISED)))
 
 
 class SeriesQuery(PipelineQuery):
     """The window in steps."""
 
-    step = fields.String(load_default="month", validate=validate.OneOf(("day", "week", "month")))
+    step = fields.String(load_default="month", validate=OneOf(("day", "week", "month")))
 
 
 class CreditQuery(Selected, Moment):
     """In which leads, as of which day, as known when; by member or by sector."""
 
-    by = fields.String(load_default=BY[1], validate=validate.OneOf(BY))
+    by = fields.String(load_default=BY[1], validate=OneOf(BY))
 
 
 class GroupsQuery(Selected, Moment):
     """Which leads, as of which day, as known when; by industry or by sector."""
 
-    by = fields.String(load_default=GROUPED_BY[0], validate=validate.OneOf(GROUPED_BY))
+    by = fields.String(load_default=GROUPED_BY[0], validate=OneOf(GROUPED_BY))
 
 
 class AuditEventsQuery(Paged):
@@ -622,7 +633,7 @@ class AccessQuery(Paged):
     """Which access records: of which kind, of which token's id, of which days in China."""
 
     holder = Text(40)
-    kind = fields.String(validate=validate.OneOf(list(KINDS)))
+    kind = fields.String(validate=OneOf(list(KINDS)))
     start = Day(data_key="from")
     end = Day(data_key="to")
 
@@ -636,5 +647,5 @@ class ConsistencyQuery(Request):
 def id_of(text: str, kind: str) -> UUID:
     """The id in a path; NotFound when it is none, for then nothing has it."""
     if not _UUID.fullmatch(text):
-        raise NotFound(f"There is no {kind} {text[:40]}.")
+        raise none_such(kind, text[:40])
     return UUID(text)

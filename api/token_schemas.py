@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, fields
 
 from api.answers import ALWAYS, MAYBE, moment
+from api.checks import OneOf, Range
 from api.schemas import OPTIONAL, DistrictPrefix, Id, Request, Text
 from service.tokens import MOST_DAYS, ROLES
 
@@ -15,7 +16,7 @@ class Count(fields.Integer):
     """A whole number, as a JSON number: 30 or, which is the same there, 30.0."""
 
     def __init__(self, lowest: int, highest: int, **more: Any) -> None:
-        super().__init__(strict=True, validate=validate.Range(lowest, highest), **more)
+        super().__init__(strict=True, validate=Range(lowest, highest), **more)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **more: Any) -> Any:
         if type(value) is float and value.is_integer():
@@ -29,7 +30,7 @@ class TokenIn(Request):
     """A token of a role; ``member`` goes with role member and only with it, ``district``, a
     prefix, with the others. It is good for so many ``days``, else until it is revoked."""
 
-    role = fields.String(required=True, validate=validate.OneOf(ROLES))
+    role = fields.String(required=True, validate=OneOf(ROLES))
     name = Text(100, **OPTIONAL)
     member = Id(**OPTIONAL)
     district = DistrictPrefix(**OPTIONAL)
@@ -59,7 +60,7 @@ class TokenOut(Schema):
     ten minutes."""
 
     id = fields.String(**ALWAYS)
-    role = fields.String(required=True, validate=validate.OneOf(ROLES))
+    role = fields.String(required=True, validate=OneOf(ROLES))
     name = fields.String(**ALWAYS)
     member = fields.UUID(**MAYBE)
     district = fields.String(**MAYBE)

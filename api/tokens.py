@@ -54,7 +54,7 @@ def check_member(member: str | None) -> None:
         try:
             ledger().reads.member(UUID(member))
         except NotFound as why:
-            raise Invalid({"member": [str(why)]}) from None
+            raise Invalid({"member": [why.sentence]}) from None
 
 
 @endpoint(

@@ -12,6 +12,7 @@ from api.replica import reading, reflected
 from api.schemas import id_of
 from domain.actor import today_in_china
 from domain.errors import Invalid, NotFound
+from domain.sentences import Sentence
 from service.projections.choosing import EVERYTHING, Selection
 from service.scope import ALL
 
@@ -22,7 +23,7 @@ def selection(query: Mapping[str, Any], **more: Any) -> Selection:
     """Which leads count of those that the request may see: by default those of its district."""
     seen = scope()
     if seen.member and query.get("member", seen.member) != seen.member:
-        raise Invalid({"member": ["This token sees the leads of its own member only."]})
+        raise Invalid.of("member", "This token sees the leads of its own member only.")
     if seen == ALL and not (more or _CHOOSING & query.keys()):
         return EVERYTHING
     return replace(
@@ -52,7 +53,9 @@ def report_of(query: Mapping[str, Any]) -> str | None:
     own = scope().district
     district: str | None = query.get("district", own)
     if own is not None and not (district or "").startswith(own):
-        raise NotFound(f"There is no report of district {district} within {own}.")
+        raise NotFound(
+            "There is no report of district {district} within {own}.", district=district, own=own
+        )
     return district
 
 
@@ -72,10 +75,23 @@ def window(query: Mapping[str, Any]) -> tuple[date, date]:
     end = min(end, last or end)
     start = date.fromisoformat(query["start"]) if "start" in query else end.replace(month=1, day=1)
     if start > end and end == last:
-        late = f"{start} is after {last}, which as_of names: nothing later counts."
-        raise Invalid({"from": [late], "as_of": [f"{last} is before {start}, which from names."]})
+        late = Sentence(
+            "{start} is after {last}, which as_of names: nothing later counts.",
+            start=start,
+            last=last,
+        )
+        raise Invalid(
+            {
+                "from": [late],
+                "as_of": [
+                    Sentence("{last} is before {start}, which from names.", last=last, start=start)
+                ],
+            }
+        )
     if start > end:
-        raise Invalid({"from": [f"{start} is after {end}, where the window ends."]})
+        raise Invalid.of(
+            "from", "{start} is after {end}, where the window ends.", start=start, end=end
+        )
     return start, end
 
 

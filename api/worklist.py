@@ -45,5 +45,5 @@ def day_of(query: Mapping[str, Any]) -> date:
     """By which day things are due: today, unless the query names one; Invalid."""
     day = date.fromisoformat(query["due_by"]) if "due_by" in query else today_in_china()
     if day.year > today_in_china().year + 1:
-        raise Invalid({"due_by": [f"{day} is more than a year ahead."]})
+        raise Invalid.of("due_by", "{day} is more than a year ahead.", day=day)
     return day

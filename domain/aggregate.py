@@ -8,6 +8,7 @@ from eventsourcing.domain import Aggregate, CanInitAggregate, CanMutateAggregate
 
 from domain.actor import current_actor
 from domain.errors import Invalid
+from domain.sentences import Sentence
 from domain.values import parse_day
 
 
@@ -51,7 +52,11 @@ def _who() -> dict[str, str | datetime]:
 
 
 def check_day(
-    occurred_on: str, *, not_before: str | None = None, since: str = "", field: str = "occurred_on"
+    occurred_on: str,
+    *,
+    not_before: str | None = None,
+    since: Sentence | None = None,
+    field: str = "occurred_on",
 ) -> date:
     """The day something happened: not in the future, not before what had to come first.
 
@@ -60,7 +65,18 @@ def check_day(
     day = parse_day(field, occurred_on)
     today = current_actor().today
     if day > today:
-        raise Invalid({field: [f"{occurred_on} is in the future; today is {today} in China."]})
+        raise Invalid.of(
+            field,
+            "{day} is in the future; today is {today} in China.",
+            day=day,
+            today=today,
+        )
     if not_before and occurred_on < not_before:
-        raise Invalid({field: [f"{occurred_on} is before {since} on {not_before}."]})
+        raise Invalid.of(
+            field,
+            "{day} is before {since} on {not_before}.",
+            day=day,
+            since=since,
+            not_before=not_before,
+        )
     return day

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, NamedTuple, Self
 
 from domain.errors import Invalid
+from domain.sentences import Sentence
 
 # Finer parts than thousandths nobody rules, and sums over many leads stay of a length to read.
 MOST_PARTS = 1000
@@ -37,7 +38,11 @@ def share_fault(text: str) -> str | None:
     """Why ``text`` is no share, or None. 0 is one: who reported the lead, and has no credit."""
     if _SHARE.fullmatch(text):
         return None
-    return f"'{text[:40]}' is no share like 1/3, 0 or 1, in parts of 1/{MOST_PARTS} at the finest."
+    return Sentence(
+        "'{text}' is no share like 1/3, 0 or 1, in parts of 1/{most_parts} at the finest.",
+        text=text[:40],
+        most_parts=MOST_PARTS,
+    )
 
 
 def checked_shares(
@@ -48,9 +53,21 @@ def checked_shares(
     named = [share["member"] for share in shares]
     told = {share["member"]: share["share"] for share in shares}
     faults = [
-        *(f"Member {m} is none of this lead's." for m in told if m not in members),
-        *(f"Member {m} is named twice." for m in told if named.count(m) > 1),
-        *(f"Member {m} of this lead is not named." for m in members if m not in told),
+        *(
+            Sentence("Member {member} is none of this lead's.", member=m)
+            for m in told
+            if m not in members
+        ),
+        *(
+            Sentence("Member {member} is named twice.", member=m)
+            for m in told
+            if named.count(m) > 1
+        ),
+        *(
+            Sentence("Member {member} of this lead is not named.", member=m)
+            for m in members
+            if m not in told
+        ),
         *(fault for text in told.values() if (fault := share_fault(text))),
     ]
     if faults:
@@ -59,7 +76,12 @@ def checked_shares(
     total = sum(parts.values())
     if total != 1:
         summed = " + ".join(map(str, parts.values()))
-        raise Invalid({"shares": [f"{summed} is {total}; the shares of a lead sum to 1."]})
+        raise Invalid.of(
+            "shares",
+            "{summed} is {total}; the shares of a lead sum to 1.",
+            summed=summed,
+            total=total,
+        )
     return [{"member": member, "share": f"{parts[member]}"} for member in members]
 
 

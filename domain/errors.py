@@ -11,32 +11,39 @@ LedgerError
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
+
+from domain.sentences import Sentence, quoted
 
 
 class LedgerError(Exception):
-    """The root: ``str()`` of it is a whole sentence for the user."""
+    """The root: ``str()`` of it is a whole sentence for the user. ``sentence`` is the same, and
+    knows what it is made of, for pages in other languages (see `domain.sentences`)."""
+
+    def __init__(self, pattern: str, /, **places: Any) -> None:
+        self.sentence = pattern if isinstance(pattern, Sentence) else Sentence(pattern, **places)
+        super().__init__(self.sentence)
 
 
 class Invalid(LedgerError):
     """``errors`` maps each wrong field to the reasons, each a sentence with the value in it."""
 
     def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
-        self.errors = {_quoted(f): list(map(_quoted, reasons)) for f, reasons in errors.items()}
+        self.errors = {quoted(f): list(map(quoted, reasons)) for f, reasons in errors.items()}
         super().__init__(" ".join(f"{f}: {' '.join(r)}" for f, r in self.errors.items()))
 
-
-def _quoted(text: str) -> str:
-    """``text`` with what no UTF-8 can hold, a lone surrogate, as its escape."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    @classmethod
+    def of(cls, field: str, pattern: str, /, **places: Any) -> Self:
+        """One field, for one reason."""
+        return cls({field: [Sentence(pattern, **places)]})
 
 
 class Refused(LedgerError):
     """``missing`` names the facts whose absence was the reason, if that was it."""
 
-    def __init__(self, detail: str, missing: Sequence[str] = ()) -> None:
+    def __init__(self, pattern: str, /, *, missing: Sequence[str] = (), **places: Any) -> None:
         self.missing = list(missing)
-        super().__init__(detail)
+        super().__init__(pattern, **places)
 
 
 class Forbidden(LedgerError):
@@ -47,12 +54,29 @@ class NotFound(LedgerError):
     """No such lead, member or version."""
 
 
+# What there may be none of → how that is said.
+_NO: Mapping[str, str] = {
+    "lead": "There is no lead {id}.",
+    "member": "There is no member {id}.",
+    "report": "There is no report {id}.",
+    "import": "There is no import {id}.",
+    "subject": "There is no subject {id}.",
+}
+
+
+def none_such(kind: str, id: Any) -> NotFound:
+    """There is none of that ``kind`` of thing with that id."""
+    return NotFound(_NO[kind], id=id)
+
+
 class Stale(LedgerError):
     """The caller's version is not the present one; ``events`` is the history since then."""
 
-    def __init__(self, detail: str, events: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self, pattern: str, /, *, events: Sequence[Mapping[str, Any]], **places: Any
+    ) -> None:
         self.events = list(events)
-        super().__init__(detail)
+        super().__init__(pattern, **places)
 
 
 class KeyReused(LedgerError):
@@ -62,6 +86,6 @@ class KeyReused(LedgerError):
 class NotReady(LedgerError):
     """Try again in ``retry_after`` seconds; nothing that was answered before is lost."""
 
-    def __init__(self, detail: str, retry_after: int = 1) -> None:
+    def __init__(self, pattern: str, /, *, retry_after: int = 1, **places: Any) -> None:
         self.retry_after = retry_after
-        super().__init__(detail)
+        super().__init__(pattern, **places)

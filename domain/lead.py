@@ -32,6 +32,7 @@ from domain.credit import CreditRuling, checked_shares, ruled
 from domain.errors import Forbidden, Invalid, Refused
 from domain.hold import Hold, begun, ended, hold_on
 from domain.money import parse_money
+from domain.sentences import Sentence
 from domain.stage import (
     CLOSED,
     CLOSING_FACTS,
@@ -39,8 +40,9 @@ from domain.stage import (
     EVIDENCE_KINDS,
     FOLLOW_UP_FORMS,
     GROUNDBROKEN,
-    LABELS,
     LANDED,
+    NAMED,
+    NAMED_OUTCOME,
     NEGOTIATING,
     OUTCOMES,
     SIGNED,
@@ -62,6 +64,13 @@ _NOT_GIVEN = frozenset(
 )
 
 # The names in a contact: sealed, as it is given and kept; in plain, as it was recorded before.
+# Since when a day is: the end of "2025-01-01 is before … on 2025-03-18."
+_TIPPED = Sentence("the lead was tipped")
+_PLANNED = Sentence("the last plan was made")
+_MOVED = Sentence("its last step, which no suspended lead takes,")
+_SETTLED = Sentence("the last transfer was answered, or the lead reopened")
+_PROPOSED = Sentence("the transfer was proposed")
+_FLAGGED = Sentence("it was last suspended or resumed")
 _SEALED, _PLAIN = ("subject", "alg", "sealed"), ("name", "phone")
 
 TITLE_LENGTH = 200
@@ -108,9 +117,14 @@ class Lead(Recorded):
         """
         check_day(occurred_on)
         if not 1 <= len(members) <= MOST_MEMBERS:
-            raise Invalid({"members": [f"{len(members)} were named; 1 to {MOST_MEMBERS} may be."]})
+            raise Invalid.of(
+                "members",
+                "{count} were named; 1 to {most_members} may be.",
+                count=len(members),
+                most_members=MOST_MEMBERS,
+            )
         if len(set(members)) < len(members):
-            raise Invalid({"members": ["One member is named twice."]})
+            raise Invalid.of("members", "One member is named twice.")
         fault = district_fault(district)
         if fault:
             raise Invalid({"district": [fault]})
@@ -159,16 +173,22 @@ class Lead(Recorded):
         """The office's verdict on a tip (研判): pursue, decline, or a duplicate of another."""
         _check_word("verdict", verdict, VERDICTS)
         if self.stage != TIP:
-            raise Refused(f"Only a tip is screened; this lead is {self._standing}.")
+            raise Refused(
+                "Only a tip is screened; this lead is {standing}.", standing=self._standing
+            )
         self._check_after_entry(occurred_on)
         if verdict == "pursue" and self.screened == verdict:
             return
         if duplicate_of and verdict != "duplicate":
-            raise Invalid({"duplicate_of": [f"It goes with verdict duplicate, not {verdict}."]})
+            raise Invalid.of(
+                "duplicate_of", "It goes with verdict duplicate, not {verdict}.", verdict=verdict
+            )
         given = {"reason": reason, "duplicate_of": duplicate_of}
-        waived = _check_given(VERDICTS[verdict], given, waivers, f"A verdict of {verdict}")
+        waived = _check_given(
+            VERDICTS[verdict], given, waivers, Sentence("A verdict of {verdict}", verdict=verdict)
+        )
         if duplicate_of == str(self.id):
-            raise Invalid({"duplicate_of": ["A lead is no duplicate of itself."]})
+            raise Invalid.of("duplicate_of", "A lead is no duplicate of itself.")
         self.trigger_event(
             self.Screened,
             verdict=verdict,
@@ -212,13 +232,19 @@ class Lead(Recorded):
         """Refused if nothing can be a duplicate of it, because it is one itself."""
         if self.duplicate_of:
             raise Refused(
-                f"Lead {self.id} is itself a duplicate of {self.duplicate_of}; name that one."
+                "Lead {id} is itself a duplicate of {duplicate_of}; name that one.",
+                id=self.id,
+                duplicate_of=self.duplicate_of,
             )
 
     def join_members(self, duplicate: str, ruling: Ruling) -> None:
         """The members of a lead that was ruled a duplicate of this one keep a later place in its
         credit order: after its own, by the days of their reports."""
-        check_day(ruling.day, not_before=self.tipped_on, since=f"lead {self.id} was tipped")
+        check_day(
+            ruling.day,
+            not_before=self.tipped_on,
+            since=Sentence("lead {lead} was tipped", lead=self.id),
+        )
         self.trigger_event(
             self.MembersJoined,
             duplicate=duplicate,
@@ -267,11 +293,12 @@ class Lead(Recorded):
     ) -> None:
         """Who has which share of its credit (首报): ``shares`` as in `domain.credit`. The order of
         first report stays as it is."""
-        check_day(occurred_on, not_before=self.tipped_on, since="the lead was tipped")
+        check_day(occurred_on, not_before=self.tipped_on, since=_TIPPED)
         if self.duplicate_of:
             raise Refused(
-                f"The lead is a duplicate of {self.duplicate_of}; its members have their shares "
-                "there, so rule on that one."
+                "The lead is a duplicate of {duplicate_of}; its members have their "
+                "shares there, so rule on that one.",
+                duplicate_of=self.duplicate_of,
             )
         told = checked_shares(shares, self.members)
         reason = check_text("reason", reason or "", NOTE, lines=True)
@@ -343,17 +370,22 @@ class Lead(Recorded):
         """A dated contact with its result, or no progress (``none``) with a reason (跟进)."""
         self._check_open()
         _check_word("form", form, FOLLOW_UP_FORMS)
-        check_day(occurred_on, not_before=self.tipped_on, since="the lead was tipped")
+        check_day(occurred_on, not_before=self.tipped_on, since=_TIPPED)
         needed, given, other = (
             ("reason", reason, result) if form == "none" else ("result", result, reason)
         )
         if not given:
-            raise Invalid({needed: [f"A follow-up of form {form} needs it."]})
+            raise Invalid.of(needed, "A follow-up of form {form} needs it.", form=form)
         if other:
             unwanted = "result" if needed == "reason" else "reason"
-            raise Invalid({unwanted: [f"A follow-up of form {form} has none."]})
+            raise Invalid.of(unwanted, "A follow-up of form {form} has none.", form=form)
         if next_on and parse_day("next_on", next_on).isoformat() < occurred_on:
-            raise Invalid({"next_on": [f"{next_on} is before the follow-up on {occurred_on}."]})
+            raise Invalid.of(
+                "next_on",
+                "{next_on} is before the follow-up on {occurred_on}.",
+                next_on=next_on,
+                occurred_on=occurred_on,
+            )
         self.trigger_event(
             self.FollowedUp,
             form=form,
@@ -375,7 +407,7 @@ class Lead(Recorded):
 
     def tell_members(self, *, occurred_on: str, note: str | None = None) -> None:
         """The members who reported the lead were told what became of it (反馈)."""
-        check_day(occurred_on, not_before=self.tipped_on, since="the lead was tipped")
+        check_day(occurred_on, not_before=self.tipped_on, since=_TIPPED)
         self.trigger_event(self.MembersTold, occurred_on=occurred_on, note=note)
 
     class MembersTold(Recorded.Event):
@@ -387,15 +419,18 @@ class Lead(Recorded):
         self, *, expected_on: str | None, occurred_on: str, note: str | None = None
     ) -> None:
         """Terms are agreed and a day is expected (即将签约); None withdraws the plan."""
-        self._check_moving("signing plan", NEGOTIATING, occurred_on)
+        self._check_moving(Sentence("signing plan"), NEGOTIATING, occurred_on)
         self._check_after_entry(occurred_on)
         if expected_on == self.expected_on:
             return
         if self.planned_on:
-            check_day(occurred_on, not_before=self.planned_on, since="the last plan was made")
+            check_day(occurred_on, not_before=self.planned_on, since=_PLANNED)
         if expected_on and parse_day("expected_on", expected_on).isoformat() < occurred_on:
-            raise Invalid(
-                {"expected_on": [f"{expected_on} is before the plan of {occurred_on} itself."]}
+            raise Invalid.of(
+                "expected_on",
+                "{expected_on} is before the plan of {occurred_on} itself.",
+                expected_on=expected_on,
+                occurred_on=occurred_on,
             )
         self.trigger_event(
             self.SigningPlanned, expected_on=expected_on, occurred_on=occurred_on, note=note
@@ -422,7 +457,7 @@ class Lead(Recorded):
         note: str | None = None,
     ) -> None:
         """A framework agreement (框架协议): recorded, and the lead stays in negotiation."""
-        self._check_moving("framework agreement", NEGOTIATING, occurred_on)
+        self._check_moving(Sentence("framework agreement"), NEGOTIATING, occurred_on)
         self._check_after_entry(occurred_on)
         _checked({"investment": investment})
         self.trigger_event(
@@ -527,8 +562,12 @@ class Lead(Recorded):
         _check_word("stage", stage, LANDED)
         self._check_open()
         if stage not in self.entered:
-            raise Refused(f"The lead was never {stage} ({LABELS[stage]}); it is {self._standing}.")
-        since = f"the lead became {stage}"
+            raise Refused(
+                "The lead was never {stage}; it is {standing}.",
+                stage=NAMED[stage],
+                standing=self._standing,
+            )
+        since = Sentence("the lead became {stage}", stage=stage)
         check_day(occurred_on, not_before=self.entered[stage], since=since)
         authority = check_text("authority", authority, AUTHORITY_LENGTH)
         before = self.recognised.get(stage)
@@ -536,8 +575,11 @@ class Lead(Recorded):
             return
         if before:
             raise Refused(
-                f"{before[1]} recognised it as {stage} on {before[0]} already; if that is wrong, "
-                "correct it."
+                "{authority} recognised it as {stage} on {day} already; if that is "
+                "wrong, correct it.",
+                authority=before[1],
+                stage=stage,
+                day=before[0],
             )
         self.trigger_event(
             self.Recognised, stage=stage, authority=authority, occurred_on=occurred_on, note=note
@@ -559,14 +601,18 @@ class Lead(Recorded):
     ) -> None:
         """Put on hold (暂缓) until a review; said again it moves the review date or the reason."""
         self._check_open()
-        check_day(occurred_on, not_before=self.tipped_on, since="the lead was tipped")
+        check_day(occurred_on, not_before=self.tipped_on, since=_TIPPED)
         if self.suspension == (reason, review_on):
             return
         self._check_flag_day(occurred_on)
-        since = "its last step, which no suspended lead takes,"
-        check_day(occurred_on, not_before=self.moved_on, since=since)
+        check_day(occurred_on, not_before=self.moved_on, since=_MOVED)
         if parse_day("review_on", review_on).isoformat() < occurred_on:
-            raise Invalid({"review_on": [f"{review_on} is before the suspension, {occurred_on}."]})
+            raise Invalid.of(
+                "review_on",
+                "{review_on} is before the suspension, {occurred_on}.",
+                review_on=review_on,
+                occurred_on=occurred_on,
+            )
         check_text("reason", reason, NOTE, lines=True)
         self.trigger_event(
             self.Suspended, reason=reason, review_on=review_on, occurred_on=occurred_on, note=note
@@ -620,18 +666,25 @@ class Lead(Recorded):
         """Close it (终止) with an outcome that its stage allows."""
         self._check_open()
         _check_word("outcome", outcome, OUTCOMES)
-        label, stages = OUTCOMES[outcome]
+        stages, named = OUTCOMES[outcome][1], NAMED_OUTCOME[outcome]
         if outcome not in CLOSURE_OUTCOMES:
-            raise Refused(f"'{outcome}' ({label}) is no closure: it comes by a ruling of its own.")
+            raise Refused(
+                "{outcome} is no closure: it comes by a ruling of its own.",
+                outcome=named,
+            )
         if self.stage not in stages:
             raise Refused(
-                f"'{outcome}' ({label}) closes a lead that is {' or '.join(stages)}; "
-                f"this lead is {self._standing}."
+                "{outcome} closes a lead that is {stages}; this lead is {standing}.",
+                outcome=named,
+                stages=stages,
+                standing=self._standing,
             )
         if lost_to and outcome != "lost":
-            raise Invalid({"lost_to": [f"It goes with outcome lost, not {outcome}."]})
+            raise Invalid.of(
+                "lost_to", "It goes with outcome lost, not {outcome}.", outcome=outcome
+            )
         self._check_after_entry(occurred_on)
-        waived = _check_given(CLOSING_FACTS, {"reason": reason}, waivers, "A closure")
+        waived = _check_given(CLOSING_FACTS, {"reason": reason}, waivers, Sentence("A closure"))
         self.trigger_event(
             self.Closed,
             outcome=outcome,
@@ -658,7 +711,9 @@ class Lead(Recorded):
     def reopen(self, *, reason: str, occurred_on: str, note: str | None = None) -> None:
         """Bring a closed lead back into the stage it left."""
         if self.stage != CLOSED:
-            raise Refused(f"Only a closed lead is reopened; this lead is {self._standing}.")
+            raise Refused(
+                "Only a closed lead is reopened; this lead is {standing}.", standing=self._standing
+            )
         self._check_after_entry(occurred_on)
         check_text("reason", reason, NOTE, lines=True)
         self.trigger_event(self.Reopened, reason=reason, occurred_on=occurred_on, note=note)
@@ -683,24 +738,32 @@ class Lead(Recorded):
         self._check_open()
         if self.stage not in TRANSFERABLE:
             raise Refused(
-                f"Only a lead that is {', '.join(TRANSFERABLE)} passes to another district; this "
-                f"lead is {self._standing}."
+                "Only a lead that is {stages} passes to another district; this lead is {standing}.",
+                stages=TRANSFERABLE,
+                standing=self._standing,
             )
         fault = district_fault(district)
         if fault or district == self.district:
-            raise Invalid({"district": [fault or f"The lead is in {district} already."]})
+            raise Invalid(
+                {
+                    "district": [
+                        fault or Sentence("The lead is in {district} already.", district=district)
+                    ]
+                }
+            )
         reason = check_text("reason", reason or "", NOTE, lines=True)
         asked = Proposal(district, occurred_on, reason)
         if self.proposal == asked:
             return
         if self.proposal:
             raise Refused(
-                f"Its transfer to {self.proposal.district} was proposed on {self.proposal.day} and "
-                "is not answered yet; one at a time."
+                "Its transfer to {district} was proposed on {day} and is not answered "
+                "yet; one at a time.",
+                district=self.proposal.district,
+                day=self.proposal.day,
             )
-        check_day(occurred_on, not_before=self.tipped_on, since="the lead was tipped")
-        since = "the last transfer was answered, or the lead reopened"
-        check_day(occurred_on, not_before=self.settled_on, since=since)
+        check_day(occurred_on, not_before=self.tipped_on, since=_TIPPED)
+        check_day(occurred_on, not_before=self.settled_on, since=_SETTLED)
         self.trigger_event(
             self.TransferProposed,
             district=district,
@@ -727,10 +790,15 @@ class Lead(Recorded):
         where it is said."""
         proposal = self._proposed(occurred_on)
         if district not in (None, proposal.district):
-            raise Refused(f"Its transfer is proposed to {proposal.district}, not to {district}.")
+            raise Refused(
+                "Its transfer is proposed to {district}, not to {other}.",
+                district=proposal.district,
+                other=district,
+            )
         if self.stage not in TRANSFERABLE:
             raise Refused(
-                f"The lead is {self._standing} by now and stays where it is: refuse the transfer."
+                "The lead is {standing} by now and stays where it is: refuse the transfer.",
+                standing=self._standing,
             )
         self.trigger_event(
             self.Transferred, district=proposal.district, occurred_on=occurred_on, note=note
@@ -774,10 +842,11 @@ class Lead(Recorded):
         """The proposal that is answered; Refused when none is open."""
         if self.proposal is None:
             raise Refused(
-                f"No transfer of this lead is open; it stands in {self.district}, and is "
-                f"{self._standing}."
+                "No transfer of this lead is open; it stands in {district}, and is {standing}.",
+                district=self.district,
+                standing=self._standing,
             )
-        check_day(occurred_on, not_before=self.proposal.day, since="the transfer was proposed")
+        check_day(occurred_on, not_before=self.proposal.day, since=_PROPOSED)
         return self.proposal
 
     def revise(
@@ -789,7 +858,7 @@ class Lead(Recorded):
         note: str | None = None,
     ) -> None:
         """Facts changed on that day. ``facts`` holds any of REVISABLE; None says: not known."""
-        check_day(occurred_on, not_before=self.tipped_on, since="the lead was tipped")
+        check_day(occurred_on, not_before=self.tipped_on, since=_TIPPED)
         for name in facts:
             _check_word("facts", name, REVISABLE)
         changed = {
@@ -801,7 +870,7 @@ class Lead(Recorded):
         if not changed:
             return
         if "investment" in changed and not reason:
-            raise Invalid({"reason": ["A change of the investment needs its reason."]})
+            raise Invalid.of("reason", "A change of the investment needs its reason.")
         self.trigger_event(
             self.Revised, facts=changed, reason=reason, occurred_on=occurred_on, note=note
         )
@@ -837,11 +906,14 @@ class Lead(Recorded):
         check_day(occurred_on)
         reason = check_text("reason", reason, NOTE, lines=True)
         if not 1 <= version <= len(self.past):
-            raise Invalid(
-                {"version": [f"There is no event {version}; the last is {self.version}."]}
+            raise Invalid.of(
+                "version",
+                "There is no event {version}; the last is {last}.",
+                version=version,
+                last=self.version,
             )
         if bool(facts) == void:
-            raise Invalid({"facts": ["Give the right facts, or say void: true; one of the two."]})
+            raise Invalid.of("facts", "Give the right facts, or say void: true; one of the two.")
         self._check_correctable(version, facts or {}, void=void)
         correction = Correction(self.version + 1, version, dict(facts or {}), void)
         right = effective(self.past, [correction])
@@ -878,29 +950,42 @@ class Lead(Recorded):
             by = voided_by(self.past, at)
             if by and by not in chain:
                 raise Refused(
-                    f"Version {at} was voided by version {by}; void that to have it back."
+                    "Version {at} was voided by version {by}; void that to have it back.",
+                    at=at,
+                    by=by,
                 )
         root = self.past[chain[-1] - 1]
         if root.TOPIC in (JOINED, LEFT):
             raise Refused(
-                f"Version {version} follows from a ruling on lead {root.duplicate}; reopen or "
-                "correct that one."
+                "Version {version} follows from a ruling on lead {duplicate}; reopen or "
+                "correct that one.",
+                version=version,
+                duplicate=root.duplicate,
             )
         event = self.past[version - 1]
         if void and event.TOPIC != CORRECTED and not CORRECTABLE[event.TOPIC].void:
             raise Refused("A tip is counted once, for ever: decline it, or rule it a duplicate.")
         if facts and event.TOPIC == CORRECTED and event.void:
-            raise Refused(f"Version {version} voided an event and has no facts; void it instead.")
+            raise Refused(
+                "Version {version} voided an event and has no facts; void it instead.",
+                version=version,
+            )
         allowed = may_be_right(root)
         for name in facts:
             if name not in allowed:
-                what = f"version {chain[-1]} ({_name_of(root)})"
-                reason = f"It cannot be put right in {what}; there it may be {', '.join(allowed)}."
+                reason = Sentence(
+                    "It cannot be put right in version {version} ({event} on {day}); there it "
+                    "may be {facts}.",
+                    version=chain[-1],
+                    event=_name_of(root),
+                    day=root.occurred_on,
+                    facts=allowed,
+                )
                 raise Invalid({f"facts.{name}": [reason]})
 
     @property
-    def _standing(self) -> str:
-        return f"{self.stage} ({LABELS[self.stage]}) since {self.entered_on}"
+    def _standing(self) -> Sentence:
+        return Sentence("{stage} since {day}", stage=NAMED[self.stage], day=self.entered_on)
 
     def _begin(self, occurred_on: str, facts: dict[str, Any]) -> None:
         self.stage = TIP
@@ -960,78 +1045,90 @@ class Lead(Recorded):
             self.facts[name] = value
             self.dated[name] = occurred_on
 
-    def _impossible(self, event: Any) -> str | None:
+    def _impossible(self, event: Any) -> Sentence | None:
         """Why ``event`` cannot have happened to the lead as it stands; None if it can."""
         stages, since, on_hold = HAPPENS[event.TOPIC]
         if event.TOPIC == "lead.closed":
             stages = OUTCOMES[event.outcome][1]
         if self.stage not in stages:
-            return f"the lead would be {self.stage}"
+            return Sentence("the lead would be {stage}", stage=self.stage)
         fault = self._untransferable(event)
         if fault:
             return fault
         if on_hold and not self.suspension:
-            return "nothing to resume"
+            return Sentence("nothing to resume")
         if on_hold is False and hold_on(self.holds, event.occurred_on):
-            return "the lead would be suspended"
+            return Sentence("the lead would be suspended")
         first = max(filter(None, (getattr(self, name) for name in since)))
         if event.TOPIC == "lead.recognised":
             first = self.entered.get(event.stage, "9999-12-31")
         if event.occurred_on < first:
-            return f"its day, {event.occurred_on}, would be too early"
+            return Sentence("its day, {day}, would be too early", day=event.occurred_on)
         return None
 
-    def _untransferable(self, event: Any) -> str | None:
+    def _untransferable(self, event: Any) -> Sentence | None:
         """Why an event of a transfer cannot have happened to the lead as it stands; None of any
         other event."""
         proposal = self.proposal
         if event.TOPIC == "lead.transfer_proposed":
             if event.district == self.district:
-                return f"the lead would be in {event.district} already"
-            return "another transfer would be open" if proposal else None
+                return Sentence("the lead would be in {district} already", district=event.district)
+            return Sentence("another transfer would be open") if proposal else None
         if event.TOPIC not in ("lead.transferred", "lead.transfer_refused"):
             return None
         if proposal is None:
-            return "no transfer would be open"
+            return Sentence("no transfer would be open")
         if event.TOPIC == "lead.transferred" and event.district != proposal.district:
-            return f"the transfer would be to {proposal.district}"
-        early = event.occurred_on < proposal.day
-        return f"its day, {event.occurred_on}, would be before the proposal" if early else None
+            return Sentence("the transfer would be to {district}", district=proposal.district)
+        early = Sentence("its day, {day}, would be before the proposal", day=event.occurred_on)
+        return early if event.occurred_on < proposal.day else None
 
     def _check_open(self) -> None:
         if self.stage == CLOSED:
-            raise Refused(f"The lead is {self._standing}; reopen it first.")
+            raise Refused("The lead is {standing}; reopen it first.", standing=self._standing)
 
-    def _check_moving(self, what: str, stage: str, occurred_on: str) -> None:
+    def _check_moving(self, what: Sentence, stage: str, occurred_on: str) -> None:
         """Refused unless the lead stands in ``stage`` and was not on hold on that day."""
         if self.stage != stage:
-            raise Refused(f"A {what} needs a lead that is {stage}; this one is {self._standing}.")
+            raise Refused(
+                "A {what} needs a lead that is {stage}; this one is {standing}.",
+                what=what,
+                stage=stage,
+                standing=self._standing,
+            )
         hold = hold_on(self.holds, occurred_on)
         if hold and hold.until:
             raise Refused(
-                f"The lead was suspended from {hold.since} until {hold.until}; no {what} is of "
-                f"{occurred_on}."
+                "The lead was suspended from {since} until {until}; no {what} is of {occurred_on}.",
+                since=hold.since,
+                until=hold.until,
+                what=what,
+                occurred_on=occurred_on,
             )
         if hold and self.suspension:
-            raise Refused(f"The lead is suspended ({self.suspension[0]}); resume it first.")
+            raise Refused(
+                "The lead is suspended ({reason}); resume it first.",
+                reason=self.suspension[0],
+            )
 
     def _check_after_entry(self, occurred_on: str) -> None:
-        since = f"the lead became {self.stage}"
+        since = Sentence("the lead became {stage}", stage=self.stage)
         check_day(occurred_on, not_before=self.entered_on, since=since)
 
     def _check_flag_day(self, occurred_on: str) -> None:
-        check_day(occurred_on, not_before=self.tipped_on, since="the lead was tipped")
-        since = "it was last suspended or resumed"
-        check_day(occurred_on, not_before=self.flagged_on, since=since)
+        check_day(occurred_on, not_before=self.tipped_on, since=_TIPPED)
+        check_day(occurred_on, not_before=self.flagged_on, since=_FLAGGED)
 
     def _check_step(
         self, command: str, occurred_on: str, given: Facts, waivers: Sequence[Mapping[str, str]]
     ) -> list[dict[str, str]]:
         """Check one step of the stage table; the waivers it needs, each with who and why."""
         step = STEPS[command]
-        self._check_moving(command, step.source, occurred_on)
+        self._check_moving(Sentence("{step}", step=command), step.source, occurred_on)
         self._check_after_entry(occurred_on)
-        return _check_given(step.facts, given, waivers, f"To become {step.target} ({step.label})")
+        return _check_given(
+            step.facts, given, waivers, Sentence("To become {stage}", stage=NAMED[step.target])
+        )
 
 
 def _retell(lead: Any, events: Iterable[Any]) -> None:
@@ -1055,17 +1152,26 @@ def _check_history(events: Sequence[Any], version: int) -> None:
     for event in here:
         _carry_out_again(event, upto[:-1])
     lead = _told(upto)
-    impossible: list[str] = []
+    impossible: list[Sentence] = []
     for event in events[len(upto) :]:
         fault = lead._impossible(event)
         if fault:
-            impossible.append(f"version {event.originator_version} ({_name_of(event)}: {fault})")
+            impossible.append(
+                Sentence(
+                    "version {version} ({event} on {day}: {fault})",
+                    version=event.originator_version,
+                    event=_name_of(event),
+                    day=event.occurred_on,
+                    fault=fault,
+                )
+            )
         else:
             event.apply(lead)
     if impossible:
         raise Refused(
-            "What was recorded later could then not have happened. Void or correct first, in this "
-            f"order: {', '.join(reversed(impossible))}."
+            "What was recorded later could then not have happened. Void or correct "
+            "first, in this order: {impossible}.",
+            impossible=[*reversed(impossible)],
         )
 
 
@@ -1082,7 +1188,8 @@ def _carry_out_again(event: Any, before: Sequence[Any]) -> None:
 
 
 def _name_of(event: Any) -> str:
-    return f"{event.TOPIC.partition('.')[2]} on {event.occurred_on}"
+    name: str = event.TOPIC.partition(".")[2]
+    return name
 
 
 def in_order(joined: Mapping[str, Any]) -> list[Any]:
@@ -1092,23 +1199,23 @@ def in_order(joined: Mapping[str, Any]) -> list[Any]:
 
 def _check_word(field: str, word: str, words: Iterable[str]) -> None:
     if word not in words:
-        raise Invalid({field: [f"'{word[:40]}' is none of {', '.join(words)}."]})
+        raise Invalid.of(field, "'{word}' is none of {words}.", word=word[:40], words=words)
 
 
 def _check_given(
-    needed: Sequence[str], given: Facts, waivers: Sequence[Mapping[str, str]], what: str
+    needed: Sequence[str], given: Facts, waivers: Sequence[Mapping[str, str]], what: Sentence
 ) -> list[dict[str, str]]:
     """The waivers, as recorded, for the ``needed`` facts not ``given``; Refused if one lacks."""
     missing = missing_facts(needed, given)
     waived = [_waiver(needed, waiver) for waiver in waivers]
     if len({waiver["fact"] for waiver in waived}) < len(waived):
-        raise Invalid({"waivers": ["One fact is waived twice."]})
+        raise Invalid.of("waivers", "One fact is waived twice.")
     unneeded = [waiver["fact"] for waiver in waived if waiver["fact"] not in missing]
     if unneeded:
-        raise Invalid({"waivers": [f"{', '.join(unneeded)} is given, so nothing is waived."]})
+        raise Invalid.of("waivers", "{facts} is given, so nothing is waived.", facts=unneeded)
     absent = [fact for fact in missing if fact not in {w["fact"] for w in waived}]
     if absent:
-        raise Refused(f"{what} needs {', '.join(absent)}.", missing=absent)
+        raise Refused("{what} needs {facts}.", what=what, facts=absent, missing=absent)
     return waived
 
 
@@ -1118,18 +1225,20 @@ def _waiver(facts: Sequence[str], waiver: Mapping[str, str]) -> dict[str, str]:
     if not actor.may_waive:
         raise Forbidden("Only an administrator, or an import of old paper, waives a fact.")
     if not waiver["reason"].strip():
-        raise Invalid({"waivers": [f"The waiver of {waiver['fact']} gives no reason."]})
+        raise Invalid.of("waivers", "The waiver of {fact} gives no reason.", fact=waiver["fact"])
     if waiver["fact"] not in facts:
-        raise Invalid({"waivers": [f"'{waiver['fact']}' is no fact this step requires."]})
+        raise Invalid.of("waivers", "'{fact}' is no fact this step requires.", fact=waiver["fact"])
     return {"fact": waiver["fact"], "by": actor.name, "why": waiver["reason"]}
 
 
 def _check_named(field: str, found: Facts, names: Sequence[str], needed: str | None) -> None:
     """Invalid unless ``found`` has exactly ``names``, ``needed`` among those with a value."""
     if set(found) != set(names):
-        raise Invalid({field: [f"It has {', '.join(names)}, not {', '.join(map(str, found))}."]})
+        raise Invalid.of(
+            field, "It has {facts}, not {found}.", facts=names, found=[*map(str, found)]
+        )
     if needed and not found[needed]:
-        raise Invalid({f"{field}.{needed}": ["It is empty."]})
+        raise Invalid.of(f"{field}.{needed}", "It is empty.")
 
 
 def _checked(facts: Facts) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from eventsourcing.domain import Aggregate
 from domain.actor import china_day
 from domain.aggregate import Recorded, check_day
 from domain.errors import Invalid, Refused
+from domain.sentences import Sentence
 from domain.values import check_text, district_fault
 
 _MEMBERS = UUID("5f1f5c1e-4d8e-5b0e-9d7c-1f6f0a1c2b3d")
@@ -74,11 +75,20 @@ class Member(Recorded):
         if self.retired_on == occurred_on:
             return
         if self.retired_on:
-            raise Refused(f"{self.name} ({self.number}) retired on {self.retired_on} already.")
-        check_day(occurred_on, not_before=last_tip_on, since=f"the last tip of {self.name}")
+            raise Refused(
+                "{name} ({number}) retired on {retired_on} already.",
+                name=self.name,
+                number=self.number,
+                retired_on=self.retired_on,
+            )
+        check_day(
+            occurred_on,
+            not_before=last_tip_on,
+            since=Sentence("the last tip of {name}", name=self.name),
+        )
         # Recorded on its own day it says when it was typed, which may be long after the term ended.
         if self.registered_on != f"{china_day(self.created_on)}":
-            since = f"{self.name} was registered"
+            since = Sentence("{name} was registered", name=self.name)
             check_day(occurred_on, not_before=self.registered_on, since=since)
         self.trigger_event(self.Retired, occurred_on=occurred_on, note=note)
 
@@ -102,6 +112,10 @@ class Member(Recorded):
     def may_tip(self, occurred_on: str) -> None:
         """Invalid when this member had retired before that day."""
         if self.retired_on and occurred_on > self.retired_on:
-            raise Invalid(
-                {"members": [f"{self.name} ({self.number}) retired on {self.retired_on}."]}
+            raise Invalid.of(
+                "members",
+                "{name} ({number}) retired on {retired_on}.",
+                name=self.name,
+                number=self.number,
+                retired_on=self.retired_on,
             )

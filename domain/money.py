@@ -25,8 +25,8 @@ LARGEST = Decimal(10) ** 12
 
 # What is said of a text that is no amount, or one in another form.
 NO_AMOUNT = (
-    "is no decimal number of 0 or more, like 30 or 1.6: without a sign, and with a 0 in front of "
-    "a point only."
+    "'{amount}' is no decimal number of 0 or more, like 30 or 1.6: without a sign, and with a 0 in "
+    "front of a point only."
 )
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
 
@@ -60,28 +60,33 @@ def fen_of(amount: str, unit: str) -> int | None:
 def parse_money(field: str, amount: str, unit: str) -> Money:
     """The stated amount, checked; Invalid names ``field.amount`` or ``field.unit``."""
     if unit not in UNITS:
-        raise Invalid({f"{field}.unit": [f"'{unit[:20]}' is none of {'、'.join(UNITS)}."]})
+        raise Invalid.of(
+            f"{field}.unit", "'{unit}' is none of {units}.", unit=unit[:20], units="、".join(UNITS)
+        )
     where = f"{field}.amount"
-    fault = _fault_of(amount)
-    if fault:
-        raise Invalid({where: [f"'{amount[:40]}' {fault}"]})
+    if not _DECIMAL.fullmatch(amount):
+        raise Invalid.of(where, NO_AMOUNT, amount=amount[:40])
+    whole, _, fraction = amount.partition(".")
+    if max(map(len, (whole, fraction, (whole + fraction).lstrip("0")))) > SIGNIFICANT_DIGITS:
+        raise Invalid.of(
+            where,
+            "'{amount}' has more than {digits} digits.",
+            amount=amount[:40],
+            digits=SIGNIFICANT_DIGITS,
+        )
     value = Decimal(amount)
     factor = UNITS[unit]
     if factor is not None and (value * factor) % 1:
-        raise Invalid({where: [f"{amount} {unit} is finer than one fen."]})
+        raise Invalid.of(where, "{amount} {unit} is finer than one fen.", amount=amount, unit=unit)
     if value * (FOREIGN_UNITS.get(unit) or Decimal(factor or 0) / 100) > LARGEST:
-        raise Invalid({where: [f"{amount} {unit} is more than any project: over {LARGEST:,}."]})
+        raise Invalid.of(
+            where,
+            "{amount} {unit} is more than any project: over {largest}.",
+            amount=amount,
+            unit=unit,
+            largest=f"{LARGEST:,}",
+        )
     return Money(amount, unit)
-
-
-def _fault_of(amount: str) -> str | None:
-    """Why a text is no amount; None if it is one."""
-    if not _DECIMAL.fullmatch(amount):
-        return NO_AMOUNT
-    whole, _, fraction = amount.partition(".")
-    if max(map(len, (whole, fraction, (whole + fraction).lstrip("0")))) > SIGNIFICANT_DIGITS:
-        return f"has more than {SIGNIFICANT_DIGITS} digits."
-    return None
 
 
 def yuan(fen: int) -> str:

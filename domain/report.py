@@ -61,7 +61,7 @@ class Report(Recorded):
         """
         if parse_day("to", end) > parse_day("occurred_on", occurred_on):
             raise Refused(
-                f"The cut-off {end} is still to come; a report is sealed once it is past."
+                "The cut-off {end} is still to come; a report is sealed once it is past.", end=end
             )
         facts = {
             "kind": ANNUAL,

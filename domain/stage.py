@@ -7,6 +7,8 @@ back only by reopening, into the stage it left.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from domain.sentences import Named
+
 TIP, NEGOTIATING, SIGNED, GROUNDBROKEN, CLOSED = STAGES = (
     "tip",
     "negotiating",
@@ -72,6 +74,10 @@ FOLLOW_UP_FORMS = ("visit", "call", "meeting", "site", "none")
 AGREEMENTS = ("contract", "framework")
 STARTS = ("construction", "equipment", "opening")
 EVIDENCE_KINDS = ("permit", "filing", "contract", "photo", "acceptance")
+
+# What either is called in a sentence.
+NAMED = {name: Named(name, label) for name, label in LABELS.items()}
+NAMED_OUTCOME = {name: Named(name, label) for name, (label, _) in OUTCOMES.items()}
 
 NEXT_STEP = {step.source: step for step in STEPS.values()}
 

@@ -5,6 +5,7 @@ from datetime import date
 from functools import cache
 
 from domain.errors import Invalid
+from domain.sentences import Sentence
 
 LONG_TEXT = 4000
 NOTE = 2000
@@ -42,13 +43,21 @@ _BAD_IN_TEXT = re.compile(f"[{_UNKEPT}\ud800-\udfff]")
 def text_fault(text: str, longest: int, *, lines: bool = False) -> str | None:
     """Why ``text`` cannot be kept, or None. ``lines`` allows line breaks and tabs."""
     if not text.strip():
-        return "It is empty."
+        return Sentence("It is empty.")
     if len(text) > longest:
-        return f"It has {len(text)} characters; at most {longest} are kept."
+        return Sentence(
+            "It has {count} characters; at most {longest} are kept.",
+            count=len(text),
+            longest=longest,
+        )
     bad = (_BAD_IN_TEXT if lines else _BAD_IN_LINE).search(text)
     if bad is None:
         return None
-    return f"Character {bad.start() + 1} (U+{ord(bad[0]):04X}) is one that no text keeps."
+    return Sentence(
+        "Character {number} (U+{code}) is one that no text keeps.",
+        number=bad.start() + 1,
+        code=f"{ord(bad[0]):04X}",
+    )
 
 
 def check_text(field: str, text: str, longest: int, *, lines: bool = False) -> str:
@@ -66,9 +75,16 @@ def parse_day(field: str, text: str) -> date:
     except ValueError:
         day = None
     if day is None:
-        raise Invalid({field: [f"'{text[:40]}' is no day of the calendar, like 2025-03-18."]})
+        raise Invalid.of(
+            field, "'{text}' is no day of the calendar, like 2025-03-18.", text=text[:40]
+        )
     if day < EARLIEST:
-        raise Invalid({field: [f"{text} is before {EARLIEST}, where no lead can begin."]})
+        raise Invalid.of(
+            field,
+            "{text} is before {earliest}, where no lead can begin.",
+            text=text,
+            earliest=EARLIEST,
+        )
     return day
 
 
@@ -87,31 +103,43 @@ def district_fault(code: str) -> str | None:
     if _fits(DISTRICT_SHAPE, code):
         return None
     if _fits(PREFIX_SHAPE, code) and len(code) == 6:
-        return f"{code} names a whole province or city, not a district."
-    return f"'{code[:40]}' is no GB/T 2260 district code of six digits, like 320812."
+        return Sentence("{code} names a whole province or city, not a district.", code=code)
+    return Sentence(
+        "'{code}' is no GB/T 2260 district code of six digits, like 320812.", code=code[:40]
+    )
 
 
 def district_prefix_fault(prefix: str) -> str | None:
     """Why ``prefix`` is no province (32), city (3208) or district (320812), or None."""
     if _fits(PREFIX_SHAPE, prefix):
         return None
-    return f"'{prefix[:40]}' is no district prefix of two, four or six digits, like 3208."
+    return Sentence(
+        "'{prefix}' is no district prefix of two, four or six digits, like 3208.",
+        prefix=prefix[:40],
+    )
 
 
 def industry_fault(code: str) -> str | None:
     """Why ``code`` has not the shape of a GB/T 4754 industry code, or None."""
     if _fits(INDUSTRY_SHAPE, code):
         return None
-    return f"'{code[:20]}' is no GB/T 4754 code: a letter A to T and up to four digits, like C397."
+    return Sentence(
+        "'{code}' is no GB/T 4754 code: a letter A to T and up to four digits, like C397.",
+        code=code[:20],
+    )
 
 
 def phone_fault(number: str) -> str | None:
     """Why ``number`` is no telephone number, or None."""
     if _fits(PHONE_SHAPE, number):
         return None
-    return "It is no telephone number of 6 to 30 digits, spaces, hyphens and brackets."
+    return Sentence("It is no telephone number of 6 to 30 digits, spaces, hyphens and brackets.")
 
 
 def country_fault(code: str) -> str | None:
     """Why ``code`` has not the shape of an ISO 3166 country code, or None."""
-    return None if _fits(COUNTRY_SHAPE, code) else f"'{code[:20]}' is no country code, like CN."
+    return (
+        None
+        if _fits(COUNTRY_SHAPE, code)
+        else Sentence("'{code}' is no country code, like CN.", code=code[:20])
+    )

@@ -97,7 +97,9 @@ class AloneInDatabase(Alone):
         try:
             self._connection.execute("", prepare=False)
         except psycopg.Error as why:
-            raise NotReady(f"The connection that kept others from it was lost: {why}.") from why
+            raise NotReady(
+                "The connection that kept others from it was lost: {why}.", why=why
+            ) from why
 
     def close(self) -> None:
         """Leave it to others."""

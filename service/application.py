@@ -21,6 +21,7 @@ from domain.errors import (
     NotReady,
     Refused,
     Stale,
+    none_such,
 )
 from domain.lead import Lead, Ruling
 from domain.member import Member
@@ -227,7 +228,11 @@ class Ledger(Application[UUID]):
         def attempt() -> tuple[list[Any], list[Any]]:
             if self.recorder.select_events(member_id, limit=1):
                 district, number = facts["district"], facts["number"]
-                raise Refused(f"Member number {number} is taken in district {district}.")
+                raise Refused(
+                    "Member number {number} is taken in district {district}.",
+                    number=number,
+                    district=district,
+                )
             return [], list(Member.register(**facts).collect_events())
 
         return self._carry_out(call, 201, attempt)
@@ -381,8 +386,9 @@ class Ledger(Application[UUID]):
         of the first time."""
         reason = check_text("reason", facts["reason"], NOTE, lines=True)
         if without_secrets(reason) != reason:
-            told = "It has a telephone number, which would be kept for ever: leave it out."
-            raise Invalid({"reason": [told]})
+            raise Invalid.of(
+                "reason", "It has a telephone number, which would be kept for ever: leave it out."
+            )
         since = self.personal.keys.made_at(f"{subject}")
         self.access.note("personal-data", "erase a person", subject=f"{subject}", reason=reason)
 
@@ -392,7 +398,7 @@ class Ledger(Application[UUID]):
                 if event.subject == f"{subject}":
                     return before[:version], []
             if since is None:
-                raise NotFound(f"There is no subject {subject}.")
+                raise none_such("subject", subject)
             actor = current_actor()
             erased = Erased(
                 ERASURES,
@@ -554,8 +560,11 @@ class Ledger(Application[UUID]):
             return _replayed(self._seen(Lead, lead_id, scope))
         except NotFound:
             raise Forbidden(
-                f"It is ruled a duplicate of {lead_id}, whose members would change with it; that "
-                f"lead is outside of district {scope.district}, to which this token is limited."
+                "It is ruled a duplicate of {lead_id}, whose members would change with "
+                "it; that lead is outside of district {district}, to which this token is "
+                "limited.",
+                lead_id=lead_id,
+                district=scope.district,
             ) from None
 
     def _change(
@@ -628,7 +637,9 @@ class Ledger(Application[UUID]):
             return None
         first = cast(Answered, claimed[0])
         if first.digest != call.digest:
-            raise KeyReused(f"Idempotency-Key '{call.key}' came before with another request.")
+            raise KeyReused(
+                "Idempotency-Key '{key}' came before with another request.", key=call.key
+            )
         subject = UUID(first.subject)
         body = self._show(self._events(subject, upto=first.version))
         # Whatever position the answer names, it was recorded by then.
@@ -649,7 +660,7 @@ class Ledger(Application[UUID]):
         """All events of ``subject``; NotFound unless it is a ``cls``."""
         events = self._events(subject)
         if not events or BEGINNINGS.get(events[0].TOPIC) is not cls:
-            raise NotFound(f"There is no {cls.__name__.lower()} {subject}.")
+            raise none_such(cls.__name__.lower(), subject)
         return events
 
     def _seen(
@@ -681,8 +692,18 @@ class Ledger(Application[UUID]):
         steps = self.reads.history(subject, after=known) if known and cls is Lead else []
         since = self.personal.steps(steps)
         wanted = ", ".join(map(str, sorted(call.if_match)))
-        told = f"You know version {wanted}" if wanted else "If-Match names no version"
-        raise Stale(f"{told}; the present one is {version}.", since)
+        if wanted:
+            raise Stale(
+                "You know version {wanted}; the present one is {version}.",
+                wanted=wanted,
+                version=version,
+                events=since,
+            )
+        raise Stale(
+            "If-Match names no version; the present one is {version}.",
+            version=version,
+            events=since,
+        )
 
     def _check_members(
         self, scope: Scope, ids: Iterable[str], occurred_on: str, known: Sequence[str] = ()
@@ -695,10 +716,10 @@ class Ledger(Application[UUID]):
                 limited = scope.district is not None
                 member = self._member_anew(member_id) if limited else self._member(member_id)
                 if member_id not in known and not scope.sees_member(member_id, member.district):
-                    raise NotFound(f"There is no member {member_id}.")
+                    raise none_such("member", member_id)
                 member.may_tip(occurred_on)
             except NotFound:
-                raise Invalid({"members": [f"There is no member {member_id}."]}) from None
+                raise Invalid.of("members", "There is no member {id}.", id=member_id) from None
 
     def _member(self, member_id: str) -> Member:
         """The member as it stands: the one known here, unless the log has more of it."""
@@ -716,7 +737,7 @@ class Ledger(Application[UUID]):
         try:
             self._seen(Lead, UUID(lead_id), scope)
         except NotFound:
-            raise Invalid({"duplicate_of": [f"There is no lead {lead_id}."]}) from None
+            raise Invalid.of("duplicate_of", "There is no lead {id}.", id=lead_id) from None
 
     def _show(self, stream: list[Any]) -> dict[str, Any]:
         """A lead or member as the API shows it after ``stream``."""

@@ -9,7 +9,8 @@ from uuid import UUID
 
 import orjson
 
-from domain.errors import Invalid, NotFound, NotReady
+from domain.errors import Invalid, NotFound, NotReady, none_such
+from domain.sentences import Sentence
 from service.log_recorder import LedgerRecorder
 from service.proof.notes import ALGORITHMS as SIGNATURES
 from service.proof.notes import ED25519, Checkpoint, read_key, read_note
@@ -85,7 +86,7 @@ class Audit:
         """A lead's stored events, each with its proof under the present checkpoint; NotFound."""
         rows = self._recorder.stored_rows_of(lead_id)
         if not rows or rows[0][3] != b"lead.tipped":
-            raise NotFound(f"There is no lead {lead_id}.")
+            raise none_such("lead", lead_id)
         made, checkpoint = self.checkpoint()
         covered, later = [], []
         with self._view(checkpoint) as view:
@@ -116,7 +117,11 @@ class Audit:
         """The path from ``old`` events to the present checkpoint, and that; Invalid, NotFound."""
         made, checkpoint = self.checkpoint()
         if old > checkpoint.size:
-            reason = f"The present checkpoint covers {checkpoint.size} events, not yet {old}."
+            reason = Sentence(
+                "The present checkpoint covers {size} events, not yet {old}.",
+                size=checkpoint.size,
+                old=old,
+            )
             raise Invalid({"from": [reason]})
         with self._view(checkpoint) as view:
             return consistency_path(view.subtree, old, checkpoint.size), made.note
@@ -128,7 +133,9 @@ class Audit:
         with self._tree.view() as view:
             size, root = checkpoint.size, checkpoint.root
             if view.mark.size < size or view.root(size) != root:
-                raise NotReady("The tree is not the one that was signed: it proves nothing.", 60)
+                raise NotReady(
+                    "The tree is not the one that was signed: it proves nothing.", retry_after=60
+                )
             yield view
 
 

@@ -23,6 +23,7 @@ from domain.actor import today
 from domain.correction import effective
 from domain.errors import Invalid, Refused
 from domain.lead import Lead
+from domain.sentences import Sentence, together
 from service.course import TIPPED, Entry, known_course
 from service.differences import Change, Differences
 from service.rows import BadRow, Command
@@ -69,7 +70,15 @@ def go_along(
         del known[0]
     for entry, there in zip(entries, known, strict=False):
         if not entry.agrees(there):
-            raise BadRow({"历程": f"The ledger has {there} where it says {entry}."})
+            raise BadRow(
+                {
+                    "历程": Sentence(
+                        "The ledger has {there} where it says {entry}.",
+                        there=f"{there}",
+                        entry=f"{entry}",
+                    )
+                }
+            )
     stands = life_of(effective(lead.past))["tip"].facts
     told = {**tip.facts, "investment": stands["investment"]}
     asked = Differences(lead, {"tip": tip._replace(facts=told)}, where)
@@ -90,8 +99,10 @@ def _carry_out(lead: Lead, changes: Iterable[Change], digest: str) -> None:
     if lead.ruling != ruling:
         raise BadRow(
             {
-                "编号": "The lead was ruled a duplicate, and its members joined another; what "
-                "undoes or changes that is entered as a command on the lead."
+                "编号": Sentence(
+                    "The lead was ruled a duplicate, and its members joined another; what "
+                    "undoes or changes that is entered as a command on the lead."
+                )
             }
         )
 
@@ -117,7 +128,7 @@ def _fault(lead: Lead, change: Change) -> str | None:
     try:
         getattr(lead, change.method)(**change.facts)
     except Invalid as why:
-        return " ".join(reason for reasons in why.errors.values() for reason in reasons)
+        return together(reason for reasons in why.errors.values() for reason in reasons)
     except Refused as why:
-        return str(why)
+        return why.sentence
     return None

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from domain.sentences import Sentence
 from domain.stage import OUTCOMES
 from service import written
 
@@ -48,7 +49,13 @@ def entries_in(text: str) -> list[Entry]:
     for part in filter(None, map(str.strip, _BETWEEN.split(text))):
         entry = _ENTRY.fullmatch(part)
         if entry is None:
-            raise ValueError(f"'{part[:40]}' is no day with one of {'、'.join(WORDS)}.")
+            raise ValueError(
+                Sentence(
+                    "'{part}' is no day with one of {words}.",
+                    part=part[:40],
+                    words="、".join(WORDS),
+                )
+            )
         found.append(Entry(written.day(entry["day"]), entry["word"], entry["more"].strip()))
     return found
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from domain.errors import Invalid
 from domain.money import parse_money
+from domain.sentences import Sentence
 from domain.stage import CLOSING_FACTS, STEPS, VERDICTS
 from domain.values import district_fault, parse_day
 from service import written
@@ -36,13 +37,13 @@ def read_course(cells: Mapping[str, str]) -> tuple[list[Entry] | None, dict[str,
         for entry in course:
             parse_day("day", entry.day)
     except ValueError as why:
-        return [], {"历程": str(why)}
+        return [], {"历程": why.args[0]}
     except Invalid as why:
         return [], {"历程": why.errors["day"][0]}
     told = {(entry.word, entry.day) for entry in course}
     begun = course[:1] and course[0].word == TIPPED
     return course, {
-        name: f"历程 has no {'、'.join(words)} on {cells[name]}."
+        name: Sentence("历程 has no {words} on {day}.", words="、".join(words), day=cells[name])
         for name, words in _DAYS.items()
         if cells[name] and (begun or name != "提供日期")
         if not told & {(word, cells[name]) for word in words}
@@ -72,14 +73,14 @@ def money_of(text: str) -> dict[str, str] | None:
     try:
         parse_money("amount", amount, unit)
     except Invalid:
-        raise ValueError(f"'{text[:40]}' is no amount like 30亿元.") from None
+        raise ValueError(Sentence("'{text}' is no amount like 30亿元.", text=text[:40])) from None
     return {"amount": amount, "unit": unit}
 
 
 def _step_of(entry: Entry, cells: Mapping[str, str]) -> Step:
     """(method, facts, needed facts) of a step; ``cells`` have what the course does not tell."""
     if entry.word == TIPPED:
-        raise ValueError(f"{TIPPED} can only come first, on 提供日期.")
+        raise ValueError(Sentence("{word} can only come first, on 提供日期.", word=TIPPED))
     if entry.word in ENDS:
         return _end(entry)
     return _STEPS[entry.word](entry.more, cells)
@@ -127,7 +128,13 @@ def _transfer(more: str, _cells: Mapping[str, str]) -> Step:
     """A transfer that was accepted; when and why it was proposed no course tells."""
     fault = district_fault(more)
     if fault:
-        raise ValueError(f"{PASSED} names the district that took the lead over: {fault}")
+        raise ValueError(
+            Sentence(
+                "{passed} names the district that took the lead over: {fault}",
+                passed=PASSED,
+                fault=fault,
+            )
+        )
     return "transfer", {"district": more, "reason": WAIVED}, ()
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from domain.actor import today
 from domain.correction import effective
 from domain.lead import Lead
+from domain.sentences import Sentence
 from domain.stage import OUTCOMES
 from service.plans import Plans
 from service.rows import BadRow, Command
@@ -101,7 +102,7 @@ class Differences:
         told = ["expected_on"] if method == "plan_signing" else before
         if method == "tip" or all(facts[name] == before[name] for name in told):
             return ()
-        self._bad[want.columns["occurred_on"]] = (
+        self._bad[want.columns["occurred_on"]] = Sentence(
             "The ledger undid it since, and the paper changed it. Enter what is right as a command."
         )
         return ()
@@ -109,9 +110,10 @@ class Differences:
     def _both(self, want: Command, names: Iterable[str], known: Mapping[str, Any]) -> None:
         for name in names:
             column = want.columns.get(name, want.columns["occurred_on"])
-            self._bad[column] = (
-                f"The ledger says {_shown(known[name])}, which somebody entered since; the paper "
-                "changed to something else. Enter what is right as a command."
+            self._bad[column] = Sentence(
+                "The ledger says {shown}, which somebody entered since; the paper "
+                "changed to something else. Enter what is right as a command.",
+                shown=_shown(known[name]),
             )
 
     def _no_more(self, method: str) -> Iterable[Change]:
@@ -134,9 +136,10 @@ class Differences:
     def _still(self, before: Told, now: Told, column: str) -> bool:
         """Whether the ledger has what the paper said before."""
         if before.facts != now.facts:
-            self._bad[column] = (
-                f"The ledger has it with what somebody entered since ({_shown(now.facts)}); the "
-                "paper has it no more. Enter what is right as a command."
+            self._bad[column] = Sentence(
+                "The ledger has it with what somebody entered since ({shown}); the paper "
+                "has it no more. Enter what is right as a command.",
+                shown=_shown(now.facts),
             )
         return before.facts == now.facts
 
@@ -177,7 +180,7 @@ class Differences:
         if "outcome" in facts and _left_by(facts) != _left_by(self.now[method].facts):
             return [self._correct(column, version, void=True), self.new(want)]
         for name in _lacking(want, facts):
-            self._bad[columns[name]] = (
+            self._bad[columns[name]] = Sentence(
                 "The row had it before, and the step needs it. Give it again, or what is right."
             )
         right = [self._correct(column, version, facts=facts)]
@@ -245,4 +248,4 @@ def _shown(value: Any) -> str:
         return " ".join(_shown(part) for part in value.values() if part)
     if isinstance(value, list):
         return "、".join(map(_shown, value))
-    return "nothing" if value is None else f"{value}"
+    return Sentence("nothing") if value is None else f"{value}"

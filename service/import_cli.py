@@ -11,6 +11,7 @@ import orjson
 
 from domain.actor import Actor, acting, now
 from domain.errors import LedgerError
+from domain.sentences import packed
 from domain.values import district_prefix_fault
 from service.alike import Alike
 from service.application import Ledger
@@ -77,11 +78,11 @@ def import_(
                 _mark(file, why, marked)
             if not as_json:
                 raise
-            _end({"bad": [list(cell) for cell in why.cells]})
+            _end({"bad": [[*map(packed, cell)] for cell in why.cells]})
         except LedgerError as why:
             if not as_json:
                 raise
-            _end({"refused": str(why)})
+            _end({"refused": packed(why.sentence)})
     if as_json:
         click.echo(orjson.dumps({**vars(done), "extra": sorted(done.extra)}))
         return

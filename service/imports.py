@@ -25,6 +25,7 @@ from domain.correction import effective
 from domain.errors import Forbidden, Invalid, NotFound, Refused
 from domain.lead import Lead
 from domain.member import Member
+from domain.sentences import Sentence, together
 from service.alike import Alike, Newcomers
 from service.application import Ledger
 from service.changed import carry_over, go_along, last_row
@@ -131,14 +132,17 @@ COUNTS = ("leads", "members", "unchanged", "events", "changed")
 
 def _check_as_expected(done: Imported, expected: Mapping[str, int]) -> None:
     other = [
-        f"{name} {getattr(done, name)}, not {expected[name]}"
+        Sentence(
+            "{count} {now}, not {told}", count=name, now=getattr(done, name), told=expected[name]
+        )
         for name in COUNTS
         if getattr(done, name) != expected[name]
     ]
     if other:
         raise Otherwise(
-            f"The ledger has gone on since the file was checked, which would do something else now "
-            f"({'; '.join(other)}); nothing was recorded. Check it again."
+            "The ledger has gone on since the file was checked, which would do "
+            "something else now ({other}); nothing was recorded. Check it again.",
+            other=other,
         )
 
 
@@ -203,9 +207,17 @@ class _Batch:
             lead_id, column, named = _lead_named(identity), IDENTITY, identity
         else:
             lead_id = uuid5(_ROWS, f"{paper.district}/{year}/{paper.number}")
-            column, named = "编号", f"{paper.number} of {year}"
+            column, named = "编号", Sentence("{number} of {year}", number=paper.number, year=year)
         if lead_id in self._places:
-            raise BadRow({column: f"{named} stands in {_where(*self._places[lead_id])} already."})
+            raise BadRow(
+                {
+                    column: Sentence(
+                        "{named} stands in {where} already.",
+                        named=named,
+                        where=_where(*self._places[lead_id]),
+                    )
+                }
+            )
         self._places[lead_id] = row.sheet, row.line
         return lead_id, identity
 
@@ -213,14 +225,14 @@ class _Batch:
         try:
             self._scope.check_district(paper.district)
         except Forbidden as why:
-            raise BadRow({DISTRICT: str(why)}) from None
+            raise BadRow({DISTRICT: why.sentence}) from None
         try:
             # That a transfer was accepted is for the district to say that accepted it.
             for step in paper.steps:
                 if step.method == "transfer":
                     self._scope.check_answers(step.facts["district"])
         except Forbidden as why:
-            raise BadRow({"历程": str(why)}) from None
+            raise BadRow({"历程": why.sentence}) from None
 
     def _known(self, lead_id: UUID, identity: str, paper: Paper) -> list[Any]:
         """The events of the row's lead, none if it is new; BadRow for one outside of scope.
@@ -234,9 +246,17 @@ class _Batch:
             self._ledger.reads.lead_seen(lead_id, self._scope)
         except NotFound as why:
             if identity:
-                raise BadRow({IDENTITY: str(why)}) from None
-            moved = f"{paper.number} of {paper.tip.facts['occurred_on'][:4]} is in another district"
-            raise BadRow({"编号": f"{moved} now, outside of {self._scope.district}."}) from None
+                raise BadRow({IDENTITY: why.sentence}) from None
+            raise BadRow(
+                {
+                    "编号": Sentence(
+                        "{number} of {year} is in another district now, outside of {district}.",
+                        number=paper.number,
+                        year=paper.tip.facts["occurred_on"][:4],
+                        district=self._scope.district,
+                    )
+                }
+            ) from None
         return known
 
     def _members_of(self, paper: Paper, known: list[Any]) -> list[Member]:
@@ -264,7 +284,9 @@ class _Batch:
         try:
             self._scope.check_district(district)
         except Forbidden as why:
-            raise BadRow({"提供委员": f"{named}: {why}"}) from None
+            raise BadRow(
+                {"提供委员": Sentence("{member}: {fault}", member=named, fault=why.sentence)}
+            ) from None
 
     def _register(self, paper: Paper, number: str, district: str) -> Member:
         """A member that only the paper knows: its number is its name until somebody says more."""
@@ -292,9 +314,20 @@ class _Batch:
         if facts and known is None:
             facts["sector"] = paper.sector
         elif paper.sector not in (None, known):
-            has = f"is {known}" if known else "is not known, and no paper tells it now"
-            where = "above" if facts else "in the ledger"
-            raise BadRow({"委员界别": f"That of {first.number} {has} {where}."})
+            where = Sentence("above") if facts else Sentence("in the ledger")
+            fault = Sentence(
+                "That of {number} is {known} {where}.",
+                number=first.number,
+                known=known,
+                where=where,
+            )
+            if not known:
+                fault = Sentence(
+                    "That of {number} is not known {where}, and no paper tells it now.",
+                    number=first.number,
+                    where=where,
+                )
+            raise BadRow({"委员界别": fault})
 
     def stored(self, imported_at: datetime) -> Iterator[StoredEvent]:
         """The events, members' first, recorded at one moment: that of the first being asked for.
@@ -334,21 +367,37 @@ def _lead_named(identity: str) -> UUID:
     try:
         return UUID(identity)
     except ValueError:
-        raise BadRow({IDENTITY: f"'{identity[:40]}' is no id of a lead."}) from None
+        raise BadRow(
+            {IDENTITY: Sentence("'{identity}' is no id of a lead.", identity=identity[:40])}
+        ) from None
 
 
 def _check_is(known: Sequence[Any], paper: Paper) -> None:
     """BadRow if the lead that a row names, of these events, is not the one it tells of."""
     if known[0].TOPIC != "lead.tipped":
-        raise BadRow({IDENTITY: "It names no lead."})
+        raise BadRow({IDENTITY: Sentence("It names no lead.")})
     # Where it was tipped: as it was recorded, or as it was put right since.
     tipped = {known[0].district, (district := effective(known)[0].district)}
     if paper.district not in tipped:
-        raise BadRow({IDENTITY: f"It names a lead of {district}, and the row is of another."})
+        raise BadRow(
+            {
+                IDENTITY: Sentence(
+                    "It names a lead of {district}, and the row is of another.", district=district
+                )
+            }
+        )
     source = known[0].source
     if source and source["number"] != paper.number:
-        was = f"{source['number']} of {source['year']}"
-        raise BadRow({"编号": f"{IDENTITY} names the lead that the paper has as {was}."})
+        was = Sentence("{number} of {year}", number=source["number"], year=source["year"])
+        raise BadRow(
+            {
+                "编号": Sentence(
+                    "{identity} names the lead that the paper has as {was}.",
+                    identity=IDENTITY,
+                    was=was,
+                )
+            }
+        )
 
 
 def _readable(row: Row, cells: Mapping[str, str]) -> Paper:
@@ -367,7 +416,9 @@ def _to_come(cells: Mapping[str, str]) -> dict[str, str]:
     """Each day that is in the future, where nothing is but a signing that is expected."""
     day = today()
     return {
-        name: f"{cells[name]} is in the future; today is {day} in China."
+        name: Sentence(
+            "{day} is in the future; today is {today} in China.", day=cells[name], today=day
+        )
         for name in PAST_DAYS
         if cells[name] > day
     }
@@ -388,7 +439,7 @@ def _carry_out(
     except Invalid as why:
         raise BadRow(_cells(why, command)) from None
     except Refused as why:
-        raise BadRow({command.columns["occurred_on"]: str(why)}) from None
+        raise BadRow({command.columns["occurred_on"]: why.sentence}) from None
     return lead
 
 
@@ -416,7 +467,7 @@ def _changed(
 
 
 def _where(sheet: str | None, line: int) -> str:
-    return f"line {line}" if sheet is None else f"{sheet}!{line}"
+    return Sentence("line {line}", line=line) if sheet is None else f"{sheet}!{line}"
 
 
 def _in_order(bad: BadCell) -> tuple[Any, ...]:
@@ -434,7 +485,7 @@ def _digest(cells: Mapping[str, str]) -> str:
 def _cells(why: Invalid, command: Command) -> dict[str, str]:
     """The fields at fault as the headings they came from."""
     return {
-        command.columns.get(name, command.columns["occurred_on"]): " ".join(reasons)
+        command.columns.get(name, command.columns["occurred_on"]): together(reasons)
         for name, reasons in why.errors.items()
     }
 

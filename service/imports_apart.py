@@ -11,6 +11,7 @@ import orjson
 
 from domain.actor import current_actor
 from domain.errors import NotReady, Refused
+from domain.sentences import unpacked
 from service.imports import BadImport
 from service.scope import Scope
 from service.settings import Settings
@@ -51,9 +52,9 @@ def import_apart(
         told: dict[str, Any] = orjson.loads(done.stdout)
     except orjson.JSONDecodeError:
         said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise NotReady(f"The import ended early and recorded nothing: {said}") from None
+        raise NotReady("The import ended early and recorded nothing: {said}", said=said) from None
     if "bad" in told:
-        raise BadImport(BadCell(*cell) for cell in told["bad"])
+        raise BadImport(BadCell(*map(unpacked, cell)) for cell in told["bad"])
     if "refused" in told:
-        raise Refused(told["refused"])
+        raise Refused(unpacked(told["refused"]))
     return told

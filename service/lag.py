@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from domain.sentences import Sentence
 from service.reads import Reads
 
 
@@ -13,8 +14,14 @@ class Lag(NamedTuple):
     events: int
     seconds: float
 
-    def __str__(self) -> str:
-        return f"The projections are {self.events} events and {self.seconds:.0f} s behind the log."
+    @property
+    def sentence(self) -> Sentence:
+        """The same in words."""
+        return Sentence(
+            "The projections are {events} events and {seconds} s behind the log.",
+            events=self.events,
+            seconds=f"{self.seconds:.0f}",
+        )
 
 
 def lag_of(reads: Reads, moment: datetime) -> Lag:

@@ -39,7 +39,9 @@ class FileLock:
         left = max(0.0, began + self._timeout - time.monotonic())
         if not free and not self._threads.acquire(timeout=left):
             self._waited(began)
-            raise NotReady(f"Waited {self._timeout} s to write; another writer is still busy.")
+            raise NotReady(
+                "Waited {timeout} s to write; another writer is still busy.", timeout=self._timeout
+            )
         try:
             handle = self._handle = self._open() if self._handle is None else self._handle
             if not _taken(handle):
@@ -64,14 +66,19 @@ class FileLock:
         try:
             return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as why:
-            raise NotReady(f"The lock {self._path} cannot be opened: {why.strerror}.") from why
+            raise NotReady(
+                "The lock {path} cannot be opened: {strerror}.",
+                path=self._path,
+                strerror=why.strerror,
+            ) from why
 
     def _wait(self, handle: int, began: float) -> None:
         try:
             while not _taken(handle):
                 if time.monotonic() > began + self._timeout:
                     raise NotReady(
-                        f"Waited {self._timeout} s to write; another process is still busy."
+                        "Waited {timeout} s to write; another process is still busy.",
+                        timeout=self._timeout,
                     )
                 time.sleep(_PAUSE)
         finally:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from eventsourcing.persistence import IntegrityError, Notification, StoredEvent
 
 from domain.errors import NotReady, Refused
+from domain.sentences import Sentence
 from service import log_schema
 from service.log_queue import Events, Taken, WriteQueue
 from service.log_recorder import (
@@ -43,9 +44,10 @@ _VERSION = (
 )
 # How often a command is sent, or a read asked, while the connection gets lost.
 _TRIES = 2
-_UNKNOWN = (
-    "The connection to the database was lost, and whether the command was recorded is not known "
-    "yet. Send it again with the same Idempotency-Key: it is never recorded twice."
+_UNKNOWN = Sentence(
+    "The connection to the database was lost, and whether the command was "
+    "recorded is not known yet. Send it again with the same Idempotency-Key: "
+    "it is never recorded twice."
 )
 
 
@@ -75,8 +77,9 @@ class PostgresRecorder(LedgerRecorder):
         """Refused until all of it is here."""
         for (origin,) in self._rows("SELECT origin FROM ledger.moved WHERE finished_at IS NULL"):
             raise Refused(
-                f"The ledger of {origin} is being moved here, and that was not finished: run "
-                "'leadledger migrate' again. Nothing is served before."
+                "The ledger of {origin} is being moved here, and that was not finished: "
+                "run 'leadledger migrate' again. Nothing is served before.",
+                origin=origin,
             )
 
     def heed(self, tables: Iterable[str]) -> None:

@@ -13,6 +13,7 @@ from threading import Event, Lock
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
 from domain.errors import NotReady
+from domain.sentences import Sentence
 
 # Each is a transaction within the transaction, of which PostgreSQL keeps 64 at hand.
 MOST = 32
@@ -39,7 +40,7 @@ class _Waiting:
         if self.failed is not None:
             raise self.failed
         if self.taken is None:
-            raise IntegrityError("An event of this version is recorded already.")
+            raise IntegrityError(Sentence("An event of this version is recorded already."))
         return self.taken
 
 
@@ -76,7 +77,10 @@ class WriteQueue:
                 mine.woken.set()
         try:
             if not mine.woken.wait(self._patience) and self._withdrawn(mine):
-                raise NotReady(f"Waited {self._patience} s to write; another writer is still busy.")
+                raise NotReady(
+                    "Waited {patience} s to write; another writer is still busy.",
+                    patience=self._patience,
+                )
             # Whoever is writing it now waits no longer for the lock than anybody else.
             mine.woken.wait()
         except BaseException:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from domain.errors import Invalid
 from domain.money import UNITS, parse_money
+from domain.sentences import Sentence
 from domain.stage import CLOSING_FACTS, EVIDENCE_KINDS, OUTCOMES, STEPS, VERDICTS
 from domain.values import NOTE, district_fault, industry_fault, parse_day, text_fault
 from service import written
@@ -112,7 +113,11 @@ _MEANT: Mapping[str, Callable[[str], str]] = {
 
 def read_row(cells: Mapping[str, str]) -> Paper:
     """The row's meaning, of cells ``as_meant``; BadRow names every bad cell of it."""
-    bad = {name: "It is empty, and every row needs it." for name in REQUIRED if not cells[name]}
+    bad: dict[str, str] = {
+        name: Sentence("It is empty, and every row needs it.")
+        for name in REQUIRED
+        if not cells[name]
+    }
     for name, longest in LENGTHS.items():
         lines = longest == NOTE
         fault = text_fault(cells[name], longest, lines=lines) if cells[name] else None
@@ -125,11 +130,11 @@ def read_row(cells: Mapping[str, str]) -> Paper:
     for member in members:
         fault = text_fault(member_of(member, "")[0], 40)
         if fault:
-            bad["提供委员"] = f"{member[:40]}: {fault}"
+            bad["提供委员"] = Sentence("{member}: {fault}", member=member[:40], fault=fault)
     course, faults = read_course(cells)
     bad.update({**_days_out_of_order(cells), **_order_faults(cells)} if course is None else faults)
     bad |= {
-        name: f"The cell shows the error {fault}."
+        name: Sentence("The cell shows the error {error}.", error=fault)
         for name, text in cells.items()
         if (fault := written.error_in(text))
     }
@@ -249,7 +254,7 @@ def _order_faults(cells: Mapping[str, str]) -> dict[str, str]:
         ("统一社会信用代码", "投资方"),
     )
     return {
-        name: f"It is given without {other}."
+        name: Sentence("It is given without {other}.", other=other)
         for name, other in needs
         if cells[name] and not cells[other]
     }
@@ -260,12 +265,15 @@ def _days_out_of_order(cells: Mapping[str, str]) -> dict[str, str]:
     would refuse, one after the other, said of all of them and by the paper's headings."""
     told = {name: cells[name] for name in DAYS_IN_ORDER if cells[name]}
     days = {name: day for name, day in told.items() if not _day_fault(day)}
-    faults, since = {}, ""
+    faults: dict[str, str] = {}
+    since = ""
     for name, day in days.items():
         # A plan expects a day after the talks began.
         first = "洽谈日期" if name == EXPECTED_DAY else since
         if day < days.get(first, ""):
-            faults[name] = f"{day} is before {first}, {days[first]}."
+            faults[name] = Sentence(
+                "{day} is before {first}, {other}.", day=day, first=first, other=days[first]
+            )
         elif name != EXPECTED_DAY and not (name == "签约日期" and _only_agreed(cells)):
             since = name
     return faults
@@ -281,15 +289,35 @@ def _money(cells: Mapping[str, str], amount: str, unit: str) -> dict[str, str] |
 
 def _money_faults(cells: Mapping[str, str], amount: str, unit: str) -> dict[str, str]:
     if not cells[amount]:
-        return {unit: f"It is given without {amount}."} if cells[unit] else {}
+        return (
+            {unit: Sentence("It is given without {amount}.", amount=amount)} if cells[unit] else {}
+        )
     if not _NUMBER.fullmatch(cells[amount]):
         _, within = written.amount(cells[amount], "")
         if within and cells[unit]:
-            return {amount: f"'{cells[amount][:40]}' says {within}, and {unit} {cells[unit]}."}
-        like = "30, 3,000,000,000 or 30亿元"
-        return {amount: f"'{cells[amount][:40]}' is no amount of 0 or more, like {like}."}
+            return {
+                amount: Sentence(
+                    "'{amount}' says {within}, and {unit} {other}.",
+                    amount=cells[amount][:40],
+                    within=within,
+                    unit=unit,
+                    other=cells[unit],
+                )
+            }
+        return {
+            amount: Sentence(
+                "'{amount}' is no amount of 0 or more, like 30, 3,000,000,000 or 30亿元.",
+                amount=cells[amount][:40],
+            )
+        }
     if not cells[unit]:
-        return {unit: f"It is empty; one of {'、'.join(UNITS)} belongs to {amount}."}
+        return {
+            unit: Sentence(
+                "It is empty; one of {units} belongs to {amount}.",
+                units="、".join(UNITS),
+                amount=amount,
+            )
+        }
     try:
         parse_money("money", cells[amount], cells[unit])
     except Invalid as why:
@@ -307,11 +335,19 @@ def _day_fault(text: str) -> str | None:
 
 
 def _one_of(words: Mapping[str, str]) -> Callable[[str], str | None]:
-    return lambda text: None if text in words else f"'{text[:40]}' is none of {'、'.join(words)}."
+    return lambda text: (
+        None
+        if text in words
+        else Sentence("'{text}' is none of {words}.", text=text[:40], words="、".join(words))
+    )
 
 
 def _evidence_fault(text: str) -> str | None:
     kind, _, reference = text.partition(":")
     if kind.strip() in EVIDENCE_KINDS and reference.strip():
         return text_fault(reference.strip(), 200)
-    return f"'{text[:40]}' is not kind:reference with a kind of {', '.join(EVIDENCE_KINDS)}."
+    return Sentence(
+        "'{text}' is not kind:reference with a kind of {kinds}.",
+        text=text[:40],
+        kinds=EVIDENCE_KINDS,
+    )

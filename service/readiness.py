@@ -6,6 +6,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from domain.errors import NotReady
+from domain.sentences import together
 from service.application import Ledger
 from service.exports.failing import what_is_wrong
 from service.lag import Lag, lag_of
@@ -50,10 +51,13 @@ def check_ready(ledger: Ledger, moment: datetime) -> Ready:
     try:
         ledger.reads.position()
     except NotReady as why:
-        raise NotReady(f"{why} {lag}" if lag.events else f"{why}", why.retry_after) from why
+        told = together([why.sentence, lag.sentence]) if lag.events else why.sentence
+        raise NotReady(told, retry_after=why.retry_after) from why
     ledger.published.check_quiet(ledger.reads.data_version())
     if not ledger.reads.whole_book_balances():
-        raise NotReady("The trial balance is not zero: the book must not be trusted.", 60)
+        raise NotReady(
+            "The trial balance is not zero: the book must not be trusted.", retry_after=60
+        )
     wrong = what_is_wrong(ledger.settings, ledger.reads, moment)
     late = what_is_late(ledger.settings, moment)
     copy = ledger.replica.complaint() if ledger.replica else ""

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from domain.actor import now, today_in_china
 from domain.correction import CORRECTED
-from domain.errors import Invalid, NotFound, NotReady
+from domain.errors import Invalid, NotFound, NotReady, none_such
 from domain.posting import OCCURRED
 from domain.stage import LANDED
 from service.log import LedgerMapper
@@ -88,7 +88,9 @@ _CLOCKS_DIFFER = timedelta(minutes=1)
 
 def _unknown(lead_id: UUID, position: int | None) -> NotFound:
     """What is said of a lead that was recorded after ``position`` only."""
-    return NotFound(f"Lead {lead_id} was not known at position {position}.")
+    return NotFound(
+        "Lead {lead_id} was not known at position {position}.", lead_id=lead_id, position=position
+    )
 
 
 def projections() -> list[Projection]:
@@ -204,7 +206,7 @@ class Reads:
         position = self.position() if position is None else position
         row = self.store.first(_LEAD, str(lead_id))
         if row is None:
-            raise NotFound(f"There is no lead {lead_id}.")
+            raise none_such("lead", lead_id)
         return Found(row[0], row[1], position)
 
     def lead_at(
@@ -225,12 +227,19 @@ class Reads:
             version = known if version is None else min(version, known)
         version = found.version if version is None else version
         if not 1 <= version <= found.version:
-            raise NotFound(f"Lead {lead_id} has no version {version}; it is at {found.version}.")
+            raise NotFound(
+                "Lead {lead_id} has no version {version}; it is at {last}.",
+                lead_id=lead_id,
+                version=version,
+                last=found.version,
+            )
         if version == found.version and as_of is None:
             return found
         body = self._then(lead_id, version, LAST_DAY if as_of is None else f"{as_of}")
         if body is None:
-            raise NotFound(f"Lead {lead_id} had not been tipped by {as_of}.")
+            raise NotFound(
+                "Lead {lead_id} had not been tipped by {as_of}.", lead_id=lead_id, as_of=as_of
+            )
         return Found(body, version, found.position)
 
     def _then(self, lead_id: UUID, version: int | None, day: str) -> bytes | None:
@@ -248,7 +257,9 @@ class Reads:
         with self.store.snapshot() as connection:
             reflects = _BOOKMARK.one(connection)[0] or 0
             if self.follows and reflects < question.known_at < _NOW:
-                raise NotReady(f"What is read here has come to log position {reflects} only.")
+                raise NotReady(
+                    "What is read here has come to log position {position} only.", position=reflects
+                )
             if question.known_at >= reflects:
                 question = replace(question, known_at=_NOW)
             page = lead_list.page(connection, question)
@@ -266,7 +277,9 @@ class Reads:
         version = version_known_at(connection, str(lead_id), known_at)
         body = self._then(lead_id, version, as_of)
         if body is None:
-            raise NotFound(f"Lead {lead_id} had not been tipped by {as_of}.")
+            raise NotFound(
+                "Lead {lead_id} had not been tipped by {as_of}.", lead_id=lead_id, as_of=as_of
+            )
         return body
 
     def history(
@@ -281,9 +294,7 @@ class Reads:
             )
             at = positions(connection, str(lead_id))
             if known is None:
-                raise (
-                    _unknown(lead_id, known_at) if at else NotFound(f"There is no lead {lead_id}.")
-                )
+                raise (_unknown(lead_id, known_at) if at else none_such("lead", lead_id))
             events = self.events_of(lead_id, known)
             members = {member for event in events for member in _members_in(event)}
             people = people_of(connection, sorted(members))
@@ -299,7 +310,7 @@ class Reads:
         one = _seen(tuple(chosen), proposed)
         row = self.store.first(one, *chosen.values(), *NOW.values(), str(lead_id))
         if row is None:
-            raise NotFound(f"There is no lead {lead_id}.")
+            raise none_such("lead", lead_id)
         version: int = row[0]
         return version
 
@@ -322,7 +333,7 @@ class Reads:
         with self.store.snapshot() as connection:
             row = connection.execute(_one_member(member_id, scope)).one_or_none()
             if row is None:
-                raise NotFound(f"There is no member {member_id}.")
+                raise none_such("member", member_id)
             return _with_results(connection, [row], scope)[0]
 
     def member_seen(self, member_id: UUID, scope: Scope) -> int:
@@ -331,7 +342,7 @@ class Reads:
         with self.store.reading() as connection:
             row = connection.execute(_one_member(member_id, scope)).one_or_none()
         if row is None:
-            raise NotFound(f"There is no member {member_id}.")
+            raise none_such("member", member_id)
         version: int = row.version
         return version
 
@@ -446,7 +457,12 @@ class Reads:
         """What stood in each stage at each step's end; Invalid for more than a thousand steps."""
         days = {"day": 1, "week": 7, "month": 28}[step]
         if (end - start).days // days >= MOST_STEPS:
-            raise Invalid({"step": [f"More than {MOST_STEPS} steps of a {step}; ask for fewer."]})
+            raise Invalid.of(
+                "step",
+                "More than {most} steps of a {step}; ask for fewer.",
+                most=MOST_STEPS,
+                step=step,
+            )
         ends = step_ends(start, end, step)
 
         def answer(book: Book) -> dict[str, Any]:
@@ -515,18 +531,29 @@ class Reads:
         except ValueError:
             moment = None
         if moment is None or moment.tzinfo is None:
-            reason = "is neither a log position nor a moment like 2025-12-29T16:00:00Z."
-            raise Invalid({"known_at": [f"'{text[:40]}' {reason}"]})
+            raise Invalid.of(
+                "known_at",
+                "'{text}' is neither a log position nor a moment like 2025-12-29T16:00:00Z.",
+                text=text[:40],
+            )
         if moment > now() + _CLOCKS_DIFFER:
-            reason = f"is to come; it is {now():%Y-%m-%dT%H:%M:%SZ}."
-            raise Invalid({"known_at": [f"'{text[:40]}' {reason}"]})
+            raise Invalid.of(
+                "known_at",
+                "'{text}' is to come; it is {now}.",
+                text=text[:40],
+                now=f"{now():%Y-%m-%dT%H:%M:%SZ}",
+            )
         return self.position_known_at(moment)
 
     def _recorded(self, position: int) -> int:
         last = self._recorder.max_notification_id() or 0
         if position > last:
-            reason = f"{position} is past the last log position, {last}."
-            raise Invalid({"known_at": [reason]})
+            raise Invalid.of(
+                "known_at",
+                "{position} is past the last log position, {last}.",
+                position=position,
+                last=last,
+            )
         return position
 
     def position_known_at(self, moment: datetime) -> int:

@@ -109,7 +109,9 @@ class Replica:
             return
         there, here = (r.stored_rows(position - 1, 1, position) for r in (self._log, self._written))
         if there != here:
-            raise NotReady(f"Its log has another event at position {position} than ours")
+            raise NotReady(
+                "Its log has another event at position {position} than ours", position=position
+            )
         self._known = True
 
 

@@ -29,15 +29,20 @@ class Scope:
     def check_district(self, district: str) -> None:
         """Forbidden for what is, or would be, in a district outside."""
         if not district.startswith(self.district or ""):
-            limit = f"This token is limited to district {self.district}"
-            raise Forbidden(f"{limit}, and {district} is outside of it.")
+            raise Forbidden(
+                "This token is limited to district {limit}, and {district} is outside of it.",
+                limit=self.district,
+                district=district,
+            )
 
     def check_answers(self, district: str) -> None:
         """Forbidden unless a transfer that is proposed to ``district`` is this one's to answer."""
         if not district.startswith(self.district or ""):
             raise Forbidden(
-                f"The transfer is proposed to {district}, whose answer it is; this token is "
-                f"limited to district {self.district}."
+                "The transfer is proposed to {district}, whose answer it is; this token "
+                "is limited to district {limit}.",
+                district=district,
+                limit=self.district,
             )
 
 

@@ -44,7 +44,6 @@ sessions = sa.Table(
     sa.Column("begun_at", sa.String(32), nullable=False),
     sa.Column("ends_at", sa.String(32), nullable=False, index=True),
 )
-_AGAIN = "Please sign in again."
 _MARK = 16
 
 
@@ -141,14 +140,16 @@ class Sessions:
         session = self._session(id, data_version)
         secret, _, rest = rest.partition(".")
         if session is None or not hmac.compare_digest(session.digest, _digest(secret)):
-            raise Unauthenticated(f"You are not signed in. {_AGAIN}")
+            raise Unauthenticated("You are not signed in. Please sign in again.")
         moment = now()
         minute, _, mark = rest.partition(".")
         seen, present = session.seen(minute, mark), int(moment.timestamp()) // 60
         if session.ends_at <= moment_text(moment) or seen is None:
-            raise Unauthenticated(f"Your sign-in has ended. {_AGAIN}")
+            raise Unauthenticated("Your sign-in has ended. Please sign in again.")
         if present - seen >= self._idle:
-            raise Unauthenticated(f"Nothing was asked for {self._idle} minutes. {_AGAIN}")
+            raise Unauthenticated(
+                "Nothing was asked for {minutes} minutes. Please sign in again.", minutes=self._idle
+            )
         holder = self._holder(session, moment, data_version)
         return SignedIn(session, holder, session.cookie(secret, moment) if present > seen else None)
 
@@ -164,9 +165,11 @@ class Sessions:
             return Holder(*told, expires_at=session.ends_at, district=session.district)
         holder = self._tokens.proven(session.token_id, data_version)
         if holder is None:
-            raise Unauthenticated(f"The token that you signed in with is gone. {_AGAIN}")
+            raise Unauthenticated(
+                "The token that you signed in with is gone. Please sign in again."
+            )
         if why := holder.ended(moment):
-            raise Unauthenticated(f"{why} {_AGAIN}")
+            raise Unauthenticated("{why} Please sign in again.", why=why)
         self._tokens.uses.note(holder.id)
         return holder
 

@@ -17,6 +17,7 @@ from openpyxl.cell.read_only import EMPTY_CELL
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
+from domain.sentences import Sentence
 from service import written
 from service.columns import CALLED, COLUMNS, DAY, HEADINGS, REQUIRED
 
@@ -126,7 +127,10 @@ def source_of(path: Path) -> Source:
     if begin == _OLE:
         raise BadSheet(
             _about(
-                "It is an old Excel file (.xls) or has a password: save it as .xlsx without one."
+                Sentence(
+                    "It is an old Excel file (.xls) or has a password: save it as .xlsx "
+                    "without one."
+                )
             )
         )
     return Csv(path)
@@ -152,7 +156,13 @@ def rows_of(source: Source, extra: set[str]) -> Iterator[Row]:
                 yield _row(sheet, line, head, _in_days(head, values, texts, late), values)
     if not found:
         missing = ", ".join(REQUIRED)
-        raise BadSheet(_about(f"No row has the headings of a ledger, among them {missing}."))
+        raise BadSheet(
+            _about(
+                Sentence(
+                    "No row has the headings of a ledger, among them {missing}.", missing=missing
+                )
+            )
+        )
 
 
 def _head(sheet: str | None, line: int, texts: list[str], extra: set[str]) -> Head | None:
@@ -162,9 +172,13 @@ def _head(sheet: str | None, line: int, texts: list[str], extra: set[str]) -> He
     if len(set(headings.values())) < _FEWEST:
         return None
     names = list(headings.values())
-    faults = [f"The heading {name} is missing." for name in REQUIRED if name not in names]
+    faults = [
+        Sentence("The heading {name} is missing.", name=name)
+        for name in REQUIRED
+        if name not in names
+    ]
     twice = sorted({name for name in names if names.count(name) > 1})
-    faults += [f"The heading {name} stands twice." for name in twice]
+    faults += [Sentence("The heading {name} stands twice.", name=name) for name in twice]
     if faults:
         raise BadSheet(*(BadCell(sheet, line, None, "headings", fault) for fault in faults))
     extra |= {text for at, text in enumerate(texts) if text and at not in headings}
@@ -185,14 +199,19 @@ def _row(sheet: str | None, line: int, head: Head, texts: list[str], values: Seq
     there = {at: name for at, name in head.headings.items() if at < len(texts)}
     cells |= {name: texts[at] for at, name in there.items()}
     faults = {
-        name: f"The formula {values[at]} has no value: open and save it in Excel."
+        name: Sentence(
+            "The formula {formula} has no value: open and save it in Excel.",
+            formula=f"{values[at]}",
+        )
         for at, name in there.items()
         if isinstance(values[at], Unsaved)
     }
     letters = {name: get_column_letter(at + 1) for at, name in head.headings.items()}
     fault = None
     if sheet is None and any(texts[head.width :]):
-        fault = f"The row has {len(texts)} cells under {head.width} headings."
+        fault = Sentence(
+            "The row has {count} cells under {width} headings.", count=len(texts), width=head.width
+        )
     return Row(sheet, line, cells, letters, fault, faults)
 
 
@@ -222,7 +241,7 @@ class Csv:
                     yield begins, cells
                     begins = reader.line_num + 1
             except csv.Error as why:
-                fault = f"It is no CSV: {why}."
+                fault = Sentence("It is no CSV: {why}.", why=why)
                 raise BadSheet(BadCell(None, reader.line_num, None, "row", fault)) from None
 
 
@@ -235,7 +254,9 @@ def _encoding(path: Path) -> str:
         except UnicodeDecodeError:
             continue
         return encoding
-    raise BadSheet(_about("It is neither an Excel workbook nor text in UTF-8 or GB18030."))
+    raise BadSheet(
+        _about(Sentence("It is neither an Excel workbook nor text in UTF-8 or GB18030."))
+    )
 
 
 class Workbook:
@@ -249,14 +270,18 @@ class Workbook:
             parts = archive.infolist()
             names = {part.filename for part in parts}
             if sum(part.file_size for part in parts) > MOST_UNPACKED:
-                raise BadSheet(_about(f"It unpacks to more than {MOST_UNPACKED >> 20} MiB."))
+                raise BadSheet(
+                    _about(
+                        Sentence("It unpacks to more than {most} MiB.", most=MOST_UNPACKED >> 20)
+                    )
+                )
             self._has_formulas = any(
                 _mentions(archive, name, b"<f")
                 for name in names
                 if name.startswith("xl/worksheets/sheet")
             )
         if "xl/workbook.xml" not in names:
-            raise BadSheet(_about("It is an archive, but no Excel workbook (.xlsx)."))
+            raise BadSheet(_about(Sentence("It is an archive, but no Excel workbook (.xlsx).")))
         with ExitStack() as opened:
             if self._opened(opened, data_only=True).epoch.year == _MAC:
                 self.days_from = date(_MAC, 1, 1)
@@ -287,7 +312,9 @@ def _damaged() -> Iterator[None]:
         # What an archive says of its parts may lead to before its beginning.
         if isinstance(why, OSError) and why.errno != errno.EINVAL:
             raise
-        raise BadSheet(_about(f"It is a damaged workbook, save it anew ({why}).")) from None
+        raise BadSheet(
+            _about(Sentence("It is a damaged workbook, save it anew ({why}).", why=why))
+        ) from None
 
 
 def _mentions(archive: zipfile.ZipFile, name: str, words: bytes) -> bool:

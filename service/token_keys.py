@@ -37,7 +37,7 @@ def done_before(connection: sa.Connection, keys: sa.Table, call: Call | None) ->
     if found is None:
         return None
     if found.digest != call.digest:
-        raise KeyReused(f"Idempotency-Key '{call.key}' came before with another request.")
+        raise KeyReused("Idempotency-Key '{key}' came before with another request.", key=call.key)
     token_id: str = found.token_id
     return token_id
 

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from domain.actor import now
 from domain.errors import Invalid, NotFound, Refused
+from domain.sentences import Sentence
 from domain.values import check_text, district_prefix_fault
 from service.access.record import Access
 from service.log import moment_text
@@ -87,9 +88,9 @@ class Holder:
     def ended(self, moment: datetime) -> str | None:
         """Why the token is good no more at ``moment``; None while it is."""
         if self.revoked_at is not None and self.revoked_at <= moment_text(moment):
-            return f"This token was revoked at {self.revoked_at}."
+            return Sentence("This token was revoked at {revoked_at}.", revoked_at=self.revoked_at)
         if self.expires_at is not None and self.expires_at <= moment_text(moment):
-            return f"This token expired at {self.expires_at}."
+            return Sentence("This token expired at {expires_at}.", expires_at=self.expires_at)
         return None
 
 
@@ -145,11 +146,11 @@ class Tokens:
         it cannot give it again. ``district``, a prefix, limits what it sees and touches. Refused
         when the ``call`` has an idempotency key that made one before."""
         if role not in ROLES:
-            raise Invalid({"role": [f"'{role}' is none of {', '.join(ROLES)}."]})
+            raise Invalid.of("role", "'{role}' is none of {roles}.", role=role, roles=ROLES)
         if (role == "member") != (member_id is not None):
-            raise Invalid({"member": ["A token of role member, and only it, names its member."]})
+            raise Invalid.of("member", "A token of role member, and only it, names its member.")
         if district is not None and role == "member":
-            raise Invalid({"district": ["A token of role member has its member, and no district."]})
+            raise Invalid.of("district", "A token of role member has its member, and no district.")
         if district is not None and (fault := district_prefix_fault(district)):
             raise Invalid({"district": [fault]})
         name = check_text("name", name or role, 100)
@@ -297,14 +298,22 @@ def _check_first(connection: sa.Connection, call: Call | None) -> None:
     made = done_before(connection, _KEYS, call)
     if made and call:
         raise Refused(
-            f"Idempotency-Key '{call.key}' made token {made}, which was told then and is not kept. "
-            "If its answer was lost, revoke it, and ask for another with another key."
+            "Idempotency-Key '{key}' made token {made}, which was told then and is "
+            "not kept. If its answer was lost, revoke it, and ask for another with "
+            "another key.",
+            key=call.key,
+            made=made,
         )
 
 
 def _issued(connection: sa.Connection, who: Who, days: int | None, call: Call | None) -> str:
     if days is not None and not 1 <= days <= MOST_DAYS:
-        raise Invalid({"days": [f"{days} is no number of days from 1 to {MOST_DAYS}."]})
+        raise Invalid.of(
+            "days",
+            "{days} is no number of days from 1 to {most}.",
+            days=days,
+            most=MOST_DAYS,
+        )
     moment, token_id = now(), secrets.token_hex(6)
     begin = f"ll_{token_id}_{secrets.token_urlsafe(32)}"
     token = f"{begin}{_checksum(begin)}"
@@ -321,7 +330,9 @@ def _issued(connection: sa.Connection, who: Who, days: int | None, call: Call | 
 
 
 def _unknown(token_id: str) -> NotFound:
-    return NotFound(f"There is no token {token_id[:40]}; the list of tokens has all.")
+    return NotFound(
+        "There is no token {token_id}; the list of tokens has all.", token_id=token_id[:40]
+    )
 
 
 def _good(connection: sa.Connection, token_id: str) -> Holder:

@@ -3,6 +3,8 @@
 from stdnum.cn import uscc
 from stdnum.exceptions import ValidationError
 
+from domain.sentences import Sentence
+
 
 def uscc_fault(code: str) -> str | None:
     """Why ``code`` is no USCC of 18 characters with a true check character, or None."""
@@ -10,5 +12,11 @@ def uscc_fault(code: str) -> str | None:
         exact = uscc.validate(code) == code
     except ValidationError as why:
         said = str(why).rstrip(".")
-        return f"'{code[:40]}' is no unified social credit code: {said}."
-    return None if exact else f"'{code[:40]}' is to be written in capitals, without separators."
+        return Sentence(
+            "'{code}' is no unified social credit code: {said}.", code=code[:40], said=said
+        )
+    return (
+        None
+        if exact
+        else Sentence("'{code}' is to be written in capitals, without separators.", code=code[:40])
+    )

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 import sqlalchemy as sa
 
+from domain.sentences import Sentence
 from domain.stage import NEGOTIATING, SIGNED, TIP
 from service.projections.choosing import FILTERS, Selection
 from service.projections.clocks import ANSWERED_ELSEWHERE, INSTEAD, RULES, DueRule
@@ -152,8 +153,9 @@ def _warning(shown: list[Due], day: date) -> str | None:
         if RULES[item.place.rule].unit == "working" and item.place.due_on > f"{KNOWN_UNTIL}"
     ]
     if beyond or day > KNOWN_UNTIL:
-        return (
-            f"Holidays are known until {KNOWN_UNTIL}; beyond, every Monday to Friday counts as a "
-            "working day. Install a newer release of chinesecalendar."
+        return Sentence(
+            "Holidays are known until {known_until}; beyond, every Monday to Friday "
+            "counts as a working day. Install a newer release of chinesecalendar.",
+            known_until=KNOWN_UNTIL,
         )
     return None

@@ -26,7 +26,7 @@ from api.pages import (
     worklist,
 )
 from api.pages.look import set_up, templates_of
-from api.pages.plain import said
+from api.pages.refusals import FILTERS
 from api.pages.words import name_of, value_of
 
 # Importing one declares its routes.
@@ -52,7 +52,7 @@ def register_pages(app: Flask) -> None:
     """Serve them, and what they load."""
     set_up(app)
     for templates in templates_of(app).values():
-        templates.filters["said"] = said
+        templates.filters.update(FILTERS)
         templates.globals.update(value_of=value_of, fact_name=name_of)
     app.register_blueprint(site.blueprint)
     app.register_blueprint(assets.blueprint)

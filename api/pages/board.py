@@ -7,9 +7,10 @@ from typing import Any
 import orjson
 from flask import Response
 from markupsafe import Markup
-from marshmallow import fields, validate
+from marshmallow import fields
 
 from api.auth import scope
+from api.checks import OneOf
 from api.endpoint import ledger
 from api.leads import page_of_leads
 from api.pages.commands import Form, form_named, offered
@@ -36,7 +37,7 @@ _MOVES = [form_named(name) for name in (*STEPS, *_TO)]
 class BoardQuery(Request):
     """Where one column goes on; ``done`` and ``lead`` name the command that leads here."""
 
-    stage = fields.String(validate=validate.OneOf(STAGES))
+    stage = fields.String(validate=OneOf(STAGES))
     cursor = fields.String()
     done = fields.String()
     lead = fields.String()
@@ -47,7 +48,7 @@ def board(query: dict[str, Any]) -> Response:
     """All columns, or a later page of one."""
     going_on = query.get("stage")
     if "cursor" in query and going_on is None:
-        raise Invalid({"stage": ["A cursor belongs to one column; name its stage."]})
+        raise Invalid.of("stage", "A cursor belongs to one column; name its stage.")
     today = today_in_china()
     book = ledger().reads.pipeline(selection({}), today.replace(month=1, day=1), today, None)
     standing = {stage["stage"]: stage["standing"] for stage in book["stages"]}

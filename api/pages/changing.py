@@ -48,7 +48,7 @@ def right_facts(wanted: UUID, version: int, upto: int | None = None) -> Json:
     """The facts of an event as they are now taken to be, of those that may be put right."""
     events = ledger().reads.events_of(wanted, upto)
     if not 1 <= version <= len(events):
-        raise NotFound(f"Lead {wanted} has no version {version}.")
+        raise NotFound("Lead {wanted} has no version {version}.", wanted=wanted, version=version)
     told = {event.originator_version: event for event in effective(events)}
     event = told.get(version)
     if event is None:

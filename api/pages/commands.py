@@ -261,7 +261,7 @@ _BY_NAME = {form.name: form for form in (*FORMS, CORRECTION)}
 def form_named(name: str) -> Form:
     """The form of that name; NotFound."""
     if name not in _BY_NAME:
-        raise NotFound(f"Nothing called '{name[:40]}' is done to a lead.")
+        raise NotFound("Nothing called '{name}' is done to a lead.", name=name[:40])
     return _BY_NAME[name]
 
 

@@ -28,7 +28,7 @@ from api.pages.changing import (
 )
 from api.pages.commands import FORMS, Choices, Form, choices, form_named, waivable
 from api.pages.look import macro
-from api.pages.plain import told_of
+from api.pages.refusals import told_of
 from api.pages.session import holder
 from api.pages.site import asked, form, go_to, ours, page, show
 from api.pages.texts import language

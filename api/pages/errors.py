@@ -14,6 +14,7 @@ from api.app import request_now
 from api.errors import HANDLERS
 from api.pages.look import templates_of
 from api.pages.look import told_later as _
+from api.pages.refusals import refusal_of
 from api.pages.session import drop, maybe_signed_in
 from api.pages.site import blueprint, go_to, show
 from domain.errors import LedgerError
@@ -45,7 +46,7 @@ def _as_page(handler: Callable[[Any], Response]) -> Callable[[Any], Response]:
     def shown(error: Exception) -> Response:
         told = handler(error)
         title, meaning = WORDS.get(told.status_code, _UNKNOWN)
-        problem = orjson.loads(told.data)
+        problem = refusal_of(error, orjson.loads(told.data))
         page = show("error.html", told.status_code, title=title, meaning=meaning, problem=problem)
         page.headers.extend((k, v) for k, v in told.headers if k in _KEPT)
         return page

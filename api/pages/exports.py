@@ -5,8 +5,9 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from flask import Response, g
-from marshmallow import fields, validate
+from marshmallow import fields
 
+from api.checks import OneOf
 from api.endpoint import ledger
 from api.exports import day_named, given_file, shelf
 from api.pages.look import may
@@ -56,7 +57,7 @@ class ReportPageQuery(Request):
     """Of which period, in which form; a year's up to which day."""
 
     period = fields.String(required=True)
-    form = fields.String(load_default="print", validate=validate.OneOf(list(FORMS)))
+    form = fields.String(load_default="print", validate=OneOf(list(FORMS)))
     end = Day(data_key="to")
 
 
@@ -89,7 +90,7 @@ def _shown(
         "exports.html",
         refusal["status"] if refusal else 200,
         refusal=refusal,
-        refused=refused,
+        refused_at=refused,
         given=given or {},
         nights=[_night(day) for day in days[:_PAGE]],
         next=days[_PAGE - 1] if len(days) > _PAGE else None,
@@ -117,7 +118,12 @@ def _night(day: date) -> dict[str, Any]:
         told = shelf().manifest(day)
         faults = shelf().faults(day, sizes_only=True)
     except (LedgerError, ValueError, KeyError) as why:
-        return {"date": f"{day}", "files": [], "faults": [f"{why}"], "whole": False}
+        return {
+            "date": f"{day}",
+            "files": [],
+            "faults": [why.sentence if isinstance(why, LedgerError) else f"{why}"],
+            "whole": False,
+        }
     size = sum(file["bytes"] for file in told["files"])
     return {**told, "faults": faults, "size": size, "whole": True}
 
@@ -147,7 +153,9 @@ def export_file(day: str, name: str) -> Response:
 def report(kind: str, query: dict[str, Any]) -> Any:
     """A report as a page to print, a document or a workbook."""
     if kind not in KINDS or query["form"] not in KINDS[kind].forms:
-        raise NotFound(f"There is no {query['form']} of a report called '{kind[:40]}'.")
+        raise NotFound(
+            "There is no {form} of a report called '{kind}'.", form=query["form"], kind=kind[:40]
+        )
     g.kind = FORMS[query["form"]][0]
     if kind == "annual":
         asked = {"end": query["end"]} if "end" in query else {}

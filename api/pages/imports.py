@@ -17,6 +17,7 @@ from api.imports import MOST_BYTES, marked_file, template_file
 from api.pages.site import KEY_FIELD, form, go_to, page, show
 from api.schemas import Request
 from domain.errors import Invalid, NotFound, Refused
+from domain.sentences import packed, unpacked
 from service.imports import COUNTS, BadImport
 from service.imports_apart import import_apart
 from service.marked import Marked
@@ -47,7 +48,7 @@ def _mine() -> str:
 def _id(text: str) -> str:
     """The id of an upload, which is a part of a file's name; NotFound for any other text."""
     if not _ID.fullmatch(text):
-        raise NotFound(f"There is no upload {text[:40]}.")
+        raise NotFound("There is no upload {text}.", text=text[:40])
     return text
 
 
@@ -70,7 +71,7 @@ def check_import() -> Response:
         if _uploads().found(name, _mine()) is None:
             sent = request.files.get("file")
             if sent is None or not sent.filename:
-                raise Invalid({"file": ["It is missing: choose a workbook or CSV."]})
+                raise Invalid.of("file", "It is missing: choose a workbook or CSV.")
             sent.save(_uploads().place(name, _mine()))
             _checked(name, PurePosixPath(sent.filename.replace("\\", "/")).name[:200])
     return go_to(f"/import/{name}")
@@ -105,7 +106,7 @@ def _tried(
         )
     except BadImport as why:
         return {
-            "cells": [list(cell) for cell in why.cells[:_MOST_CELLS]],
+            "cells": [[*map(packed, cell)] for cell in why.cells[:_MOST_CELLS]],
             "bad": len(why.cells),
             "rows": len({(cell.sheet, cell.line) for cell in why.cells}),
             "marked": copy is not None and copy.exists(),
@@ -127,10 +128,11 @@ def _result(upload_id: str, refusal: Any = None) -> Response:
     told = _uploads().found(_id(upload_id), _mine())
     if told is None and refusal is None:
         raise NotFound("There is no such upload, or not any more: send the file again.")
+    upload = told or {}
     return show(
         "import_result.html",
         refusal["status"] if refusal else 200,
-        upload=told or {},
+        upload={**upload, "cells": [[*map(unpacked, cell)] for cell in upload.get("cells", ())]},
         id=upload_id,
         refusal=refusal,
         most=_MOST_CELLS,

@@ -45,12 +45,17 @@ class LinkForm(Request):
     days = fields.String(load_default="")
 
 
-def _again(refusal: Any, given: Mapping[str, Any]) -> Response:
-    """The list as far as it can be asked for, and why not as it was."""
+def _again(refusal: Any, given: Mapping[str, Any] | None = None) -> Response:
+    """The list, with what was typed of a new member, and why that is not taken."""
     return _listed({"limit": _PAGE}, refusal=refusal, given=given, status=refusal["status"])
 
 
-@page("/members", "read members", query=MembersPageQuery(), again=_again)
+def _asked_again(refusal: Any, **_: Any) -> Response:
+    """The list of all, and why it is not the one that was asked for."""
+    return _again(refusal)
+
+
+@page("/members", "read members", query=MembersPageQuery(), again=_asked_again)
 def members(query: dict[str, Any]) -> Response:
     """Those that one sees, in the order they were registered."""
     return _listed({**query, "limit": _PAGE})
@@ -140,7 +145,7 @@ def _one(
         version=ledger().reads.member_seen(wanted, scope()),
         linked=_linked(found["id"]),
         refusal=refusal,
-        refused=of,
+        refused_at=of,
         given=given or {},
         said_of=said_of,
         lasting=LASTING,

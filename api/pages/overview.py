@@ -198,7 +198,7 @@ def _behind(what: str, when: Travel) -> tuple[str, int, Sequence[Mapping[str, An
         leads = _leads(when, _MOST_BEHIND, stage=what)
         return LABELS[what], _standing(when)[what], leads
     if what not in _CLAIMS:
-        raise NotFound(f"There is no number called '{what[:40]}'.")
+        raise NotFound("There is no number called '{what}'.", what=what[:40])
     asked = _asked(when)
     found = ledger().reports.largest(asked, what, _MOST_BEHIND, when.position, scope())
     return _CLAIMS[what], *found

@@ -3,8 +3,9 @@
 from typing import Any
 
 from flask import Response
-from marshmallow import fields, validate
+from marshmallow import fields
 
+from api.checks import OneOf
 from api.pages.look import THEME_COOKIE, THEMES
 from api.pages.site import form, go_to, ours
 from api.pages.texts import COOKIE, LANGUAGES
@@ -17,8 +18,8 @@ _COOKIES = {"language": COOKIE, "theme": THEME_COOKIE}
 class PreferencesForm(Request):
     """What is chosen, and where to go back to."""
 
-    language = fields.String(validate=validate.OneOf(list(LANGUAGES)))
-    theme = fields.String(validate=validate.OneOf(list(THEMES)))
+    language = fields.String(validate=OneOf(list(LANGUAGES)))
+    theme = fields.String(validate=OneOf(list(THEMES)))
     back = fields.String()
 
 

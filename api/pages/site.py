@@ -22,6 +22,7 @@ from api.loading import Loader
 from api.noting import caller
 from api.pages.assets import takes_gzip
 from api.pages.look import frame, template_named
+from api.pages.refusals import refusal_of
 from api.pages.session import (
     CSRF_FIELD,
     check_form,
@@ -34,6 +35,7 @@ from api.pages.session import (
 from api.stamps import allow, reflects, request_id, warn
 from domain.actor import acting
 from domain.errors import Invalid, LedgerError
+from domain.sentences import Sentence
 from service.access.callers import called_by
 from service.requests import Call
 
@@ -163,7 +165,7 @@ def _shown_again(
         if again is None:
             raise
         refused = HANDLERS[LedgerError](why)
-        shown = again(**path, refusal=orjson.loads(refused.data), given=given)
+        shown = again(**path, refusal=refusal_of(why, orjson.loads(refused.data)), given=given)
         shown.headers.extend((k, v) for k, v in refused.headers if k == "Retry-After")
         return shown
 
@@ -187,7 +189,7 @@ def _given(words: Mapping[str, list[str]]) -> dict[str, Any]:
     """What was filled in, by name; Invalid when one is given twice."""
     twice = [name for name, values in words.items() if len(values) > 1]
     if twice:
-        raise Invalid({name: ["It is given twice."] for name in twice})
+        raise Invalid({name: [Sentence("It is given twice.")] for name in twice})
     found = {name: values[0].strip() for name, values in words.items() if name not in _OWN}
     return {name: value for name, value in found.items() if value}
 

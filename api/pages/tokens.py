@@ -6,6 +6,7 @@ from typing import Any
 from flask import Response
 from marshmallow import fields, validate
 
+from api.checks import OneOf
 from api.endpoint import ledger
 from api.pages.look import ROLES
 from api.pages.site import asked, form, go_to, page, show
@@ -30,7 +31,7 @@ class TokensQuery(Request):
 class IssueForm(Request):
     """A new token, as `TokenIn` says."""
 
-    role = fields.String(required=True, validate=validate.OneOf(list(ROLES)))
+    role = fields.String(required=True, validate=OneOf(list(ROLES)))
     name = Text(100, load_default=None)
     member = Id(load_default=None)
     district = DistrictPrefix(load_default=None)

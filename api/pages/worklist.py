@@ -92,4 +92,4 @@ def _place(text: str | None) -> Place | None:
         day, rule, number = text.split(".")
         return Place(f"{date.fromisoformat(day)}", int(rule), int(number))
     except ValueError:
-        raise Invalid({"after": [f"'{text[:40]}' is no place in this list."]}) from None
+        raise Invalid.of("after", "'{text}' is no place in this list.", text=text[:40]) from None

@@ -21,6 +21,7 @@ from ipaddress import IPv6Address, ip_address
 from math import ceil
 from pathlib import Path
 from struct import Struct
+from typing import Any
 
 from domain.errors import LedgerError, NotReady
 from service.locks import FileLock
@@ -38,11 +39,11 @@ _PATIENCE, _SAID_EVERY = 0.1, 60.0
 
 
 class SlowDown(LedgerError):
-    """Too often; to be tried again in ``retry_after`` seconds."""
+    """Too often; to be tried again in ``wait`` seconds, which is its ``retry_after``."""
 
-    def __init__(self, detail: str, retry_after: int) -> None:
-        self.retry_after = retry_after
-        super().__init__(detail)
+    def __init__(self, pattern: str, /, *, wait: int, **places: Any) -> None:
+        self.retry_after = wait
+        super().__init__(pattern, wait=wait, **places)
 
 
 class Slowing:
@@ -76,15 +77,19 @@ class Slowing:
             wait = self._take(f"token {token_id}", self._failures)
         if wait:
             raise SlowDown(
-                f"Too many attempts with tokens that are none; try again in {wait} s.", wait
+                "Too many attempts with tokens that are none; try again in {wait} s.",
+                wait=wait,
             )
 
     def asked(self, token_id: str) -> None:
         """Count a request of a token; SlowDown when there were too many."""
         wait = self._take(f"requests of {token_id}", self.requests)
         if wait:
-            told = f"This token has {self.requests} requests a minute; try again in {wait} s."
-            raise SlowDown(told, wait)
+            raise SlowDown(
+                "This token has {requests} requests a minute; try again in {wait} s.",
+                wait=wait,
+                requests=self.requests,
+            )
 
     def _take(self, key: str, limit: int) -> int:
         """Take one of the key's ``limit`` a minute: 0, or the seconds until there is one again."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 
 from domain.errors import LedgerError
+from domain.sentences import Sentence
 from service.durable import write_durably
 from service.exports.cut import cut_off, last_over
 from service.exports.shelf import Shelf
@@ -59,12 +60,16 @@ def what_is_wrong(settings: Settings, reads: Reads, moment: datetime) -> str | N
         return None
     failure = last_failure(settings.exports)
     if failure:
-        return f"The nightly export failed at {failure.at}: {failure.why}"
+        return Sentence("The nightly export failed at {at}: {why}", at=failure.at, why=failure.why)
     day = last_over(moment - PATIENCE, settings.export_at)
     shelf = Shelf(settings.exports)
     due, newest = cut_off(day, settings.export_at), shelf.newest()
     if (newest is None or newest < day) and reads.position_known_at(due):
-        return f"The export of {day}, due at {due.isoformat(timespec='seconds')}, is not there."
+        return Sentence(
+            "The export of {day}, due at {due}, is not there.",
+            day=day,
+            due=due.isoformat(timespec="seconds"),
+        )
     return _damage(shelf, newest) if newest else None
 
 
@@ -72,5 +77,7 @@ def _damage(shelf: Shelf, day: date) -> str | None:
     try:
         faults = shelf.faults(day, sizes_only=True)
     except LedgerError as why:
-        return f"{why}"
-    return f"The export of {day} is not whole: {'; '.join(faults)}." if faults else None
+        return why.sentence
+    if not faults:
+        return None
+    return Sentence("The export of {day} is not whole: {faults}.", day=day, faults=faults)

@@ -90,8 +90,10 @@ class Exporter:
         cut = cut_of(shelf.manifest(day))
         if position not in (None, cut.position):
             raise Refused(
-                f"The export of {day} is there, made at position {cut.position}; "
-                "give another folder for it as known at another position."
+                "The export of {day} is there, made at position {position}; give another "
+                "folder for it as known at another position.",
+                day=day,
+                position=cut.position,
             )
         return Exported(cut, shelf.folder / f"{day}", made=False)
 
@@ -106,8 +108,12 @@ class Exporter:
         previous = cut_of(there.manifest(newest)) if newest else None
         if previous and previous.position > cut.position:
             raise Refused(
-                f"The export of {previous.day} was made at position {previous.position}; one of "
-                f"{day} cannot be made at {cut.position}, before that."
+                "The export of {day} was made at position {position}; one of {other} "
+                "cannot be made at {last}, before that.",
+                day=previous.day,
+                position=previous.position,
+                other=day,
+                last=cut.position,
             )
         made = self._ledger.published.covering(self._ledger.log_recorder.count_upto(cut.position))
         checkpoint = manifest_of(made) if made else None
@@ -125,20 +131,28 @@ class Exporter:
         last = self._ledger.reads.position()
         if position is not None:
             if not 0 < position <= last:
-                raise Refused(f"The log has the positions 1 to {last}, and not {position}.")
+                raise Refused(
+                    "The log has the positions 1 to {last}, and not {position}.",
+                    last=last,
+                    position=position,
+                )
             return position
         if day > self.last_day:
             due = cut_off(day, self._at)
             raise Refused(
-                f"The export of {day} is due on {due:%Y-%m-%d at %H:%M}, China time: what is "
-                "recorded until then is in it. For what is known so far, name a position and "
-                "another folder (--position, --out)."
+                "The export of {day} is due on {due}, China time: what is recorded until "
+                "then is in it. For what is known so far, name a position and another "
+                "folder (--position, --out).",
+                day=day,
+                due=f"{due:%Y-%m-%d at %H:%M}",
             )
         found = self._position_at(day)
         if not found:
             raise Refused(
-                f"Nothing was recorded by {self._cut_off(day)}, the cut-off of {day}. For what is "
-                "known so far, name a position and another folder (--position, --out)."
+                "Nothing was recorded by {cut_off}, the cut-off of {day}. For what is "
+                "known so far, name a position and another folder (--position, --out).",
+                cut_off=self._cut_off(day),
+                day=day,
             )
         return found
 

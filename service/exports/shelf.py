@@ -21,6 +21,7 @@ from uuid import uuid4
 import orjson
 
 from domain.errors import NotFound, NotReady, Refused
+from domain.sentences import Sentence
 from service.durable import sync
 from service.exports.cut import Cut
 
@@ -68,9 +69,14 @@ class Shelf:
             if one["name"] == name:
                 path = self.folder / f"{day}" / one["name"]
                 if fault := _misfit(path, one):
-                    raise NotReady(f"The export of {day} is not whole: {name} {fault}.")
+                    raise NotReady(
+                        "The export of {day} is not whole: {name} {fault}.",
+                        day=day,
+                        name=name,
+                        fault=fault,
+                    )
                 return path, one["sha256"]
-        raise NotFound(f"The export of {day} has no file of that name.")
+        raise NotFound("The export of {day} has no file of that name.", day=day)
 
     def faults(self, day: date, *, sizes_only: bool = False) -> list[str]:
         """What is otherwise than the manifest says: nothing, unless somebody touched the files.
@@ -79,7 +85,7 @@ class Shelf:
         """
         find = _misfit if sizes_only else _fault
         return [
-            f"{one['name']} {fault}"
+            Sentence("{name} {fault}", name=one["name"], fault=fault)
             for one in self.manifest(day)["files"]
             if (fault := find(self.folder / f"{day}" / one["name"], one))
         ]
@@ -90,10 +96,12 @@ class Shelf:
         except FileNotFoundError:
             if (self.folder / f"{day}").exists():
                 raise NotFound(
-                    f"The folder {day} has no {MANIFEST}, so it is no export: move it away, and "
-                    f"'leadledger export --date {day}' makes one."
+                    "The folder {day} has no {manifest}, so it is no export: move it away, "
+                    "and 'leadledger export --date {day}' makes one.",
+                    day=day,
+                    manifest=MANIFEST,
                 ) from None
-            raise NotFound(f"There is no export of {day}.") from None
+            raise NotFound("There is no export of {day}.", day=day) from None
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -138,7 +146,9 @@ class Shelf:
             unfinished.rename(self.folder / f"{day}")
         except OSError as why:
             if why.errno in (errno.EEXIST, errno.ENOTEMPTY):
-                raise Refused(f"The export of {day} was made by somebody else meanwhile.") from why
+                raise Refused(
+                    "The export of {day} was made by somebody else meanwhile.", day=day
+                ) from why
             raise
         sync(self.folder)
 
@@ -160,8 +170,10 @@ def _misfit(path: Path, told: Mapping[str, Any]) -> str | None:
     try:
         size = path.stat().st_size
     except FileNotFoundError:
-        return "is missing"
-    return None if size == told["bytes"] else f"has {size} bytes, not {told['bytes']}"
+        return Sentence("is missing")
+    if size == told["bytes"]:
+        return None
+    return Sentence("has {size} bytes, not {told}", size=size, told=told["bytes"])
 
 
 def _fault(path: Path, told: Mapping[str, Any]) -> str | None:
@@ -169,4 +181,4 @@ def _fault(path: Path, told: Mapping[str, Any]) -> str | None:
         return fault
     with path.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
-    return None if digest == told["sha256"] else "has other bytes than were written"
+    return None if digest == told["sha256"] else Sentence("has other bytes than were written")

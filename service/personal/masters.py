@@ -9,13 +9,14 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from domain.errors import NotReady, Refused
+from domain.sentences import Sentence
 from service.durable import write_durably
 from service.personal.ciphers import KEY_BYTES
 from service.settings import Settings, WrongSetting, secret_keys
 
-_ONE = (
-    "LEDGER_SECRET_KEY names one key only: name the new one before it, with a comma between, start "
-    "the service anew with both, and rotate then."
+_ONE = Sentence(
+    "LEDGER_SECRET_KEY names one key only: name the new one before it, with "
+    "a comma between, start the service anew with both, and rotate then."
 )
 
 
@@ -59,8 +60,10 @@ class Masters:
         if name in known:
             return known[name]
         raise NotReady(
-            f"A key of personal data was wrapped by master key {name}, which is not in "
-            f"{self.place}: was it changed? Start the service anew with it.",
+            "A key of personal data was wrapped by master key {name}, which is not "
+            "in {place}: was it changed? Start the service anew with it.",
+            name=name,
+            place=self.place,
             retry_after=60,
         )
 
@@ -89,7 +92,9 @@ class Masters:
         try:
             return secret_keys(text.replace("\n", ",").strip(","))
         except ValueError as why:
-            wrong = f"LEDGER_SECRET_FILE: {self._file} holds no master key: {why}."
+            wrong = Sentence(
+                "LEDGER_SECRET_FILE: {file} holds no master key: {why}.", file=self._file, why=why
+            )
             raise WrongSetting(wrong) from None
 
     def _write(self, keys: list[bytes]) -> None:

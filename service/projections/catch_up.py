@@ -56,8 +56,11 @@ class CatchUp:
                     return
             if time.monotonic() > until:
                 raise NotReady(
-                    f"Waited {self._store.lock_timeout} s for another process to take in what was "
-                    f"recorded up to {position}; it has come to {self._reached}."
+                    "Waited {lock_timeout} s for another process to take in what was "
+                    "recorded up to {position}; it has come to {reached}.",
+                    lock_timeout=self._store.lock_timeout,
+                    position=position,
+                    reached=self._reached,
                 )
             time.sleep(_PAUSE)
             self._reached = max(self._reached, min(self.status().values()))
@@ -111,7 +114,9 @@ class CatchUp:
             found = self._recorder.stored_rows(position - 1, 1, position)
             if [identity_of_row(row) for row in found] != [event]:
                 raise ProjectionStopped(
-                    f"The projections were made from a log whose position {position} is event "
-                    f"{event}, and this log's is not: was another copy of it put here? If this "
-                    "log is the right one, run 'leadledger projections rebuild'."
+                    "The projections were made from a log whose position {position} is event "
+                    "{event}, and this log's is not: was another copy of it put here? If "
+                    "this log is the right one, run 'leadledger projections rebuild'.",
+                    position=position,
+                    event=event,
                 )

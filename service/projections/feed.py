@@ -30,8 +30,8 @@ _MARK = upserting(bookmarks)
 class ProjectionStopped(NotReady):
     """An event cannot be taken in: no number is served until that is mended."""
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail, retry_after=60)
+    def __init__(self, pattern: str, /, **places: Any) -> None:
+        super().__init__(pattern, retry_after=60, **places)
 
 
 class Feed:
@@ -163,11 +163,19 @@ class Feed:
             except Exception as cause:  # noqa: BLE001
                 at, key, version, topic, _ = row
                 return ProjectionStopped(
-                    f"The projections stopped at position {at}, event {version} of {uuid_of(key)} "
-                    f"({topic.decode()}): {cause!r}."
+                    "The projections stopped at position {position}, event {version} of {id} "
+                    "({topic}): {cause}.",
+                    position=at,
+                    version=version,
+                    id=uuid_of(key),
+                    topic=topic.decode(),
+                    cause=f"{cause!r}",
                 )
-        positions = f"{rows[0][0]} to {rows[-1][0]}"
-        return ProjectionStopped(f"The projections stopped at positions {positions}: {why!r}.")
+        return ProjectionStopped(
+            "The projections stopped at positions {positions}: {why}.",
+            positions=f"{rows[0][0]} to {rows[-1][0]}",
+            why=f"{why!r}",
+        )
 
 
 def identity_of_row(row: Row) -> str:

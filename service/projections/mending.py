@@ -6,12 +6,13 @@ import secrets
 
 import sqlalchemy as sa
 
+from domain.sentences import Sentence
 from service.projections.sqlite_file import Identity, identity_of
 from service.projections.sqlite_store import SQLiteStore
 from service.projections.store import builds
 
 log = logging.getLogger("leadledger")
-_ANEW = "It was replaced by an empty one, which the log fills again before it is read."
+_ANEW = Sentence("It was replaced by an empty one, which the log fills again before it is read.")
 
 
 def make_anew(store: SQLiteStore, damaged: Identity) -> str:
@@ -35,4 +36,6 @@ def make_anew(store: SQLiteStore, damaged: Identity) -> str:
 
 def make_projections_anew(store: SQLiteStore, damaged: Identity) -> str:
     """As ``make_anew``, naming what is faster in a long log, and what helps if this does not."""
-    return f"{make_anew(store, damaged)} 'leadledger projections rebuild' does so sooner."
+    return Sentence(
+        "{anew} 'leadledger projections rebuild' does so sooner.", anew=make_anew(store, damaged)
+    )

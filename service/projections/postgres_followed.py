@@ -45,4 +45,4 @@ class FollowedStore(PostgresStore):
         raise self._refusal()
 
     def _refusal(self) -> NotReady:
-        return NotReady(f"The {self.place} is a replica, which only follows.")
+        return NotReady("The {place} is a replica, which only follows.", place=self.place)

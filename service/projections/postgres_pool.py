@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from domain.errors import NotReady
+from domain.sentences import Sentence
 from service.postgres import Postgres
 from service.projections.postgres_waiting import Waiting
 
@@ -151,16 +152,21 @@ class Connections:
         except psycopg.Error as why:
             raise self._refusal(why) from why
         except PoolTimeout as why:
-            raise NotReady(f"Waited {self.patience} s for a connection to the database.") from why
+            raise NotReady(
+                "Waited {patience} s for a connection to the database.", patience=self.patience
+            ) from why
 
     def _refusal(self, why: BaseException | None) -> NotReady:
         state = getattr(why, "sqlstate", None)
         said = _said(why)
         if state == _BUSY:
-            return NotReady(f"Waited {self.patience} s to write; another process is still busy.")
+            return NotReady(
+                "Waited {patience} s to write; another process is still busy.",
+                patience=self.patience,
+            )
         if state in ("42P01", "3F000"):
-            return Missing(f"The database lacks something: {said}.")
-        told = f"The database cannot be used just now: {said}."
+            return Missing("The database lacks something: {said}.", said=said)
+        told = Sentence("The database cannot be used just now: {said}.", said=said)
         broken = isinstance(why, psycopg.OperationalError | psycopg.InterfaceError)
         if state.startswith(_ENDED) if state else broken:
             # Whatever ended this one has ended those that were opened before, or will.
@@ -175,7 +181,9 @@ class Connections:
         mine = self._mine
         depth = getattr(mine, "depth", 0)
         if depth == 0 and not self._gate.acquire(timeout=self.patience):
-            raise NotReady(f"Waited {self.patience} s for a connection to the database.")
+            raise NotReady(
+                "Waited {patience} s for a connection to the database.", patience=self.patience
+            )
         mine.depth = depth + 1
         try:
             yield

@@ -242,7 +242,9 @@ class PostgresStore(Store):
             if self.durable:
                 raise
             self.create_tables()
-            raise NotReady(f"{why} It was made anew, empty, and the log fills it again.") from why
+            raise NotReady(
+                "{why} It was made anew, empty, and the log fills it again.", why=why.sentence
+            ) from why
 
 
 def _indexes_of(tables: sa.MetaData) -> list[sa.Index]:

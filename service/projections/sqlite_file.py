@@ -102,5 +102,5 @@ def unavailable() -> Iterator[None]:
 def refusal(why: BaseException | None) -> NotReady:
     """What to say when SQLite's driver raised ``why``."""
     if is_damage(why):
-        return Damaged(f"{why}.")
-    return NotReady(f"The database cannot be used just now: {why}.")
+        return Damaged("{why}.", why=why)
+    return NotReady("The database cannot be used just now: {why}.", why=why)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.schema import CreateIndex
 
 from domain.errors import NotReady
+from domain.sentences import Sentence, together
 from service.locks import FileLock
 from service.log_sqlite import CACHE, has_tables
 from service.projections.shadow import FileShadow, Place, shadow_of
@@ -143,8 +144,9 @@ class SQLiteStore(Store):
             busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
         if busy:
             raise NotReady(
-                f"What was destroyed may still stand in {self.path}-wal, which somebody is "
-                "reading. Ask again."
+                "What was destroyed may still stand in {path}-wal, which somebody is "
+                "reading. Ask again.",
+                path=self.path,
             )
 
     @contextmanager
@@ -203,8 +205,9 @@ class SQLiteStore(Store):
         except Damaged as why:
             if why.told:
                 raise
-            told = f"The file {self.path} is damaged: {why} {self._mended(before or self._tried)}"
-            raise Damaged(told.rstrip(), told=True) from why
+            told = Sentence("The file {path} is damaged: {why}", path=self.path, why=why.sentence)
+            mended = self._mended(before or self._tried)
+            raise Damaged(together([told, mended] if mended else [told]), told=True) from why
 
     def _mended(self, damaged: Identity) -> str:
         """A sentence on what was done of a damaged file, or should be."""
@@ -215,7 +218,9 @@ class SQLiteStore(Store):
             # Not before the next writer, as it would be, but for the next reader.
             self._open()
         except (NotReady, OSError) as why:
-            return f"It is made from the log and could not be made anew just now: {why}"
+            return Sentence(
+                "It is made from the log and could not be made anew just now: {why}", why=why
+            )
         return told
 
     def _open(self) -> "Opened":

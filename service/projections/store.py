@@ -47,8 +47,8 @@ FOREVER, LAST_DAY = 2**62, "9999-12-31"
 class Damaged(NotReady):
     """What keeps the tables has parts that are none. ``told``: its name is in the text."""
 
-    def __init__(self, detail: str, *, told: bool = False) -> None:
-        super().__init__(detail, retry_after=1)
+    def __init__(self, pattern: str, /, *, told: bool = False, **places: Any) -> None:
+        super().__init__(pattern, **places)
         self.told = told
 
 

@@ -58,9 +58,10 @@ class Alarmed(NotReady):
 
     def __init__(self, detail: str) -> None:
         super().__init__(
-            f"The history of this ledger does not hold: {detail} It can be read and not be "
-            "written until an administrator rules ('leadledger audit rule').",
+            "The history of this ledger does not hold: {detail} It can be read and not be written "
+            "until an administrator rules ('leadledger audit rule').",
             retry_after=60,
+            detail=detail,
         )
 
 

@@ -196,9 +196,10 @@ class Tree:
         rows = self._recorder.stored_rows(mark.position - 1, 1, mark.position)
         if tree.leaf_hashes(rows) != [mark.leaf]:
             raise OtherLog(
-                f"The event at position {mark.position} of the log is not the one that the tree "
-                "was made from: the log was altered, or another copy of it put here.",
+                "The event at position {position} of the log is not the one that the tree was "
+                "made from: the log was altered, or another copy of it put here.",
                 retry_after=60,
+                position=mark.position,
             )
 
     def _advance(self, connection: sa.Connection, position: int) -> int:
@@ -208,7 +209,7 @@ class Tree:
             # Somebody else was faster.
             return 0
         if not rows:
-            raise OtherLog(f"The log has no position {position}.", retry_after=60)
+            raise OtherLog("The log has no position {position}.", retry_after=60, position=position)
         _PUT_RUN.many(connection, list(_new_runs(mark, [row[0] for row in rows])))
         hashes = tree.leaf_hashes(rows)
         _append(connection, 0, mark.size, hashes)

@@ -11,7 +11,7 @@ import orjson
 import sqlalchemy as sa
 
 from domain.actor import today_in_china
-from domain.errors import Invalid, NotFound
+from domain.errors import Invalid, NotFound, none_such
 from domain.money import yuan
 from domain.report import ANNUAL, digest_of
 from domain.values import district_prefix_fault
@@ -63,12 +63,22 @@ def asked_for(year: int, end: date | None, district: str | None) -> Asked:
     """
     today = today_in_china()
     if not EARLIEST <= year <= today.year:
-        raise Invalid({"year": [f"{year} is none of the years {EARLIEST} to {today.year}."]})
+        raise Invalid.of(
+            "year",
+            "{year} is none of the years {earliest} to {latest}.",
+            year=year,
+            earliest=EARLIEST,
+            latest=today.year,
+        )
     end = end or min(date(year, 12, 31), today)
     if end.year != year:
-        raise Invalid({"to": [f"{end} is not in {year}, the year of the report."]})
+        raise Invalid.of(
+            "to", "{end} is not in {year}, the year of the report.", end=end, year=year
+        )
     if end > today:
-        raise Invalid({"to": [f"{end} is still to come; today is {today} in China."]})
+        raise Invalid.of(
+            "to", "{end} is still to come; today is {today} in China.", end=end, today=today
+        )
     fault = district_prefix_fault(district) if district else None
     if fault:
         raise Invalid({"district": [fault]})
@@ -405,7 +415,7 @@ def _sealed(connection: sa.Connection, report_id: UUID, scope: Scope) -> dict[st
     one = sa.select(reports.c.body).where(reports.c.id == str(report_id), *_of(scope))
     body = connection.execute(one).scalar()
     if body is None:
-        raise NotFound(f"There is no report {report_id}.")
+        raise none_such("report", report_id)
     report: dict[str, Any] = orjson.loads(body)
     return report
 

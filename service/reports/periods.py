@@ -102,17 +102,22 @@ def period_named(kind: str, text: str) -> Period:
     found = rule.written.fullmatch(text)
     year, number = (int(found[1]), int(found[2])) if found else (0, 0)
     if not found or year == 0 or not 1 <= number <= rule.numbers(year):
-        raise NotFound(f"There is no {kind} report of '{text[:40]}'; name it like {rule.example}.")
+        raise NotFound(
+            "There is no {kind} report of '{text}'; name it like {example}.",
+            kind=kind,
+            text=text[:40],
+            example=rule.example,
+        )
     today = today_in_china()
     # The last days of a year can be in the first week of the next.
     period = rule.made(year, number) if EARLIEST <= year <= today.year + 1 else None
     if period is None or period.start > today:
-        raise Invalid(
-            {
-                "period": [
-                    f"{text} is before {EARLIEST} or still to come; today is {today} in China."
-                ]
-            }
+        raise Invalid.of(
+            "period",
+            "{text} is before {earliest} or still to come; today is {today} in China.",
+            text=text,
+            earliest=EARLIEST,
+            today=today,
         )
     return period._replace(end=min(period.last, today))
 

@@ -15,12 +15,13 @@ from urllib.error import HTTPError
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 from domain.errors import NotReady
+from domain.sentences import Sentence
 from service.access.callers import Unauthenticated
 from service.settings import Settings
 from service.signin.provider import Provider
 from service.tokens import Holder
 
-_UNREACHABLE = "The provider of sign-ins cannot be reached just now."
+_UNREACHABLE = Sentence("The provider of sign-ins cannot be reached just now.")
 
 
 def challenge_of(verifier: str) -> str:
@@ -67,7 +68,7 @@ class CodeFlow:
     def _endpoint(self, name: str) -> str:
         found = self._provider.keys.endpoint(name)
         if found is None:
-            raise NotReady(_UNREACHABLE, 30)
+            raise NotReady(_UNREACHABLE, retry_after=30)
         return found
 
     def _exchange(self, code: str, back: str, verifier: str) -> dict[str, Any]:
@@ -87,9 +88,9 @@ class CodeFlow:
         except HTTPError as why:
             if 400 <= why.code < 500:
                 raise Unauthenticated("The provider does not know this sign-in any more.") from None
-            raise NotReady(_UNREACHABLE, 30) from why
+            raise NotReady(_UNREACHABLE, retry_after=30) from why
         except (OSError, HTTPException, json.JSONDecodeError, ValueError) as why:
-            raise NotReady(_UNREACHABLE, 30) from why
+            raise NotReady(_UNREACHABLE, retry_after=30) from why
 
     def _credentials(self) -> str:
         """The client's, each part encoded as a form's (RFC 6749, 2.3.1)."""

@@ -66,7 +66,9 @@ class ProviderKeys:
             self._renew(REST)
             found = self._found(kid)
         if not self._is_younger(self._fetched_at, OLD):
-            raise NotReady("The provider of sign-ins cannot be reached to check this token.", 30)
+            raise NotReady(
+                "The provider of sign-ins cannot be reached to check this token.", retry_after=30
+            )
         return found
 
     def endpoint(self, name: str) -> str | None:

@@ -11,6 +11,7 @@ from domain.aggregate import check_day
 from domain.errors import Invalid
 from domain.lead import Lead
 from domain.member import Member
+from domain.sentences import Sentence
 from tests.domain.given import (
     ADMIN,
     MORNING,
@@ -130,7 +131,7 @@ def test_a_day_may_be_the_one_it_must_not_precede() -> None:
         assert check_day("2025-04-02", not_before="2025-04-02") == date(2025, 4, 2)
         assert check_day("2025-04-02", not_before=None) == date(2025, 4, 2)
     with refusal(Invalid) as caught:
-        check_day("2025-04-01", not_before="2025-04-02", since="the lead became signed")
+        check_day("2025-04-01", not_before="2025-04-02", since=Sentence("the lead became signed"))
     assert caught.value.errors == {
         "occurred_on": ["2025-04-01 is before the lead became signed on 2025-04-02."]
     }
@@ -139,7 +140,7 @@ def test_a_day_may_be_the_one_it_must_not_precede() -> None:
 def test_a_day_is_refused_under_the_name_of_its_field() -> None:
     for day in (TOMORROW, "2025-02-30", "2025-01-01"):
         with refusal(Invalid) as caught:
-            check_day(day, not_before="2025-01-02", since="that", field="retired_on")
+            check_day(day, not_before="2025-01-02", since=Sentence("that"), field="retired_on")
         assert list(caught.value.errors) == ["retired_on"]
 
 

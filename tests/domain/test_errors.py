@@ -28,13 +28,13 @@ def test_refused_lists_missing_facts_and_by_itself_none() -> None:
 
 
 def test_stale_carries_what_happened_since() -> None:
-    error = Stale("You know version 1; the present one is 2.", ({"version": 2},))
+    error = Stale("You know version 1; the present one is 2.", events=({"version": 2},))
     assert error.events == [{"version": 2}]
     assert str(error) == "You know version 1; the present one is 2."
 
 
 def test_not_ready_says_when_to_try_again() -> None:
-    soon, later = NotReady("Wait."), NotReady("Wait longer.", 5)
+    soon, later = NotReady("Wait."), NotReady("Wait longer.", retry_after=5)
     assert (str(soon), soon.retry_after) == ("Wait.", 1)
     assert (str(later), later.retry_after) == ("Wait longer.", 5)
 

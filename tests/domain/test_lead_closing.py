@@ -71,7 +71,7 @@ def test_an_outcome_closes_no_lead_of_another_stage(
     with refusal(Refused, of=lead) as caught:
         lead.close(outcome=outcome, reason="落户外地", occurred_on=TODAY)
     assert str(caught.value) == (
-        f"'{outcome}' ({label}) closes a lead that is {source}; "
+        f"{outcome} ({label}) closes a lead that is {source}; "
         f"this lead is {stage} ({labels[stage]}) since 2025-05-06."
     )
     assert caught.value.missing == []
@@ -86,7 +86,7 @@ def test_a_duplicate_is_a_verdict_and_a_transfer_is_the_other_districts_so_neith
         lead.close(outcome=outcome, reason="x", occurred_on="2025-05-06")
     label = {"duplicate": "重复", "transferred": "流转"}[outcome]
     assert str(caught.value) == (
-        f"'{outcome}' ({label}) is no closure: it comes by a ruling of its own."
+        f"{outcome} ({label}) is no closure: it comes by a ruling of its own."
     )
 
 

@@ -204,7 +204,7 @@ def test_another_amount_needs_a_reason(
         ({"title": "a\u202e"}, {"title": ["Character 2 (U+202E) is one that no text keeps."]}),
         (
             {"investment": {"amount": "1e9", "unit": "元"}},
-            {"investment.amount": [f"'1e9' {NO_AMOUNT}"]},
+            {"investment.amount": [NO_AMOUNT.replace("{amount}", "1e9")]},
         ),
         (
             {"title": "好", "investment": {"amount": "1", "unit": "两"}},

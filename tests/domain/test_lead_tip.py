@@ -156,8 +156,8 @@ def test_a_title_loses_the_spaces_around_it() -> None:
 @pytest.mark.parametrize(
     ("amount", "unit", "field", "reason"),
     [
-        ("-1", "亿元", "investment.amount", f"'-1' {NO_AMOUNT}"),
-        ("NaN", "亿元", "investment.amount", f"'NaN' {NO_AMOUNT}"),
+        ("-1", "亿元", "investment.amount", NO_AMOUNT.replace("{amount}", "-1")),
+        ("NaN", "亿元", "investment.amount", NO_AMOUNT.replace("{amount}", "NaN")),
         ("30", "亿", "investment.unit", "'亿' is none of 元、万元、亿元、万美元、亿美元."),
     ],
 )

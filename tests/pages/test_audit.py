@@ -1,9 +1,13 @@
 """The audit page: the history verified, its checkpoints, and who was let in."""
 
 import json
+import re
 
 import pytest
 
+from api.pages.audit import called
+from service.personal.erasures import UNMASKED
+from service.settings import HOME
 from tests.api.office import Caller, Office
 from tests.pages.visitor import Visitor
 from tests.proof.ground import signed
@@ -42,10 +46,6 @@ def test_how_far_it_is_comes_line_by_line(auditor: Visitor, office: Office) -> N
     *steps, verdict = map(json.loads, auditor.get("/audit/progress").text.splitlines())
     assert steps[-1]["done"] == steps[-1]["of"] == office.position
     assert verdict["holds"] and verdict["covered"] == verdict["size"]
-
-
-def test_the_access_record_is_shown(auditor: Visitor) -> None:
-    assert "sign in with a token as auditor" in auditor.see("/audit").text
 
 
 def test_a_district_sees_no_more_than_it_may(office: Office, visitor: Visitor) -> None:
@@ -91,3 +91,24 @@ def test_what_does_not_hold_is_named(office: Office, auditor: Visitor) -> None:
     assert '<div class="refusal" data-fails>' in auditor.send("/audit", on="/audit").text
     found = office.one("auditor").ok("/v1/audit/verification")
     assert found["holds"] is False and "3" in found["detail"]
+
+
+def test_every_action_of_the_access_record_has_a_name() -> None:
+    noted = re.compile(r"""\b_?note\(\s*(?:"[a-z-]+",\s*)?f?"((?:[a-z']+ )*[a-z']+)""")
+    said = {
+        action
+        for layer in ("service", "api")
+        for path in (HOME / layer).rglob("*.py")
+        for action in noted.findall(path.read_text("utf-8"))
+    }
+    assert {"sign out", "revoke a token", "read a contact", "erase a person"} <= said
+    # Whichever way one signed in, it is said by a part of the sentence.
+    said |= {f"sign in {how} as" for how in ("with a token", "through the provider")} | {UNMASKED}
+    # Kinds of records, and the parts of a sentence.
+    said -= {"sign in", "token", "personal"}
+    assert {called(f"{action} officer")[0] for action in said}.isdisjoint({""}), said
+
+
+def test_the_access_record_speaks_the_pages_language(auditor: Visitor) -> None:
+    assert "用令牌登录 审计员" in auditor.see("/audit").text
+    assert "Signed in with a token Auditor" in auditor.see("/audit", Accept_Language="en").text

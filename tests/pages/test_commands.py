@@ -6,7 +6,6 @@ import pytest
 
 from api.leads import COMMANDS
 from api.pages.commands import CORRECTION, FORMS
-from api.pages.plain import SENTENCES, plain
 from api.pages.words import EVENTS, FACTS
 from api.pages.worklist import ANSWERS
 from domain.correction import CORRECTABLE, HAPPENS
@@ -108,20 +107,3 @@ def _body(form: Any, member: Any, lead: Any, standing: str) -> dict[str, Any]:
         "credit": {"shares": [{"member": member["id"], "share": "1"}], "reason": "首报"},
     }
     return {"occurred_on": lead["last_activity_on"], **told.get(form.name, {})}
-
-
-def test_what_is_refused_is_told_in_the_pages_language(office: Office) -> None:
-    late = "2030-01-01 is in the future; today is 2026-11-28 in China."
-    lacks = "To become signed (签约) needs contract, investment."
-    with office.app.test_request_context("/", headers={"Accept-Language": "zh"}):
-        assert plain(late) == "2030-01-01 还没有到，今天是 2026-11-28。"
-        assert plain(lacks) == "还缺：投资合同、投资额。"
-        assert plain("Nobody ever said this.") == "Nobody ever said this."
-    with office.app.test_request_context("/", headers={"Accept-Language": "en"}):
-        assert plain(late) == late
-
-
-def test_every_sentence_can_be_told() -> None:
-    for pattern, text in SENTENCES.items():
-        parts = pattern.count("(") - pattern.count(r"\(")
-        assert text.format("", *["x"] * parts), pattern

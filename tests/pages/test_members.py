@@ -131,3 +131,10 @@ def test_who_was_no_member_in_a_year_is_not_missed_in_it(office: Office) -> None
         for year in (2023, 2024, 2025)
     }
     assert named == {2023: ["2"], 2024: ["2"], 2025: ["1"]}
+
+
+def test_a_filter_that_is_wrong_is_said_of_the_filter(office: Office, visitor: Visitor) -> None:
+    visitor.sign_in(office.ledger.tokens.issue("officer"))
+    page = visitor.see("/members?district=99", 422)
+    assert "区划代码 ：“99”不是两位、四位或六位区划代码" in page.text
+    assert not page.all("details", open="")

@@ -271,7 +271,7 @@ def test_a_dozen_different_faults_are_all_named_at_once(tmp_path: Path, ledger: 
         "line 13, 洽谈日期: 2025-03-17 is before 提供日期, 2025-03-18.",
         "line 14, 终止结果: '算了' is none of 不予跟进、重复、流失、撤回、解约.",
         "line 15, 提供委员: One member is named twice.",
-        f"line 16, 终止日期: 'rescinded' (解约) closes a lead that is signed; {stands}",
+        f"line 16, 终止日期: rescinded (解约) closes a lead that is signed; {stands}",
         "line 17, 拟签约日期: 2025-03-31 is before 洽谈日期, 2025-04-01.",
         "line 18, 编号: It is empty, and every row needs it.",
         f"line 18, 产业代码: 'Z' is no GB/T 4754 code: {shape}",

@@ -31,6 +31,7 @@ ELSEWHERE = {
     "service/log_moving.py": "the command line",
     "service/log_schema.py": "the start",
     "service/logs.py": "the start",
+    "service/migrating.py": "the start",
     "service/moving.py": "the command line",
     "service/personal/keys.py": "the start",
     "service/postgres.py": "the start",

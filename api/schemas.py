@@ -644,8 +644,13 @@ class ConsistencyQuery(Request):
     old = Whole(0, 10**15, data_key="from", required=True)
 
 
+def is_id(text: str) -> bool:
+    """Whether it has the form of an id."""
+    return _UUID.fullmatch(text) is not None
+
+
 def id_of(text: str, kind: str) -> UUID:
     """The id in a path; NotFound when it is none, for then nothing has it."""
-    if not _UUID.fullmatch(text):
+    if not is_id(text):
         raise none_such(kind, text[:40])
     return UUID(text)

@@ -33,7 +33,7 @@ from service.projections.kept_days import KeptDays, Mark, MarkNow, mark_within
 from service.projections.leads import Leads, joined_members, lead_members, leads
 from service.projections.likenesses import Likenesses
 from service.projections.members import FIELDS as MEMBER_FIELDS
-from service.projections.members import Members, members, people_of
+from service.projections.members import Members, called, members, people_of, so_called
 from service.projections.moment import NOW
 from service.projections.past_days import PastDays, Which, can_tell
 from service.projections.pipeline import (
@@ -357,6 +357,18 @@ class Reads:
         with self.store.reading() as connection:
             day: str | None = connection.execute(last).scalar_one()
         return day
+
+    def members_called(self, words: str, most: int, scope: Scope = ALL) -> list[dict[str, Any]]:
+        """Those that ``scope`` sees and who may tip, whose name or number has these words in it."""
+        self.position()
+        with self.store.reading() as connection:
+            return called(connection, words, most, *_people(scope))
+
+    def members_so_called(self, words: str, scope: Scope = ALL) -> list[str]:
+        """The ids of those whose number this is, or whose name, or both; of many the first two."""
+        self.position()
+        with self.store.reading() as connection:
+            return so_called(connection, words, *_people(scope))
 
     def members(
         self,

@@ -1,6 +1,5 @@
 """Doing something to a lead: the form that asks for its facts, and what is told of it."""
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -38,7 +37,6 @@ from api.windows import lead_seen
 from domain.actor import today_in_china
 
 _WRITE = "write leads"
-_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LOADERS: Mapping[str, Loader] = {one.name: Loader(one.schema) for one in FORMS}
 _CORRECTING = Loader(form_named("correction").schema)
 _AT_ONCE = 200

@@ -1,6 +1,6 @@
 """提供信息: a tip in under a minute, on a phone too, and what became of those before it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +15,10 @@ from api.pages.look import told_later as _
 from api.pages.nested import nested
 from api.pages.session import holder
 from api.pages.site import asked, form, go_to, page, show
-from api.schemas import Id, LeadIn, Request
+from api.schemas import Id, LeadIn, Request, Text, is_id
 from api.windows import lead_seen, selection
 from domain.actor import today_in_china
-from domain.errors import Forbidden, NotFound
+from domain.errors import Forbidden, Invalid, NotFound
 from domain.money import UNITS
 from service.projections.lead_list import Question
 
@@ -26,6 +26,10 @@ _TIP = "tip"
 _MOST = 50
 # How many of the office's tips may be reported by together; the first is the first report.
 _TOGETHER = 3
+# From so many members on they are no list to choose from, but are found by what is typed; and how
+# many are then suggested.
+_LISTED, _SUGGESTED = 300, 20
+_BY = "members"
 # What a closed lead's outcome means to who tipped it.
 SAID_OF: Mapping[str, str] = {
     "tip": _("已收到，待研判"),
@@ -43,9 +47,12 @@ SAID_OF: Mapping[str, str] = {
 
 
 class TipQuery(Request):
-    """Which tip was recorded just now."""
+    """Which tip was recorded just now; or what was typed so far of who reports it."""
 
     recorded = Id()
+    first = Text(200, data_key=f"{_BY}.0")
+    second = Text(200, data_key=f"{_BY}.1")
+    third = Text(200, data_key=f"{_BY}.2")
 
 
 class TipForm(LeadIn):
@@ -62,7 +69,7 @@ def with_defaults(body: dict[str, Any]) -> dict[str, Any]:
     if not body.get("investment", {}).get("amount"):
         body.pop("investment", None)
     own = scope().member
-    body["members"] = [own] if own else list(dict.fromkeys(body.get("members", {}).values()))
+    body["members"] = [own] if own else list(dict.fromkeys(_those(body.get(_BY, {}))))
     if "district" not in body and body["members"]:
         try:
             first = ledger().reads.member(UUID(body["members"][0]), scope())
@@ -72,11 +79,29 @@ def with_defaults(body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
+def _those(typed: Mapping[str, str]) -> Iterator[str]:
+    """The ids of the members that were chosen, or typed by name or number; Invalid where it is not
+    clear who is meant."""
+    for place, words in typed.items():
+        if is_id(words):
+            yield words
+            continue
+        found = ledger().reads.members_so_called(words, scope())
+        if not found:
+            why = "No member has the number or the name {words}."
+            raise Invalid.of(f"{_BY}.{place}", why, words=words)
+        if len(found) > 1:
+            why = "More than one member is called {words}: give the number."
+            raise Invalid.of(f"{_BY}.{place}", why, words=words)
+        yield found[0]
+
+
 @page("/tip", _TIP, query=TipQuery())
 def tip_form(query: dict[str, Any]) -> Response:
     """The form; and one's own tips."""
     recorded = _recorded(query["recorded"]) if "recorded" in query else None
-    return _shown(recorded=recorded)
+    typed = next((query[name] for name in ("first", "second", "third") if name in query), "")
+    return _shown(recorded=recorded, typed=typed)
 
 
 def _again(refusal: Any, given: Mapping[str, Any]) -> Response:
@@ -106,11 +131,13 @@ def _shown(
     given: Mapping[str, Any] | None = None,
     status: int = 200,
     recorded: Any = None,
+    typed: str = "",
 ) -> Response:
     who, own = holder(), scope().member
     if who is None:
         raise Forbidden("Nobody is signed in.")
     me = ledger().reads.member(UUID(own), scope()) if own else None
+    many, people = (False, []) if own else _people(typed)
     return show(
         "tip.html",
         status,
@@ -118,7 +145,8 @@ def _shown(
         given=given or {},
         recorded=recorded,
         me=me,
-        people=[] if own else _people(),
+        many=many,
+        people=people,
         together=_TOGETHER,
         mine=_mine() if own else [],
         said_of=said_of,
@@ -137,10 +165,13 @@ def _home(me: Mapping[str, Any] | None) -> str:
     return limit if len(limit) == 6 else ""
 
 
-def _people() -> list[dict[str, Any]]:
-    """Those who may have tipped."""
-    found, _more = ledger().reads.members(0, 5000, None, None, scope())
-    return [one for one in found if one["retired_on"] is None]
+def _people(typed: str) -> tuple[bool, list[dict[str, Any]]]:
+    """Whether those who may have tipped are more than a list is good for; and these, or the first
+    whose name or number has in it what was ``typed``."""
+    found = ledger().reads.members_called("", _LISTED + 1, scope())
+    if len(found) <= _LISTED:
+        return False, found
+    return True, ledger().reads.members_called(typed, _SUGGESTED, scope())
 
 
 def _mine() -> list[dict[str, Any]]:

@@ -37,6 +37,7 @@ FIELDS = (
     "recorded_at",
 )
 Row = dict[str, Any]
+Condition = sa.ColumnElement[bool]
 
 
 def _registered(row: Row, event: Any) -> None:
@@ -101,3 +102,25 @@ def people_of(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Person
     wanted = sa.select(members.c.id, *(members.c[name] for name in Person._fields))
     rows = rows_of(connection, wanted, members.c.id, ids)
     return {member_id: Person(*facts) for member_id, *facts in rows}
+
+
+def called(connection: sa.Connection, words: str, most: int, *which: Condition) -> list[Row]:
+    """Members who have not retired, and whose name or number these words are part of: ``id`` and
+    ``called``, as "王委员（QJP-001）". At most so many, in the order they came; ``which`` of them
+    are looked at."""
+    wanted = _CALLED.where(_whole_name.contains(words, autoescape=True), *which)
+    return [dict(row._mapping) for row in connection.execute(wanted.limit(most))]
+
+
+def so_called(connection: sa.Connection, words: str, *which: Condition) -> list[str]:
+    """The ids of those whose number this is, or whose name, or both as `called` says them."""
+    exactly = sa.or_(members.c.number == words, members.c.name == words, _whole_name == words)
+    return [row.id for row in connection.execute(_CALLED.where(exactly, *which).limit(2))]
+
+
+_whole_name = members.c.name + "（" + members.c.number + "）"
+_CALLED = (
+    sa.select(members.c.id, _whole_name.label("called"))
+    .where(members.c.retired_on.is_(None))
+    .order_by(members.c.seq)
+)

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.browsing import PHONE, Desk, Watch, check_accessible, needs_chromium
+from tests.faults.serving import serving
 
 pytestmark = needs_chromium
 OFFLINE = "net::ERR_INTERNET_DISCONNECTED"
@@ -219,3 +221,26 @@ def test_it_goes_without_scripts(member: Member) -> None:
         page.get_by_role("button", name="提交").click()
         expect(page.get_by_text("已记录：《没有脚本的》")).to_be_visible()
     assert member.titles() == ["没有脚本的"]
+
+
+def test_of_many_members_one_is_found_by_typing(tmp_path: Path, browser: Browser) -> None:
+    with serving(tmp_path, LEDGER_WORKERS="1") as server:
+        with server.client() as admin:
+            for number in range(301):
+                admin.member(f"P-{number:03}")
+        desk = Desk(server, browser)
+        with desk.visit("officer") as (page, _):
+            page.goto("/tip")
+            check_accessible(page)
+            field = page.get_by_label("提供委员")
+            field.press_sequentially("P-29")
+            suggested = page.locator("#people > option")
+            expect(suggested).to_have_count(10)
+            field.fill(f"{suggested.last.get_attribute('value')}")
+            page.get_by_label("项目名称").fill("冷链物流园")
+            page.get_by_role("button", name="提交").click()
+            expect(page.get_by_role("status").filter(has_text="已记录")).to_be_visible()
+        with server.client() as admin:
+            (lead,) = admin.get("/v1/leads").body["items"]
+            (tipped,) = lead["members"]
+            assert admin.get(f"/v1/members/{tipped['id']}").body["number"] == "P-299"

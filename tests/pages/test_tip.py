@@ -180,3 +180,32 @@ def test_a_pasted_link_signs_in_as_its_token_does(visitor: Visitor, token: str) 
 def test_who_comes_to_the_form_without_a_sign_in_is_asked_for_the_link(visitor: Visitor) -> None:
     assert visitor.get("/tip").headers["Location"] == "/signin?next=/tip"
     assert "个人链接" in visitor.see("/signin?next=/tip").text
+
+
+def test_of_many_members_those_are_suggested_whose_name_or_number_was_typed(
+    office: Office, visitor: Visitor
+) -> None:
+    members = [office.officer.register(f"QJP-{n:03}")["id"] for n in range(301)]
+    namesakes = office.officer.register("QJP-400", name="李委员")["id"]
+    visitor.sign_in(office.ledger.tokens.issue("officer"))
+    assert not visitor.see("/tip").all("select", name="members.0")
+    page = visitor.see("/tip?members.1=P-30")
+    suggested = [one["value"] for one in page.all("option") if one.get("value")]
+    assert suggested == ["王委员（QJP-300）"]
+    for typed_in, meant in (
+        ("王委员（QJP-007）", members[7]),
+        ("QJP-300", members[300]),
+        ("李委员", namesakes),
+        (members[1], members[1]),
+    ):
+        visitor.client.post("/tip", data={**typed(visitor, title="冷链"), "members.0": typed_in})
+        assert [one["id"] for one in leads(office)[-1]["members"]] == [meant]
+    for typed_in, why in (
+        ("王委员", "有不止一位委员叫“王委员”，请写编号。"),
+        ("QJP-999", "没有姓名或编号为“QJP-999”的委员。"),
+    ):
+        form = {**typed(visitor, title="冷链"), "members.0": typed_in}
+        answer = visitor.client.post("/tip", data=form)
+        assert answer.status_code == 422 and why in answer.text
+        assert Seen(answer.text).all("input", name="members.0")[0]["value"] == typed_in
+    assert len(leads(office)) == 4

@@ -1,6 +1,7 @@
 """The application: every command one method. It alone writes to the event log."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
@@ -36,7 +37,7 @@ from service.exports.shelf import Shelf
 from service.figures import EVENTS as RECORDED
 from service.figures import FIGURES
 from service.log import LedgerMapper
-from service.log_recorder import LedgerRecorder
+from service.log_recorder import Insert, LedgerRecorder
 from service.logs import check_unmoved, recorder_of
 from service.personal import erasures
 from service.personal.erasures import ERASURES, Erased
@@ -92,8 +93,9 @@ EVENTS = (
     Erased,
 )
 BEGINNINGS = {"member.registered": Member, "lead.tipped": Lead, "report.sealed": Report}
-# Each try loses only to another command on the same lead that was recorded meanwhile.
-ATTEMPTS = 64
+# Each try loses only to another command on the same lead that was recorded meanwhile; who lost so
+# many is alone for the next.
+ATTEMPTS, POLITE = 64, 4
 
 Facts = Mapping[str, Any]
 
@@ -596,38 +598,47 @@ class Ledger(Application[UUID]):
         known = call.data_version
         self.published.check_quiet(self.reads.data_version() if known is None else known)
         subject: UUID | None = None
-        for _ in range(ATTEMPTS):
+        for tries in range(ATTEMPTS):
             answer = self._answered_before(call)
             if answer is None and subject is not None:
                 answer = self._recorded_by_this_request(subject, status)
             if answer is not None:
                 return answer
-            try:
-                before, new = attempt()
-            except LedgerError:
-                # Refused perhaps because the same request, sent twice, was faster elsewhere.
-                answer = self._answered_before(call)
-                if answer is not None:
-                    return answer
-                raise
-            subject = (before or new)[0].originator_id
-            stream = [*before, *(event for event in new if event.originator_id == subject)]
-            version = stream[-1].originator_version
-            claims = claim(call, subject, version, status)
-            if not new and not claims:
-                return Answer(subject, version, status, self._show(stream))
-            stored = [self.mapper.to_stored_event(event) for event in (*new, *claims)]
-            try:
-                position = self._append(stored)
-            except IntegrityError:
-                continue
+            with self._turn(tries) as insert:
+                made = self._attempted(call, attempt)
+                if isinstance(made, Answer):
+                    return made
+                before, new = made
+                subject = (before or new)[0].originator_id
+                stream = [*before, *(event for event in new if event.originator_id == subject)]
+                version = stream[-1].originator_version
+                claims = claim(call, subject, version, status)
+                if not new and not claims:
+                    return Answer(subject, version, status, self._show(stream))
+                stored = [self.mapper.to_stored_event(event) for event in (*new, *claims)]
+                try:
+                    position = insert(stored)[-1]
+                except IntegrityError:
+                    continue
+            FIGURES.add((RECORDED,), len(stored))
             return Answer(subject, version, status, self._show(stream), position)
         raise NotReady("Too many others wrote at the same moment; nothing was recorded.")
 
-    def _append(self, stored: list[StoredEvent]) -> int:
-        position = self.log_recorder.insert_events(stored)[-1]
-        FIGURES.add((RECORDED,), len(stored))
-        return position
+    def _attempted(self, call: Call, attempt: Callable[[], tuple[Any, Any]]) -> Any:
+        """What the attempt gives; or the first answer to the request, if it is refused perhaps
+        because the same request, sent twice, was faster elsewhere."""
+        try:
+            return attempt()
+        except LedgerError:
+            answer = self._answered_before(call)
+            if answer is None:
+                raise
+            return answer
+
+    def _turn(self, tries: int) -> AbstractContextManager[Insert]:
+        """By what is appended at a try after so many."""
+        recorder = self.log_recorder
+        return recorder.alone() if tries >= POLITE else nullcontext(recorder.insert_events)
 
     def _answered_before(self, call: Call) -> Answer | None:
         """The first answer to this idempotency key; KeyReused if it asked for something else."""

@@ -7,7 +7,8 @@ numbers that grow in the order of recording, from 1.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 from uuid import UUID, SafeUUID
 
@@ -31,6 +32,9 @@ _PUT_NUMBER, _PUT_SAFE = (vars(UUID)[name].__set__ for name in ("int", "is_safe"
 Row = tuple[int, bytes, int, bytes, bytes]
 
 
+Insert = Callable[[Sequence[StoredEvent]], Sequence[int]]
+
+
 class Version(NamedTuple):
     """Two numbers: one changes when something ``beside`` the log did (tokens, alarms, …), one when
     the ``log`` went on. Where both are in one file the first may change with the second."""
@@ -50,6 +54,12 @@ class LedgerRecorder(ApplicationRecorder):
         """Append all or none, in one transaction; their positions. IntegrityError when one's
         version is taken. Takes any iterable, so that an import of a million events needs no list
         of them."""
+
+    @contextmanager
+    def alone(self) -> Iterator[Insert]:
+        """Within, nobody else appends, where the log can promise that; what it gives is what
+        appends then, as ``insert_events`` does otherwise."""
+        yield self.insert_events
 
     def subscribe(
         self, gt: int | None = None, topics: Sequence[str] = ()

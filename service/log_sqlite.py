@@ -30,6 +30,7 @@ from service.locks import FileLock
 from service.log_queue import Events, Taken, WriteQueue
 from service.log_recorder import (
     LARGE_COMMAND,
+    Insert,
     LedgerRecorder,
     Row,
     Version,
@@ -160,6 +161,16 @@ class SQLiteRecorder(LedgerRecorder, SQLiteApplicationRecorder):
             return list(range(last - len(first) + 1, last + 1))
         with self.writing() as connection:
             return self._inserted(connection, chain(first, more, events))
+
+    @contextmanager
+    def alone(self) -> Iterator[Insert]:
+        """Under the lock of all writers."""
+        with self._lock.held():
+            yield self._appended
+
+    def _appended(self, events: Events) -> Sequence[int]:
+        with self._transaction() as connection:
+            return self._inserted(connection, events)
 
     def _append(self, commands: Sequence[Events]) -> Sequence[Taken]:
         """Record each command, all of it or nothing, in one transaction; the last position of

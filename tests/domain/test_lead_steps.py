@@ -65,7 +65,7 @@ def test_a_negotiation_needs_a_responsible_unit(unit: str | None) -> None:
     lead = lead_after(tipped())
     with refusal(Refused, of=lead) as caught:
         lead.open_negotiation(responsible_unit=unit, occurred_on="2025-04-02")
-    assert str(caught.value) == "To become negotiating (洽谈) needs responsible_unit."
+    assert str(caught.value) == "To become negotiating (在谈) needs responsible_unit."
     assert caught.value.missing == ["responsible_unit"]
 
 

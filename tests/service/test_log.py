@@ -3,8 +3,9 @@
 import math
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -20,17 +21,23 @@ import pytest
 from eventsourcing.persistence import IntegrityError, Notification, StoredEvent, Transcoder
 from eventsourcing.tests import persistence as suites
 
-from service.application import BEGINNINGS, EVENTS
+from domain.actor import acting
+from domain.errors import NotReady
+from service.application import BEGINNINGS, EVENTS, POLITE
 from service.locks import FileLock
 from service.log import LedgerMapper, OrjsonTranscoder, UnreadableEvent
 from service.log_sqlite import SQLiteRecorder
 from service.settings import HOME
 from tests.faults.serving import until
 from tests.service.helpers import (
+    a_lead,
+    call,
+    follow,
     journeys,
     ledger_in,
     processes,
     register,
+    somebody,
     sqlite_log,
     tip,
     whole_log,
@@ -484,3 +491,37 @@ def test_of_processes_that_take_the_same_version_exactly_one_gets_it(tmp_path: P
     assert sum(processes(clash, *[(path, n) for n in range(4)])) == 100
     assert recorder.max_notification_id() == 100
     recorder.close()
+
+
+class Overtaken(Mapping[str, Any]):
+    """Facts; whenever they are looked at, somebody else is about to record something first."""
+
+    def __init__(self, rival: Callable[[], Any], **facts: Any) -> None:
+        self.facts, self.rival, self.times = facts, rival, 0
+
+    def __getitem__(self, name: str) -> Any:
+        return self.facts[name]
+
+    def __len__(self) -> int:
+        return len(self.facts)
+
+    def __iter__(self) -> Iterator[str]:
+        with suppress(NotReady):
+            self.rival()
+            self.times += 1
+        return iter(self.facts)
+
+
+@pytest.mark.sqlite_alone("PostgreSQL gives its lock in the order in which it was asked for")
+def test_who_was_overtaken_again_and_again_is_alone_for_once(tmp_path: Path) -> None:
+    with ledger_in(tmp_path) as ledger, ledger_in(tmp_path, lock_timeout=0.05) as other:
+        lead = a_lead(ledger)
+        facts = Overtaken(
+            lambda: follow(other, lead), form="visit", result="终于", occurred_on="2025-04-01"
+        )
+        with acting(somebody()):
+            answer = ledger.follow_up(lead, call(), facts)
+        assert (facts.times, answer.version) == (POLITE, POLITE + 2)
+        follow(other, lead)
+        followed = [event for event in whole_log(ledger) if event.topic == "lead.followed_up"]
+        assert len(followed) == POLITE + 2

@@ -16,7 +16,7 @@ from tests.api.office import open_office, settings_in
 from tests.api.test_conformance import Aim, Run, note
 from tests.api.test_roles import ACTIONS
 
-EXAMPLES = 2
+EXAMPLES = 1
 
 
 class AsRole(NamedTuple):

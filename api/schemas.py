@@ -114,7 +114,7 @@ def _day_fault(text: str) -> str | None:
 def _uuid_fault(text: str) -> str | None:
     return (
         None
-        if _UUID.fullmatch(text)
+        if is_id(text)
         else Sentence("'{text}' is no id (a UUID in lower case).", text=text[:40])
     )
 

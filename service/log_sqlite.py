@@ -175,9 +175,9 @@ class SQLiteRecorder(LedgerRecorder, SQLiteApplicationRecorder):
     def _append(self, commands: Sequence[Events]) -> Sequence[Taken]:
         """Record each command, all of it or nothing, in one transaction; the last position of
         each."""
+        if len(commands) == 1:
+            return self._appended(commands[0])[-1:]
         with self._transaction() as connection:
-            if len(commands) == 1:
-                return self._inserted(connection, commands[0])[-1:]
             return [self._taken(connection, events) for events in commands]
 
     def _taken(self, connection: sqlite3.Connection, events: Events) -> Taken:

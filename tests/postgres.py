@@ -151,6 +151,18 @@ class Server:
 
 
 @contextmanager
+def _started(server: Server) -> Iterator[None]:
+    """It runs, and is gone at the end with its folder."""
+    server.start()
+    try:
+        yield
+    finally:
+        with suppress(AssertionError):  # a test may have stopped it
+            server.stop()
+        shutil.rmtree(server.folder, ignore_errors=True)
+
+
+@contextmanager
 def running(
     settings: Mapping[str, str], port: int = 0, which: str | None = None
 ) -> Iterator[Server]:
@@ -159,13 +171,8 @@ def running(
     folder = Path(tempfile.mkdtemp(prefix="ledger-pg-"))
     server = Server(folder, programs(which), port)
     server.make(settings)
-    server.start()
-    try:
+    with _started(server):
         yield server
-    finally:
-        with suppress(AssertionError):  # a test may have stopped it
-            server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -187,13 +194,8 @@ def standby_of(primary: Server, port: int) -> Iterator[Server]:
         # Once promoted it has no standby of its own to wait for.
         said |= {"synchronous_standby_names": "''"}
         configuration.writelines(f"{name} = {value}\n" for name, value in said.items())
-    standby.start()
-    try:
+    with _started(standby):
         yield standby
-    finally:
-        with suppress(AssertionError):  # a test may have stopped it
-            standby.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def announce() -> None:

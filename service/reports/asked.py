@@ -85,6 +85,24 @@ def asked_for(year: int, end: date | None, district: str | None) -> Asked:
     return Asked(year, end, district)
 
 
+def _known(mark: Mark, known_at: int | None) -> int:
+    """The position by which it is told, of a book that has come to the mark."""
+    return mark.position if known_at is None else min(known_at, mark.position)
+
+
+def _head(asked: Asked, known_at: int | None, position: int) -> dict[str, Any]:
+    """What a report says of itself before anything else."""
+    return {
+        "year": asked.year,
+        "from": asked.start,
+        "to": f"{asked.end}",
+        "district": asked.district,
+        "known_at": known_at,
+        "position": position,
+        "rule": RULE,
+    }
+
+
 # So many years are kept as they were told last: each names every lead behind its numbers.
 _KEPT = 2
 
@@ -106,18 +124,9 @@ class Reports:
         self._reads.position()
         with self._reads.store.snapshot() as connection:
             mark = mark_within(connection)
-            known = mark.position if known_at is None else min(known_at, mark.position)
+            known = _known(mark, known_at)
             told = self._told_before(connection, mark, asked, known)
-        return {
-            "year": asked.year,
-            "from": asked.start,
-            "to": f"{asked.end}",
-            "district": asked.district,
-            "known_at": known_at,
-            "position": known,
-            "rule": RULE,
-            **told,
-        }
+        return {**_head(asked, known_at, known), **told}
 
     def summary(
         self, asked: Asked, known_at: int | None = None, scope: Scope = ALL
@@ -130,21 +139,14 @@ class Reports:
             return {**told, "claims": [_alone(claim) for claim in told["claims"]]}
         self._reads.position()
         with self._reads.store.snapshot() as connection:
-            position = mark_within(connection).position
-            then = _window(asked, position if known_at is None else min(known_at, position))
+            then = _window(asked, _known(mark_within(connection), known_at))
             tallies = self._tallies(connection, asked, known_at)
             largest = tallies[-1].largest
             lead = None
             if largest is not None:
                 lead = self._lead(connection, ids_of(connection, [largest])[largest], then)
         return {
-            "year": asked.year,
-            "from": asked.start,
-            "to": f"{asked.end}",
-            "district": None,
-            "known_at": known_at,
-            "position": then.known_at,
-            "rule": RULE,
+            **_head(asked, known_at, then.known_at),
             "text": sentence(tallies, asked.end, lead),
             "claims": [_figures_of(tally, lead["id"] if lead else None) for tally in tallies],
         }
@@ -157,9 +159,7 @@ class Reports:
         asked = asked._replace(within=scope.district)
         self._reads.position()
         with self._reads.store.snapshot() as connection:
-            position = mark_within(connection).position
-            known = position if known_at is None else min(known_at, position)
-            then = _window(asked, known)
+            known = _known(mark_within(connection), known_at)
             if asked.district or asked.within:
                 claims = {
                     claim.rule.name: claim for claim in self._claims(connection, asked, known)
@@ -169,15 +169,12 @@ class Reports:
             else:
                 tallies = {one.rule.name: one for one in self._tallies(connection, asked, known_at)}
                 count, kinds = tallies[name].value, tallies[name].kinds
+                then = _window(asked, known)
                 numbers = largest_of(
                     connection, then, day_of(asked.end), HUNDRED_MILLION, kinds, most
                 )
             ids = ids_of(connection, sorted(numbers))
-        told = {"to": then.end, "position": known, "district": asked.district}
-        found = leads_behind(
-            self._reads, {**told, "claims": [{"leads": [ids[number] for number in numbers]}]}
-        )
-        return count, [found[ids[number]] for number in numbers]
+        return count, self._told_of(asked, known, [ids[number] for number in numbers])
 
     def about_to_sign(
         self, asked: Asked, most: int, known_at: int | None = None
@@ -186,15 +183,17 @@ class Reports:
         were at the cut-off."""
         self._reads.position()
         with self._reads.store.snapshot() as connection:
-            position = mark_within(connection).position
-            known = position if known_at is None else min(known_at, position)
+            known = _known(mark_within(connection), known_at)
             signing = self._tallies(connection, asked, known_at)[-1].signing
             numbers = nlargest(most, signing, key=lambda number: (signing[number], number))
             ids = ids_of(connection, sorted(numbers))
-        wanted = [ids[number] for number in numbers]
-        told = {"to": f"{asked.end}", "position": known, "district": None}
-        found = leads_behind(self._reads, {**told, "claims": [{"leads": wanted}]})
-        return [found[one] for one in wanted]
+        return self._told_of(asked, known, [ids[number] for number in numbers])
+
+    def _told_of(self, asked: Asked, known: int, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """These leads as they were at the cut-off, in this order."""
+        told = {"to": f"{asked.end}", "position": known, "district": asked.district}
+        found = leads_behind(self._reads, {**told, "claims": [{"leads": ids}]})
+        return [found[one] for one in ids]
 
     def _tallies(
         self, connection: sa.Connection, asked: Asked, known_at: int | None

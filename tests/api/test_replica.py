@@ -36,8 +36,10 @@ class Copied:
 
     def come_to(self, position: int) -> None:
         """Wait until it has come there; somebody must have read it where it is written."""
-        found = lambda: servers.rows(self.there, HERE)[0][0] >= position  # noqa: E731
-        until(found, f"the standby to come to {position}")
+        until(
+            lambda: servers.rows(self.there, HERE)[0][0] >= position,
+            f"the standby to come to {position}",
+        )
 
     def write(self, number: str = "QJP-001") -> int:
         """Register a member, and read it; its position."""

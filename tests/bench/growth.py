@@ -2,13 +2,11 @@
 as SVG (see `plot.py`), which the README shows."""
 
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench.harness import ROOT
+from tests.bench.harness import ROOT, measured_now
 from tests.bench.plot import Line, Panel, drawn
 
 FIGURES = Path(__file__).with_name("growth.json")
@@ -51,10 +49,7 @@ class Growth(NamedTuple):
 
 def write(sizes: Sequence[Size]) -> None:
     """Keep figures that were measured now, and their plot."""
-    commit = subprocess.run(  # noqa: PLW1510
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
-    ).stdout.strip()
-    told = {"measured": f"{date.today()} {commit}", "sizes": [size._asdict() for size in sizes]}  # noqa: DTZ011
+    told = {"measured": measured_now(), "sizes": [size._asdict() for size in sizes]}
     FIGURES.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     PLOT.write_text(svg(read()), encoding="utf-8")
 

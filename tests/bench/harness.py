@@ -95,9 +95,7 @@ class Report:
 
     def markdown(self, before: str = "") -> str:
         """All figures as a table; those of the table ``before`` that were not measured now stay."""
-        commit = subprocess.run(  # noqa: PLW1510
-            ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
-        ).stdout.strip()
+        measured = measured_now()
         rows = {line.split(" | ")[0]: line for line in before.splitlines() if line[:2] == "| "}
         for name in [name for name in rows if name in ("| figure", "|---")]:
             del rows[name]
@@ -106,9 +104,17 @@ class Report:
             mark = "" if figure.limit.allows(figure.value) else " **missed**"
             rows[f"| {figure.name}"] = (
                 f"| {figure.name} | {figure.value:.2f}{figure.unit}{mark} | {spread} "
-                f"| {figure.limit} | {figure.detail} | {date.today()} {commit} |"  # noqa: DTZ011
+                f"| {figure.limit} | {figure.detail} | {measured} |"
             )
         return "\n".join([HEAD, *rows.values()]) + "\n"
+
+
+def measured_now() -> str:
+    """On which day, and at which commit."""
+    commit = subprocess.run(  # noqa: PLW1510
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
+    ).stdout.strip()
+    return f"{date.today()} {commit}"  # noqa: DTZ011
 
 
 def check(*figures: Figure) -> None:

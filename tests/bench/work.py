@@ -98,8 +98,9 @@ def decoded(ledger: Ledger) -> int:
     """Each event of the log, as the projections are given it, and forgotten; how many there are."""
     reached = events = 0
     while rows := ledger.log_recorder.stored_rows(reached, BATCH):
-        for reached, _ in ledger.mapper.events_in(rows):  # noqa: B007 - the last one counts
+        for _ in ledger.mapper.events_in(rows):
             events += 1
+        reached = rows[-1][0]
     return events
 
 

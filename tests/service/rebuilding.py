@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
 import sqlalchemy as sa
 
 from service.application import Ledger
@@ -39,6 +40,16 @@ def another_reader(folder: Path, lead: UUID) -> Iterator[Callable[[], Any]]:
     reader.join()
     reader.close()
     mine.close()
+
+
+def follow_each_rebuild(ledger: Ledger, told: Callable[[], Any], times: int) -> None:
+    """Rebuild again and again; another reader is told the old rows until then, and the new ones."""
+    first = told()
+    for _ in range(times):
+        marked(ledger)
+        assert told() == b"marked"
+        ledger.reads.catch_up.rebuild(lambda _: told() == b"marked" or pytest.fail("mixed"))
+        assert told() == first
 
 
 def _read_when_told(folder: Path, lead: UUID, pipe: Any) -> None:

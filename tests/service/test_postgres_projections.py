@@ -32,7 +32,7 @@ from tests.service.helpers import (
     result_of,
     started,
 )
-from tests.service.rebuilding import another_reader, marked, rebuild_or_write
+from tests.service.rebuilding import another_reader, follow_each_rebuild, marked, rebuild_or_write
 from tests.service.test_catch_up import fill
 
 
@@ -239,12 +239,7 @@ def test_rebuilds_beside_writers_lose_nothing(ledger: Ledger, folder: Path) -> N
 def test_another_process_goes_over_with_its_next_answer(ledger: Ledger, folder: Path) -> None:
     lead = a_lead(ledger)
     with another_reader(folder, lead) as told:
-        first = told()
-        for _ in range(2):
-            marked(ledger)
-            assert told() == b"marked"
-            ledger.reads.catch_up.rebuild(lambda _: told() == b"marked" or pytest.fail("mixed"))
-            assert told() == first
+        follow_each_rebuild(ledger, told, 2)
 
 
 def test_projections_that_are_gone_are_filled_again_by_whoever_reads(

@@ -27,7 +27,7 @@ from tests.service.helpers import (
     started,
     whole_log,
 )
-from tests.service.rebuilding import another_reader, marked, rebuild_or_write
+from tests.service.rebuilding import another_reader, follow_each_rebuild, marked, rebuild_or_write
 from tests.service.test_catch_up import fill
 
 pytestmark = pytest.mark.sqlite_alone(
@@ -94,12 +94,7 @@ def test_another_process_goes_over_with_its_next_answer_and_writes_to_the_new_fi
     with ledger_in(tmp_path) as ledger:
         lead = a_lead(ledger)
         with another_reader(tmp_path, lead) as told:
-            first = told()
-            for _ in range(3):
-                marked(ledger)
-                assert told() == b"marked"
-                ledger.reads.catch_up.rebuild(lambda _: told() == b"marked" or pytest.fail("mixed"))
-                assert told() == first
+            follow_each_rebuild(ledger, told, 3)
             follow(ledger, lead)
             # Whoever reads first catches up: the other process has written this.
             assert b'"version":2' in told()

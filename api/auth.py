@@ -1,7 +1,8 @@
 """Who asks, and what that role may do: one table."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from api.app import application_context
 from api.errors import Unauthenticated
@@ -56,10 +57,15 @@ MAY: Mapping[str, Rule] = {
 }
 
 
-def authenticate(ledger: Ledger, environ: dict[str, Any]) -> Holder:
-    """The holder of the request's token; Unauthenticated, SlowDown. Remembered for the request."""
+def authenticate(
+    ledger: Ledger,
+    environ: dict[str, Any],
+    wanted: Callable[[Holder], Sequence[UUID]] = lambda _holder: (),
+) -> Holder:
+    """The holder of the request's token; Unauthenticated, SlowDown. Remembered for the request, and
+    so are the streams that are ``wanted`` of the log for this holder, where it was asked anyway."""
     try:
-        holder = _holder(ledger, environ)
+        holder = _holder(ledger, environ, wanted)
     except Unauthenticated:
         header = environ.get("HTTP_AUTHORIZATION", "")
         ledger.slowing.failed(client_address(environ), claimed_id(header))
@@ -69,13 +75,20 @@ def authenticate(ledger: Ledger, environ: dict[str, Any]) -> Holder:
     return holder
 
 
-def _holder(ledger: Ledger, environ: dict[str, Any]) -> Holder:
+def _holder(
+    ledger: Ledger, environ: dict[str, Any], wanted: Callable[[Holder], Sequence[UUID]]
+) -> Holder:
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("Send a token: 'Authorization: Bearer ll_…'.")
     about = application_context().g
-    about.data_version = data_version = ledger.reads.data_version()
     token = token.strip()
+    # For who has proven the token here before; whoever has not learns nothing by how long it takes.
+    expected = ledger.tokens.remembered(token)
+    data_version, about.ahead = ledger.reads.data_version_beside(
+        wanted(expected) if expected else ()
+    )
+    about.data_version = data_version
     holder: Holder | None
     if ledger.provider is not None and not token.startswith(OURS):
         holder = _vouched_for(ledger, ledger.provider, token)

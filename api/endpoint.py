@@ -6,10 +6,11 @@ words that the running code goes by.
 
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
 from hashlib import blake2b, sha256
 from operator import methodcaller
 from typing import Any
+from uuid import UUID
 
 import orjson
 from flask import Response
@@ -25,13 +26,15 @@ from api.loading import Loader
 from api.noting import caller
 from api.openapi import describe_bodies, operation
 from api.reply import Reply
+from api.schemas import is_id
 from api.stamps import reflects, request_id, warn
 from domain.actor import acting
 from domain.errors import Invalid
 from service.access.callers import called_by
 from service.application import Answer, Ledger
 from service.awaiting import await_position, position_in
-from service.requests import Call
+from service.requests import Call, claim_of
+from service.scope import ALL
 from service.tokens import Holder
 
 _KEY_LENGTH = 128
@@ -87,7 +90,7 @@ def endpoint(
         @wraps(view)
         def answering(**path: Any) -> Reply | Response:
             about, office, environ = application_context().g, ledger(), request_now().environ
-            holder = authenticate(office, environ)
+            holder = authenticate(office, environ, partial(_streams_of, method, environ, path))
             check_may(holder, action)
             about.kind = _accepted(also, environ) if content is None else ""
             if body is not None:
@@ -112,6 +115,18 @@ def endpoint(
         return answering
 
     return declare
+
+
+def _streams_of(
+    method: str, environ: Mapping[str, Any], path: Mapping[str, str], holder: Holder
+) -> list[UUID]:
+    """What a command will ask of the log: whether its key came before, and its lead; unless there
+    may be leads that the holder is not to see."""
+    if method == "GET":
+        return []
+    key, lead_id = environ.get("HTTP_IDEMPOTENCY_KEY"), path.get("lead_id", "")
+    claimed = [claim_of(holder.id, key)] if key else []
+    return [*claimed, UUID(lead_id)] if holder.scope == ALL and is_id(lead_id) else claimed
 
 
 def _come_to(office: Ledger, environ: Mapping[str, Any]) -> int:
@@ -139,7 +154,7 @@ def call(body: Any) -> Call:
     known = _known_versions(environ.get("HTTP_IF_MATCH"))
     about = application_context().g
     holder: Holder = about.holder
-    return Call(holder.id, digest, key, known, holder.scope, about.data_version)
+    return Call(holder.id, digest, key, known, holder.scope, about.data_version, about.ahead)
 
 
 def _visible(text: str) -> bool:

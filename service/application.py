@@ -37,7 +37,7 @@ from service.exports.shelf import Shelf
 from service.figures import EVENTS as RECORDED
 from service.figures import FIGURES
 from service.log import LedgerMapper
-from service.log_recorder import Insert, LedgerRecorder
+from service.log_recorder import Insert, LedgerRecorder, Stream
 from service.logs import check_unmoved, recorder_of
 from service.personal import erasures
 from service.personal.erasures import ERASURES, Erased
@@ -581,7 +581,8 @@ class Ledger(Application[UUID]):
         of others that ``follow``."""
 
         def attempt() -> tuple[list[Any], list[Any]]:
-            events = self._seen(cls, subject, call.scope, proposed=True)
+            ahead = call.ahead.pop(subject, None)
+            events = self._seen(cls, subject, call.scope, proposed=True, ahead=ahead)
             aggregate: Any = _replayed(events)
             self._check_version(call, cls, subject, aggregate.version)
             decide(aggregate)
@@ -643,7 +644,7 @@ class Ledger(Application[UUID]):
     def _answered_before(self, call: Call) -> Answer | None:
         """The first answer to this idempotency key; KeyReused if it asked for something else."""
         claim_id = call.claim_id
-        claimed = self._events(claim_id) if claim_id else []
+        claimed = self._events(claim_id, ahead=call.ahead.pop(claim_id, None)) if claim_id else []
         if not claimed:
             return None
         first = cast(Answered, claimed[0])
@@ -667,21 +668,27 @@ class Ledger(Application[UUID]):
         version = mine[-1].originator_version
         return Answer(subject, version, status, self._show(events[:version]))
 
-    def _stream(self, cls: type[Any], subject: UUID) -> list[Any]:
+    def _stream(self, cls: type[Any], subject: UUID, ahead: Stream | None = None) -> list[Any]:
         """All events of ``subject``; NotFound unless it is a ``cls``."""
-        events = self._events(subject)
+        events = self._events(subject, ahead=ahead)
         if not events or BEGINNINGS.get(events[0].TOPIC) is not cls:
             raise none_such(cls.__name__.lower(), subject)
         return events
 
     def _seen(
-        self, cls: type[Any], subject: UUID, scope: Scope, *, proposed: bool = False
+        self,
+        cls: type[Any],
+        subject: UUID,
+        scope: Scope,
+        *,
+        proposed: bool = False,
+        ahead: Stream | None = None,
     ) -> list[Any]:
         """All events of ``subject``; NotFound unless it is a ``cls`` that ``scope`` sees as it is
         after the last of them, or (``proposed``) that is proposed to pass there. Of what it does
         not see nothing is read."""
         if scope == ALL:
-            return self._stream(cls, subject)
+            return self._stream(cls, subject, ahead)
         for _ in range(ATTEMPTS):
             if cls is Lead:
                 version = self.reads.lead_seen(subject, scope, proposed=proposed)
@@ -692,9 +699,12 @@ class Ledger(Application[UUID]):
                 return events
         raise NotReady("Too many others wrote at the same moment; nothing was recorded.")
 
-    def _events(self, subject: UUID, upto: int | None = None) -> list[Any]:
-        read = self.mapper.to_domain_event
-        return [read(stored) for stored in self.recorder.select_events(subject, lte=upto)]
+    def _events(
+        self, subject: UUID, upto: int | None = None, ahead: Stream | None = None
+    ) -> list[Any]:
+        """``ahead``: the stream, where it was read already."""
+        stored = self.recorder.select_events(subject, lte=upto) if ahead is None else ahead
+        return list(map(self.mapper.to_domain_event, stored))
 
     def _check_version(self, call: Call, cls: type[Any], subject: UUID, version: int) -> None:
         if call.if_match is None or version in call.if_match:

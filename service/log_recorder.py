@@ -31,7 +31,9 @@ _PUT_NUMBER, _PUT_SAFE = (vars(UUID)[name].__set__ for name in ("int", "is_safe"
 # hexadecimal digits.
 Row = tuple[int, bytes, int, bytes, bytes]
 
-
+# What was recorded of one aggregate, whole; and such by their ids.
+Stream = Sequence[StoredEvent]
+Streams = dict[UUID, Stream]
 Insert = Callable[[Sequence[StoredEvent]], Sequence[int]]
 
 
@@ -86,6 +88,11 @@ class LedgerRecorder(ApplicationRecorder):
         Asked once by every request."""
         self._asked = getattr(self, "_asked", 0) + 1
         return Version(self._asked, self._asked)
+
+    def version_beside(self, _ids: Sequence[UUID]) -> tuple[Version, Streams]:
+        """The same, and those streams by their ids, each whole as it was then or later; none of
+        them where they can be read by themselves as quickly. For who needs both at once."""
+        return self.version(), {}
 
     def last_position(self, _version: Version) -> int:
         """The last position of the log when it was of that version, or a later one; 0 of none."""

@@ -20,7 +20,7 @@ from domain.errors import Invalid, NotFound, NotReady, none_such
 from domain.posting import OCCURRED
 from domain.stage import LANDED
 from service.log import LedgerMapper
-from service.log_recorder import LedgerRecorder, Version
+from service.log_recorder import LedgerRecorder, Streams, Version
 from service.projections import lead_list
 from service.projections.carried import Carried, Sums
 from service.projections.catch_up import CatchUp
@@ -153,8 +153,12 @@ class Reads:
     def data_version(self) -> int:
         """A number that changes whenever something beside the log did; takes note that the log may
         have gone on, whoever recorded. Where it did, what is kept of either is asked for anew."""
+        return self.data_version_beside(())[0]
+
+    def data_version_beside(self, ids: Sequence[UUID]) -> tuple[int, Streams]:
+        """The same, and streams as `LedgerRecorder.version_beside` gives them."""
         look = next(self._looks)
-        state = self._recorder.version()
+        state, streams = self._recorder.version_beside(ids)
         with self._looking:
             # An answer may be overtaken on its way by that to a later question.
             went_on = look > self._last_look and state != self._log_state
@@ -164,7 +168,7 @@ class Reads:
                 state = self._log_state
         if went_on:
             self._log_went_on()
-        return state.beside
+        return state.beside, streams
 
     @property
     def seen_position(self) -> int:

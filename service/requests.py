@@ -5,13 +5,14 @@ recorded in the transaction of the command's events: whoever comes second, on an
 any time, finds it and is given the first answer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import DomainEvent
 
 from domain.actor import current_actor
+from service.log_recorder import Streams
 from service.scope import ALL, Scope
 
 _CLAIMS = UUID("b8a4a6c2-9a53-5a3f-8f0e-51a1c7a0d9e4")
@@ -23,7 +24,8 @@ class Call:
 
     ``token`` names the caller, ``key`` is its idempotency key, ``digest`` the SHA-256 of
     method, path and body, ``if_match`` the versions it knows (None: any), and ``scope`` what it
-    may see and touch. ``data_version`` is the log's as it was read for the call (None: not yet).
+    may see and touch. ``data_version`` is the log's as it was read for the call (None: not yet),
+    and ``ahead`` are streams that were read with it, each for whoever takes it out first.
     """
 
     token: str
@@ -32,11 +34,17 @@ class Call:
     if_match: frozenset[int] | None = None
     scope: Scope = ALL
     data_version: int | None = None
+    ahead: Streams = field(default_factory=dict)
 
     @property
     def claim_id(self) -> UUID | None:
         """The stream that the key claims; None without a key."""
-        return uuid5(_CLAIMS, f"{self.token}\n{self.key}") if self.key else None
+        return claim_of(self.token, self.key) if self.key else None
+
+
+def claim_of(token: str, key: str) -> UUID:
+    """The stream that a token's idempotency key claims."""
+    return uuid5(_CLAIMS, f"{token}\n{key}")
 
 
 @dataclass(frozen=True)

@@ -239,15 +239,23 @@ class Tokens:
 
         ``data_version`` is the ledger file's: while it stays, what was read before still holds.
         """
-        prefix, _, rest = token.partition("_")
-        token_id, _, secret = rest.partition("_")
-        if prefix != "ll" or not secret.isascii():
+        token_id, secret = _parts(token)
+        if not token_id or not secret.isascii():
             return None
         kept = self._follow(data_version)
         known = kept.get(token_id) or (self._look_up(token_id) if is_token(token) else None)
         if known is None or not hmac.compare_digest(known.digest, _digest(secret)):
             return None
         kept[token_id] = known
+        return known
+
+    def remembered(self, token: str) -> Holder | None:
+        """Who held ``token`` when it was last proven here; whether that still holds, only
+        ``holder()`` tells. Nothing is asked of the database."""
+        token_id, secret = _parts(token)
+        known = self._known.get(token_id)
+        if known is None or not hmac.compare_digest(known.digest, _digest(secret)):
+            return None
         return known
 
     def proven(self, token_id: str, data_version: int) -> Holder | None:
@@ -357,6 +365,13 @@ def _days_of(connection: sa.Connection, token_id: str) -> int | None:
 def _end(connection: sa.Connection, token: Holder, moment: datetime) -> None:
     ends = sa.update(tokens).where(tokens.c.id == token.id)
     connection.execute(ends.values(revoked_at=moment_text(moment)))
+
+
+def _parts(token: str) -> tuple[str, str]:
+    """Id and secret; both empty when it does not begin like one of ours."""
+    prefix, _, rest = token.partition("_")
+    token_id, _, secret = rest.partition("_")
+    return (token_id, secret) if prefix == "ll" else ("", "")
 
 
 def _digest(secret: str) -> str:

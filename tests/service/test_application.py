@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Barrier
@@ -117,6 +118,36 @@ def test_a_key_of_another_request_is_refused_and_records_nothing(tmp_path: Path)
         assert topics(ledger) == recorded
     with ledger_in(tmp_path) as restarted, pytest.raises(KeyReused):
         follow(restarted, lead, by=call("k", "d2"))
+
+
+def test_streams_that_were_read_ahead_are_overtaken_and_nothing_is_lost_or_doubled(
+    tmp_path: Path,
+) -> None:
+    """Whoever wrote between the reading and the command: it is decided on what stands."""
+    with ledger_in(tmp_path) as ledger:
+        lead = a_lead(ledger)
+
+        def as_it_is(key: str) -> Call:
+            by = call(key)
+            ids = (lead, by.claim_id)
+            return replace(by, ahead={id: ledger.recorder.select_events(id) for id in ids if id})
+
+        early, same, late = as_it_is("k"), as_it_is("k"), as_it_is("late")
+        follow(ledger, lead, "别人先记的")
+        assert follow(ledger, lead, by=early).version == 3
+        again = follow(ledger, lead, by=same)
+        assert (again.version, again.replayed) == (3, True)
+        with acting(somebody()):
+            told = {"outcome": "declined", "reason": "不来了", "occurred_on": "2025-04-20"}
+            ledger.close_lead(lead, call(), told)
+        with pytest.raises(Refused):
+            follow(ledger, lead, by=late)
+        assert [event.topic for event in whole_log(ledger) if event.originator_id == lead] == [
+            "lead.tipped",
+            "lead.followed_up",
+            "lead.followed_up",
+            "lead.closed",
+        ]
 
 
 def test_the_keys_of_two_tokens_do_not_collide(tmp_path: Path) -> None:

@@ -220,6 +220,18 @@ def test_the_version_tells_what_went_on_whoever_did_it(
     other.close()
 
 
+def test_streams_come_whole_with_the_version(recorder: PostgresRecorder) -> None:
+    assert recorder.version_beside([uuid4()])[0] == recorder.version()
+    one, two, none = uuid4(), uuid4(), uuid4()
+    for written in (events(3, one), events(1, two), events(2), events(2, one, 4)):
+        recorder.insert_events(written)
+    version, streams = recorder.version_beside([none, one, two])
+    assert version == recorder.version()
+    assert streams == {id: recorder.select_events(id) for id in (none, one, two)}
+    assert [len(streams[id]) for id in (none, one, two)] == [0, 5, 1]
+    assert recorder.version_beside([]) == (version, {})
+
+
 WRITERS = 16
 
 

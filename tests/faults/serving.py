@@ -64,6 +64,17 @@ def children_of(pid: int) -> list[int]:
         return []
 
 
+def open_files(pid: int) -> set[str]:
+    """What a process has open, each named by what it is; nothing of one that is gone."""
+    found = set()
+    # Any of them may be closed this very moment.
+    with suppress(OSError):
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                found.add(os.readlink(link))
+    return found
+
+
 @dataclass(frozen=True)
 class Reply:
     """An answer: its body, a text or as JSON, and its headers by lower-case name."""
@@ -169,11 +180,13 @@ class Server:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = port or free_port()
         self.folder = folder
+        told = environment(folder, home, **{"PORT": str(self.port), **settings})
+        self._elsewhere = told["LEDGER_DATABASE"].startswith("postgresql:")
         self._said, self._complained = folder / "stdout", folder / "stderr"
         with self._said.open("wb") as out, self._complained.open("wb") as err:
             self.process = Popen(
                 [*COMMAND, "serve", *arguments],
-                env=environment(folder, home, **{"PORT": str(self.port), **settings}),
+                env=told,
                 cwd=cwd or folder,
                 stdout=out,
                 stderr=err,
@@ -227,19 +240,18 @@ class Server:
     def booted(self, count: int) -> list[int]:
         """The workers, once so many of them have opened the ledger."""
 
-        def open_files(pid: int) -> set[str]:
-            with suppress(OSError):
-                links = Path(f"/proc/{pid}/fd").iterdir()
-                return {os.readlink(link) for link in links if link.is_symlink()}
-            return set()
-
         def found() -> list[int]:
-            log = str(self.folder / "ledger.sqlite")
-            workers = [pid for pid in self.workers() if log in open_files(pid)]
+            shared = open_files(self.web())
+            workers = [pid for pid in self.workers() if self._opened(open_files(pid) - shared)]
             return workers if len(workers) == count else []
 
         workers: list[int] = until(found, f"{count} workers that have opened the ledger")
         return workers
+
+    def _opened(self, files: set[str]) -> bool:
+        """Whether the ledger is among these files: its log, or a connection to where that is."""
+        log = f"{self.folder / 'ledger.sqlite'}"
+        return any(file.startswith("socket:") if self._elsewhere else file == log for file in files)
 
     def alive(self) -> bool:
         """Whether any process that it started is left."""

@@ -302,9 +302,9 @@ class Lead(Recorded):
             )
         told = checked_shares(shares, self.members)
         reason = check_text("reason", reason or "", NOTE, lines=True)
-        now = CreditRuling(occurred_on, {each["member"]: each["share"] for each in told}, reason)
+        now = ({each["member"]: each["share"] for each in told}, reason)
         holds = ruled(self.credit_rulings, self.members)
-        if holds and holds[1:] == now[1:] and holds.day <= occurred_on:
+        if holds and (holds.shares, holds.reason) == now and holds.day <= occurred_on:
             return
         self.trigger_event(
             self.CreditRuled, shares=told, reason=reason, occurred_on=occurred_on, note=note

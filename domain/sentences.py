@@ -60,9 +60,8 @@ def together(sentences: Iterable[str]) -> str:
     some = list(sentences)
     if len(some) == 1:
         return some[0]
-    names = [f"_{number}" for number in range(len(some))]
-    pattern = " ".join(f"{{{name}}}" for name in names)
-    return Sentence(pattern, **dict(zip(names, some, strict=True)))
+    places = {f"_{number}": one for number, one in enumerate(some)}
+    return Sentence(" ".join(f"{{{name}}}" for name in places), **places)
 
 
 def packed(said: Any) -> Any:

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from domain.actor import Actor, acting
-from domain.errors import LedgerError
+from domain.errors import Invalid, LedgerError
 from domain.lead import Lead
 from domain.member import Member
 
@@ -216,7 +216,8 @@ def office(actor: Actor = OFFICER) -> Iterator[Actor]:
 def refusal(
     error: type[LedgerError], *words: str, of: Lead | Member | None = None, by: Actor = OFFICER
 ) -> Iterator[pytest.ExceptionInfo[Any]]:
-    """What is done within is refused with ``error``, whose sentence holds ``words``.
+    """What is done within is refused with ``error``, whose sentence holds ``words``; those that end
+    like a sentence are the whole of it, or of one of its reasons.
 
     Nothing is recorded, and nothing that the aggregate ``of`` remembers is changed.
     """
@@ -226,9 +227,16 @@ def refusal(
     assert type(caught.value) is error
     for word in words:
         assert word in str(caught.value)
+        if word.endswith("."):
+            assert word in _whole_sentences(caught.value)
     if of:
         assert recorded(of) == []
         assert remembered(of) == before
+
+
+def _whole_sentences(error: LedgerError) -> list[str]:
+    reasons = [*error.errors.values()] if isinstance(error, Invalid) else []
+    return [str(error), *(str(reason) for some in reasons for reason in some)]
 
 
 def remembered(aggregate: Any) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from domain.actor import CHINA, Actor, acting, current_actor, now
+from domain.actor import CHINA, Actor, acting, china_day, current_actor, now, today_in_china
 from tests.domain.given import ADMIN, OFFICER
 
 
@@ -69,3 +69,8 @@ def test_the_clock_is_read_in_utc() -> None:
     read = now()
     assert before <= read <= datetime.now(UTC)
     assert read.tzinfo is UTC
+
+
+def test_today_in_china_is_the_day_of_the_clock() -> None:
+    before = china_day(now())
+    assert today_in_china() in (before, china_day(now()))

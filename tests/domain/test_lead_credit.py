@@ -7,7 +7,7 @@ import pytest
 
 from domain.credit import CreditRuling, checked_shares, ruled, share_fault, shares_of
 from domain.errors import Invalid, Refused
-from domain.lead import Lead
+from domain.lead import Lead, Ruling, in_order
 from tests.domain.given import (
     TOMORROW,
     Happened,
@@ -24,6 +24,7 @@ from tests.domain.given import (
 
 A, B, C = "member-a", "member-b", "member-c"
 DAY = "2025-05-01"
+OTHER = "lead-1"
 
 
 def by(**shares: str) -> list[dict[str, str]]:
@@ -55,6 +56,18 @@ def test_a_ruling_says_who_has_which_share_and_why() -> None:
     lead = lead_after(TWO)
     rule(lead, a="2/3", b="1/3")
     assert recorded(lead) == [ruling(a="2/3", b="1/3")]
+
+
+def test_it_may_have_a_note_and_a_reason_of_several_lines() -> None:
+    lead = lead_after(TWO)
+    told: dict[str, Any] = {
+        "shares": by(a="1", b="0"),
+        "reason": "首报为主\n见会议纪要",
+        "note": "记",
+    }
+    with office():
+        lead.rule_credit(occurred_on=DAY, **told)
+    assert recorded(lead) == [happened(Lead.CreditRuled, DAY, **told)]
 
 
 def test_it_is_kept_in_lowest_terms_and_in_the_order_of_first_report() -> None:
@@ -101,7 +114,9 @@ def test_nobody_is_named_twice() -> None:
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({"reason": " "}, "It is empty."),
+        ({"reason": " "}, "reason: It is empty."),
+        ({"reason": ""}, "reason: It is empty."),
+        ({"reason": None}, "reason: It is empty."),
         ({"occurred_on": "2025-03-17"}, "before the lead was tipped"),
         ({"occurred_on": TOMORROW}, "future"),
     ],
@@ -126,7 +141,9 @@ def test_a_closed_lead_may_be_ruled_on() -> None:
 
 def test_of_a_duplicate_the_lead_that_survives_is_ruled_on() -> None:
     lead = lead_after(TWO, screened("2025-03-20", "duplicate", "同一家", "lead-9"))
-    with refusal(Refused, "duplicate of lead-9", "rule on that one", of=lead):
+    there = "its members have their shares there, so rule on that one."
+    told = f"The lead is a duplicate of lead-9; {there}"
+    with refusal(Refused, told, of=lead):
         lead.rule_credit(shares=by(a="1", b="0"), reason="首报为主", occurred_on=DAY)
 
 
@@ -205,5 +222,72 @@ def test_a_share_is_a_fraction(text: str) -> None:
 
 def test_every_fault_is_named_at_once() -> None:
     with pytest.raises(Invalid) as caught:
-        checked_shares([*by(a="x"), *by(c="1")], [A, B])
-    assert len(caught.value.errors["shares"]) == 3
+        checked_shares([*by(a="x" * 41), *by(c="1", b="1"), *by(b="0")], [A, B, "member-d"])
+    assert caught.value.errors == {
+        "shares": [
+            "Member member-c is none of this lead's.",
+            "Member member-b is named twice.",
+            "Member member-d of this lead is not named.",
+            f"'{'x' * 40}' is no share like 1/3, 0 or 1, in parts of 1/1000 at the finest.",
+        ]
+    }
+
+
+def test_what_does_not_sum_to_one_is_told_by_itself() -> None:
+    with pytest.raises(Invalid) as caught:
+        checked_shares(by(a="1/2", b="1/3"), [A, B])
+    told = "1/2 + 1/3 is 5/6; the shares of a lead sum to 1."
+    assert caught.value.errors == {"shares": [told]}
+
+
+# Whoever joined, and left
+
+
+def joins(lead: Lead, duplicate: str, *members: str, on: str = "2025-04-01") -> None:
+    """Another lead was ruled a duplicate of it on that day; it was tipped ten days before."""
+    with office():
+        lead.join_members(duplicate, Ruling(OTHER, on, "2025-03-22", members))
+
+
+def test_members_of_a_duplicate_join_by_the_day_of_their_report_and_leave_again() -> None:
+    lead = lead_after(tipped(members=[A]))
+    joins(lead, "lead-2", C, B)
+    came = happened(
+        Lead.MembersJoined,
+        "2025-04-01",
+        duplicate="lead-2",
+        members=[C, B],
+        reported_on="2025-03-22",
+    )
+    assert recorded(lead) == [came]
+    assert [*lead.members] == [A, C, B]
+    with office():
+        lead.part_members("lead-3", "2025-04-02")
+        assert recorded(lead) == [], "of that one nobody joined"
+        lead.part_members("lead-2", "2025-04-02")
+    assert recorded(lead) == [happened(Lead.MembersLeft, "2025-04-02", duplicate="lead-2")]
+    assert [*lead.members] == [A]
+
+
+def test_of_one_day_they_come_in_the_order_in_which_they_joined() -> None:
+    day, before = "2025-04-01", "2025-03-31"
+    assert in_order({"x": (day, [C]), "y": (day, [B]), "z": (before, [A])}) == [
+        (before, [A]),
+        (day, [C]),
+        (day, [B]),
+    ]
+
+
+def test_nobody_joins_before_the_lead_was_tipped() -> None:
+    lead = lead_after(tipped(members=[A]))
+    told = f"2025-03-17 is before lead {lead.id} was tipped on 2025-03-18."
+    with refusal(Invalid, told, of=lead):
+        lead.join_members("lead-2", Ruling(OTHER, "2025-03-17", "2025-03-01", (B,)))
+
+
+def test_nothing_is_a_duplicate_of_a_duplicate() -> None:
+    lead_after(TWO).check_survives()
+    lead = lead_after(TWO, screened("2025-03-20", "duplicate", "同一家", "lead-9"))
+    told = f"Lead {lead.id} is itself a duplicate of lead-9; name that one."
+    with refusal(Refused, told, of=lead):
+        lead.check_survives()

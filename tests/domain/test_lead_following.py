@@ -68,6 +68,31 @@ def test_no_progress_is_recorded_with_its_reason() -> None:
     assert recorded(lead) == [followed_up("2025-12-01", "none", reason="企业负责人出国")]
 
 
+def test_members_are_told_of_any_lead_as_often_as_one_likes() -> None:
+    for history in ((tipped(),), (tipped(), negotiating(), closed("2025-05-01"))):
+        lead = lead_after(*history)
+        with office():
+            lead.tell_members(occurred_on="2025-05-02")
+            lead.tell_members(occurred_on="2025-05-02", note="电话告知")
+        assert recorded(lead) == [
+            happened(Lead.MembersTold, "2025-05-02"),
+            happened(Lead.MembersTold, "2025-05-02", note="电话告知"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("day", "words"),
+    [
+        ("2025-03-17", "occurred_on: 2025-03-17 is before the lead was tipped on 2025-03-18."),
+        (TOMORROW, "future"),
+    ],
+)
+def test_nobody_is_told_before_there_is_something_to_tell(day: Any, words: str) -> None:
+    lead = lead_after(tipped())
+    with refusal(Invalid, words, of=lead):
+        lead.tell_members(occurred_on=day)
+
+
 def test_the_same_contact_twice_is_two_contacts() -> None:
     lead = lead_after(tipped())
     with office():

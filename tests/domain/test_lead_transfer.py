@@ -26,6 +26,8 @@ from tests.domain.given import (
 
 HERE, THERE, BEYOND = "320812", "320871", "110101"
 WHY = {"reason": "用地在对方"}
+ONLY = "Only a lead that is tip, negotiating, signed passes to another district"
+OPEN = "Its transfer to 320871 was proposed on 2025-07-01"
 
 
 def proposed(occurred_on: str = "2025-07-01", district: str = THERE) -> Happened:
@@ -79,7 +81,10 @@ def test_it_stays_where_it_is_when_the_other_side_refuses() -> None:
     [
         (TALKS, {"district": HERE}, Invalid, "The lead is in 320812 already."),
         (TALKS, {"district": "3208"}, Invalid, "3208"),
-        (TALKS, {"reason": " "}, Invalid, "empty"),
+        (TALKS, {"district": HERE}, Invalid, "district: The lead is in 320812 already."),
+        (TALKS, {"reason": " "}, Invalid, "reason: It is empty."),
+        (TALKS, {"reason": ""}, Invalid, "reason: It is empty."),
+        (TALKS, {"reason": None}, Invalid, "reason: It is empty."),
         (TALKS, {"occurred_on": "2025-03-17"}, Invalid, "the lead was tipped"),
         (
             (*TALKS, closed("lost", "2025-05-01"), reopened("2025-07-02")),
@@ -89,8 +94,18 @@ def test_it_stays_where_it_is_when_the_other_side_refuses() -> None:
         ),
         (TALKS, {"occurred_on": TOMORROW}, Invalid, "future"),
         ((*TALKS, closed("lost", "2025-05-01")), {}, Refused, "reopen it first"),
-        ((*STAGES["signed"], groundbroken()), {}, Refused, "this lead is groundbroken"),
-        ((*TALKS, proposed()), {"district": BEYOND}, Refused, "not answered yet; one at a time"),
+        (
+            (*STAGES["signed"], groundbroken()),
+            {},
+            Refused,
+            f"{ONLY}; this lead is groundbroken (开工) since 2025-09-01.",
+        ),
+        (
+            (*TALKS, proposed()),
+            {"district": BEYOND},
+            Refused,
+            f"{OPEN} and is not answered yet; one at a time.",
+        ),
         ((*TALKS, proposed(), refused()), {}, Invalid, "the last transfer was answered"),
         ((*TALKS, proposed(), passed()), {"occurred_on": "2025-07-09"}, Invalid, "already"),
     ],
@@ -102,6 +117,42 @@ def test_a_proposal_that_cannot_be_is_refused_with_the_reason(
     given = {"district": THERE, "occurred_on": "2025-07-01", **WHY, **facts}
     with refusal(error, words, of=lead):
         lead.propose_transfer(**given)
+
+
+LINES = "用地在对方\n其余不变"
+
+
+def test_each_step_may_have_a_note_and_reasons_have_lines() -> None:
+    lead = lead_after(*TALKS)
+    with office():
+        lead.propose_transfer(district=THERE, reason=LINES, occurred_on="2025-07-01", note="一")
+        lead.refuse_transfer(reason=LINES, occurred_on="2025-07-02", note="二")
+        lead.propose_transfer(district=THERE, reason=LINES, occurred_on="2025-07-03", note="三")
+        lead.accept_transfer(occurred_on="2025-07-04", note="四")
+    asked = {"district": THERE, "reason": LINES}
+    assert recorded(lead) == [
+        happened(Lead.TransferProposed, "2025-07-01", **asked, note="一"),
+        happened(Lead.TransferRefused, "2025-07-02", reason=LINES, note="二"),
+        happened(Lead.TransferProposed, "2025-07-03", **asked, note="三"),
+        happened(Lead.Transferred, "2025-07-04", district=THERE, note="四"),
+    ]
+
+
+def test_one_that_is_over_is_told_in_one_day() -> None:
+    lead = lead_after(*TALKS)
+    with office():
+        lead.transfer(district=THERE, reason=LINES, occurred_on="2025-07-01", note="旧档")
+    assert recorded(lead) == [
+        happened(Lead.TransferProposed, "2025-07-01", district=THERE, reason=LINES, note="旧档"),
+        happened(Lead.Transferred, "2025-07-01", district=THERE, note="旧档"),
+    ]
+
+
+@pytest.mark.parametrize("reason", ["", None, "  "])
+def test_a_refusal_says_why(reason: Any) -> None:
+    lead = lead_after(*TALKS, proposed())
+    with refusal(Invalid, "reason: It is empty.", of=lead):
+        lead.refuse_transfer(reason=reason, occurred_on="2025-07-10")
 
 
 def test_the_same_proposal_again_records_nothing() -> None:
@@ -126,8 +177,10 @@ def test_the_same_proposal_again_records_nothing() -> None:
 def test_what_is_not_open_is_not_answered(answer: str, history: tuple[Happened, ...]) -> None:
     lead = lead_after(*history)
     facts = {"reason": "没有指标"} if answer == "refuse_transfer" else {}
-    with refusal(Refused, "No transfer of this lead is open", of=lead):
+    told = f"No transfer of this lead is open; it stands in {lead.district}, and is "
+    with refusal(Refused, f"{told}{lead.stage} (", f") since {lead.entered_on}", of=lead) as caught:
         getattr(lead, answer)(occurred_on="2025-07-10", **facts)
+    assert str(caught.value).startswith(told) and str(caught.value).endswith(".")
 
 
 def test_an_answer_does_not_come_before_the_proposal() -> None:
@@ -140,7 +193,11 @@ def test_an_answer_does_not_come_before_the_proposal() -> None:
 
 def test_a_lead_that_broke_ground_meanwhile_stays() -> None:
     lead = lead_after(*STAGES["signed"], proposed(), groundbroken())
-    with refusal(Refused, "stays where it is: refuse the transfer", of=lead):
+    told = (
+        "The lead is groundbroken (开工) since 2025-09-01 by now and stays where it is: refuse the "
+        "transfer."
+    )
+    with refusal(Refused, told, of=lead):
         lead.accept_transfer(occurred_on="2025-09-02")
     with office():
         lead.refuse_transfer(reason="已开工", occurred_on="2025-09-02")
@@ -148,7 +205,7 @@ def test_a_lead_that_broke_ground_meanwhile_stays() -> None:
 
 def test_only_the_district_that_it_was_proposed_to_takes_it() -> None:
     lead = lead_after(*TALKS, proposed())
-    with refusal(Refused, "proposed to 320871, not to 110101", of=lead):
+    with refusal(Refused, "Its transfer is proposed to 320871, not to 110101.", of=lead):
         lead.accept_transfer(occurred_on="2025-07-10", district=BEYOND)
 
 

@@ -45,7 +45,8 @@ def test_a_member_is_registered_with_number_name_sector_and_district() -> None:
     with office():
         member = register(note="届中增补")
     assert recorded(member) == [registered("2025-01-02", note="届中增补")]
-    assert (member.number, member.name, member.district) == ("QJP-001", "张伟", "320812")
+    assert (member.number, member.name, member.sector) == ("QJP-001", "张伟", "工商联")
+    assert (member.district, member.registered_on) == ("320812", "2025-01-02")
     assert member.retired_on is None
 
 
@@ -195,5 +196,7 @@ def test_nobody_retires_before_the_last_tip() -> None:
 def test_nobody_retires_before_being_registered() -> None:
     with office():
         member = register(occurred_on="2025-06-01")
-        with pytest.raises(Invalid, match=r"1999-01-01 is before .* was registered on 2025-06-01"):
+        with pytest.raises(
+            Invalid, match=r"1999-01-01 is before 张伟 was registered on 2025-06-01\."
+        ):
             member.retire(occurred_on="1999-01-01")

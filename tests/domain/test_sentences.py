@@ -1,6 +1,7 @@
 """A sentence is English, and knows what it is made of."""
 
 import copy
+import json
 
 import pytest
 
@@ -12,6 +13,7 @@ SAID = [
     Sentence("It is empty."),
     Sentence("{day} is before {first}.", day="2025-01-01", first=Sentence("the tip of {n}", n=3)),
     Sentence("It is {stage}, not {stages}.", stage=_SIGNED, stages=("tip", "lost")),
+    Sentence("One of {words}.", words=[_SIGNED, Sentence("the tip of {n}", n=3), 4]),
 ]
 
 
@@ -36,6 +38,19 @@ def test_a_sentence_is_the_same_after_a_journey(said: Sentence) -> None:
     (word,) = [value for value in SAID[2].places.values() if isinstance(value, Named)]
     back = unpacked(packed(word))
     assert (back, back.name, back.label) == ("signed (签约)", "signed", "签约")
+
+
+def test_packed_it_is_what_json_has() -> None:
+    assert json.loads(json.dumps(packed(SAID[3]))) == {
+        "pattern": "One of {words}.",
+        "places": {
+            "words": [
+                {"name": "signed", "label": "签约"},
+                {"pattern": "the tip of {n}", "places": {"n": 3}},
+                4,
+            ]
+        },
+    }
 
 
 def test_several_sentences_are_one() -> None:

@@ -1,7 +1,7 @@
 """Who asks, and what that role may do: one table."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from api.app import application_context
@@ -12,8 +12,10 @@ from domain.actor import Actor, now
 from domain.errors import Forbidden
 from service.application import Ledger
 from service.scope import Scope
-from service.signin.provider import Provider
 from service.tokens import OURS, Holder, claimed_id
+
+if TYPE_CHECKING:
+    from service.signin.provider import Provider
 
 
 class Rule(NamedTuple):
@@ -106,7 +108,7 @@ def _holder(
     return holder
 
 
-def _vouched_for(ledger: Ledger, provider: Provider, token: str) -> Holder:
+def _vouched_for(ledger: Ledger, provider: "Provider", token: str) -> Holder:
     """Who holds a token of the provider's. That it is first seen here is in the access record."""
     holder, fresh = provider.holder(token, now())
     if fresh:

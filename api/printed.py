@@ -21,7 +21,6 @@ from api.reply import Header, Reply
 from api.stamps import allow
 from domain.actor import now
 from service.reports.book import workbook
-from service.reports.document import document
 from service.reports.printed import Printed, cell, is_number
 
 HTML = "text/html"
@@ -62,6 +61,13 @@ class Form(NamedTuple):
     headers: Callable[[Printed], list[Header]]
 
 
+def _document(report: Printed) -> bytes:
+    # Loaded by who asks for one: no start of a worker is to wait for it.
+    from service.reports.document import document  # noqa: PLC0415
+
+    return document(report, now())
+
+
 def _attached(ending: str) -> Callable[[Printed], list[Header]]:
     """The headers of a file to keep."""
     return lambda report: [
@@ -75,7 +81,7 @@ FORMS: Mapping[str, Form] = {
         f"{HTML}; charset=utf-8",
         lambda _report: [],
     ),
-    DOCX: Form(lambda report: document(report, now()), DOCX, _attached("docx")),
+    DOCX: Form(_document, DOCX, _attached("docx")),
     XLSX: Form(lambda report: workbook(report, now()), XLSX, _attached("xlsx")),
 }
 # For the description of a route.

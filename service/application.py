@@ -55,8 +55,7 @@ from service.requests import Answered, Call, claim
 from service.scope import ALL, Scope
 from service.sessions import Sessions
 from service.settings import Settings
-from service.signin.code import CodeFlow
-from service.signin.provider import Provider
+from service.signin import signing_in
 from service.stores import PROJECTIONS, store_of
 from service.tokens import Tokens
 
@@ -145,10 +144,7 @@ class Ledger(Application[UUID]):
         )
         self.tokens = Tokens(settings, self.access)
         self.sessions = Sessions(settings, self.tokens, self.access)
-        self.provider = Provider(settings) if settings.oidc_issuer else None
-        self.sign_in = (
-            CodeFlow(settings, self.provider) if self.provider and settings.oidc_client else None
-        )
+        self.provider, self.sign_in = signing_in(settings)
         # Members as they last were; one is replaced when it changes and never changed in place.
         self._members: dict[str, Member] = {}
         self._names: dict[str, str] = {}

@@ -19,7 +19,6 @@ from service.cli_shared import open_ledger, progress_bar
 from service.imports import BadImport, Imported, import_paper
 from service.scope import ALL, Scope
 from service.sheets import BadSheet, source_of
-from service.workbooks import mark
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _OUT = click.Path(dir_okay=False, path_type=Path)
@@ -168,6 +167,9 @@ def _rows_in(file: Path) -> int:
 
 
 def _mark(file: Path, why: BadImport, marked: Path) -> None:
+    # Loaded where something is marked, which is seldom.
+    from service.workbooks import mark  # noqa: PLC0415
+
     try:
         mark(source_of(file), why.cells, marked)
     except BadSheet as unreadable:

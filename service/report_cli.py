@@ -13,7 +13,6 @@ from domain.actor import Actor, acting, now
 from service.application import Ledger
 from service.cli_shared import open_ledger
 from service.reports.asked import asked_for
-from service.reports.book import workbook
 from service.reports.periods import MONTHLY, WEEKLY, period_named
 from service.reports.printed import cell
 from service.reports.tables import tables
@@ -141,6 +140,8 @@ def _write(ledger: Ledger, told: Mapping[str, Any], docx: Path | None) -> None:
 def _write_sheets(ledger: Ledger, told: Mapping[str, Any], xlsx: Path | None) -> None:
     if xlsx is None:
         return
+    from service.reports.book import workbook  # noqa: PLC0415 - as with documents
+
     _written(xlsx, workbook(ledger.reports.printed(told), now()))
 
 

@@ -1,21 +1,11 @@
 """Files of a paper ledger as rows: CSV in UTF-8 or GB18030, and Excel workbooks."""
 
 import csv
-import errno
-import re
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
 from datetime import date
-from itertools import zip_longest
 from pathlib import Path
+from string import ascii_uppercase
 from typing import Any, NamedTuple, Protocol
-
-from openpyxl import load_workbook
-from openpyxl.cell.read_only import EMPTY_CELL
-from openpyxl.utils import get_column_letter
-from openpyxl.utils.exceptions import InvalidFileException
 
 from domain.sentences import Sentence
 from service import written
@@ -25,22 +15,7 @@ from service.columns import CALLED, COLUMNS, DAY, HEADINGS, REQUIRED
 _MOST_TITLES = 30
 # So many different headings known here make a row the one of headings.
 _FEWEST = 3
-# What a workbook may unpack to, in bytes; a ledger of 100,000 rows has a tenth of it.
-MOST_UNPACKED = 1 << 30
 _DAYS = frozenset(column.heading for column in COLUMNS if column.kind == DAY)
-# Whatever openpyxl and what it stands on say of a file that is not whole: parsers' errors are
-# all of them SyntaxErrors, RuntimeErrors are those of archives that need a password, or a way of
-# packing that nobody has, and TypeErrors those of attributes that openpyxl does not know.
-_DAMAGE = (
-    *(InvalidFileException, zipfile.BadZipFile, zlib.error, EOFError),
-    *(SyntaxError, LookupError, ValueError, AttributeError),
-    *(RuntimeError, OverflowError, TypeError),
-)
-# What stands for a control character, and for a _ before what would be taken for one. (Of others
-# openpyxl leaves nothing.)
-_ESCAPED = re.compile("_x(005F|00[01][0-9A-F])_", re.IGNORECASE)
-# What workbooks that were begun on an old Mac count days from, at its beginning.
-_MAC = 1904
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = b"PK\x03\x04"
 
@@ -123,10 +98,13 @@ def source_of(path: Path) -> Source:
     with path.open("rb") as file:
         begin = file.read(8)
     if begin.startswith(_ZIP):
+        # What reads workbooks takes as long to load as most commands take.
+        from service.excel import Workbook  # noqa: PLC0415
+
         return Workbook(path)
     if begin == _OLE:
         raise BadSheet(
-            _about(
+            about(
                 Sentence(
                     "It is an old Excel file (.xls) or has a password: save it as .xlsx "
                     "without one."
@@ -157,7 +135,7 @@ def rows_of(source: Source, extra: set[str]) -> Iterator[Row]:
     if not found:
         missing = ", ".join(REQUIRED)
         raise BadSheet(
-            _about(
+            about(
                 Sentence(
                     "No row has the headings of a ledger, among them {missing}.", missing=missing
                 )
@@ -206,7 +184,7 @@ def _row(sheet: str | None, line: int, head: Head, texts: list[str], values: Seq
         for at, name in there.items()
         if isinstance(values[at], Unsaved)
     }
-    letters = {name: get_column_letter(at + 1) for at, name in head.headings.items()}
+    letters = {name: letters_of(at) for at, name in head.headings.items()}
     fault = None
     if sheet is None and any(texts[head.width :]):
         fault = Sentence(
@@ -215,7 +193,14 @@ def _row(sheet: str | None, line: int, head: Head, texts: list[str], values: Seq
     return Row(sheet, line, cells, letters, fault, faults)
 
 
-def _about(reason: str) -> BadCell:
+def letters_of(column: int) -> str:
+    """What a sheet calls its column, of which the first is 0: A to Z, then AA."""
+    before, last = divmod(column, 26)
+    return (letters_of(before - 1) if before else "") + ascii_uppercase[last]
+
+
+def about(reason: str) -> BadCell:
+    """The whole file, and why it cannot be taken."""
     return BadCell(None, 1, None, "file", reason)
 
 
@@ -254,109 +239,4 @@ def _encoding(path: Path) -> str:
         except UnicodeDecodeError:
             continue
         return encoding
-    raise BadSheet(
-        _about(Sentence("It is neither an Excel workbook nor text in UTF-8 or GB18030."))
-    )
-
-
-class Workbook:
-    """An Excel workbook (.xlsx, .xlsm): its visible sheets, with the values that formulas had
-    when it was saved."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.days_from = written.EPOCH
-        with _damaged(), zipfile.ZipFile(path) as archive:
-            parts = archive.infolist()
-            names = {part.filename for part in parts}
-            if sum(part.file_size for part in parts) > MOST_UNPACKED:
-                raise BadSheet(
-                    _about(
-                        Sentence("It unpacks to more than {most} MiB.", most=MOST_UNPACKED >> 20)
-                    )
-                )
-            self._has_formulas = any(
-                _mentions(archive, name, b"<f")
-                for name in names
-                if name.startswith("xl/worksheets/sheet")
-            )
-        if "xl/workbook.xml" not in names:
-            raise BadSheet(_about(Sentence("It is an archive, but no Excel workbook (.xlsx).")))
-        with ExitStack() as opened:
-            if self._opened(opened, data_only=True).epoch.year == _MAC:
-                self.days_from = date(_MAC, 1, 1)
-
-    def tables(self) -> Iterator[tuple[str | None, Iterator[tuple[int, Sequence[Any]]]]]:
-        """Each visible sheet."""
-        with ExitStack() as opened:
-            values = self._opened(opened, data_only=True)
-            formulas = self._opened(opened, data_only=False) if self._has_formulas else None
-            for sheet in values.worksheets:
-                if sheet.sheet_state == "visible":
-                    told = formulas[sheet.title] if formulas else None
-                    yield sheet.title, _valued(sheet, told)
-
-    def _opened(self, until: ExitStack, *, data_only: bool) -> Any:
-        # By its content: what a file is called says nothing.
-        file = until.enter_context(self._path.open("rb"))
-        with _damaged():
-            return load_workbook(file, read_only=True, data_only=data_only, keep_links=False)
-
-
-@contextmanager
-def _damaged() -> Iterator[None]:
-    """Whatever cannot be read within is a damaged workbook: BadSheet."""
-    try:
-        yield
-    except (*_DAMAGE, OSError) as why:
-        # What an archive says of its parts may lead to before its beginning.
-        if isinstance(why, OSError) and why.errno != errno.EINVAL:
-            raise
-        raise BadSheet(
-            _about(Sentence("It is a damaged workbook, save it anew ({why}).", why=why))
-        ) from None
-
-
-def _mentions(archive: zipfile.ZipFile, name: str, words: bytes) -> bool:
-    with archive.open(name) as part:
-        end = b""
-        while data := part.read(1 << 20):
-            if words in end + data:
-                return True
-            end = data[-len(words) :]
-    return False
-
-
-def _valued(sheet: Any, told: Any) -> Iterator[tuple[int, Sequence[Any]]]:
-    """The rows; BadSheet where the file is not whole."""
-    # What a workbook says of its size may be wrong.
-    sheet.reset_dimensions()
-    rows = enumerate(sheet.iter_rows(values_only=True), 1)
-    if told is not None:
-        told.reset_dimensions()
-        rows = enumerate(map(_saved, sheet.rows, told.rows), 1)
-    while True:
-        with _damaged():
-            found = next(rows, None)
-        if found is None:
-            return
-        line, values = found
-        yield line, [_unescaped(value) for value in values]
-
-
-def _unescaped(value: Any) -> Any:
-    """A text with the characters that XML has not, which a workbook has as _x000D_ and the like."""
-    if type(value) is not str or "_x" not in value:
-        return value
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value)
-
-
-def _saved(found: Sequence[Any], formulas: Sequence[Any]) -> list[Any]:
-    """A row's values; `Unsaved` for formulas without. (One whose value is the empty text has a
-    type of its own.)"""
-    return [
-        Unsaved(f"{formula.value}")
-        if cell.value is None and formula.data_type == "f" and cell.data_type != "str"
-        else cell.value
-        for cell, formula in zip_longest(found, formulas, fillvalue=EMPTY_CELL)
-    ]
+    raise BadSheet(about(Sentence("It is neither an Excel workbook nor text in UTF-8 or GB18030.")))

@@ -4,6 +4,7 @@ Whole columns are changed at a time, in Arrow: a million rows are never Python o
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -30,7 +31,6 @@ TYPES: Mapping[Kind, pa.DataType] = {
     Kind.YUAN: _YUAN,
     Kind.FLAG: pa.bool_(),
 }
-_FIRST_OF_FORMULA = pa.array(sorted(FIRST_OF_FORMULA))
 _FLAGS = {"1": True, "0": False}
 
 
@@ -103,7 +103,7 @@ def _shown(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
     if column.kind is Kind.TEXT:
         # Seldom is there one, and looking costs less than replacing.
         begin = pc.utf8_slice_codeunits(values, 0, 1)
-        if pc.any(pc.is_in(begin, value_set=_FIRST_OF_FORMULA)).as_py():
+        if pc.any(pc.is_in(begin, value_set=_first_of_formula())).as_py():
             return pc.replace_substring_regex(values, FORMULA, QUOTED)
         return values
     if not column.words:
@@ -112,6 +112,13 @@ def _shown(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
     if column.kind is Kind.FLAG:
         words = {told: column.words[meant] for told, meant in _FLAGS.items()}
     return pa.chunked_array([_in_words(chunk, words) for chunk in values.chunks], pa.string())
+
+
+@cache
+def _first_of_formula() -> pa.Array:
+    # Not before it is asked: the first array that Arrow makes loads all of pandas, where there is
+    # one.
+    return pa.array(sorted(FIRST_OF_FORMULA))
 
 
 def _in_words(values: Any, words: Mapping[str, str]) -> Any:

@@ -19,7 +19,7 @@ from service.projections.sql import AsBytes, Joined
 from service.projections.store import Prepared
 from service.reads import Reads
 
-_FEN = pa.scalar(Decimal("0.01"), pa.decimal128(3, 2))
+_FEN = Decimal("0.01")
 
 
 def lead_pages(
@@ -72,4 +72,6 @@ def entry_pages(reads: Reads, cut: Cut, most: int = PAGE) -> Iterator[pa.Table]:
         page = read_lines(text + b"\n", names)
         place = names.index("cny")
         fen = page["cny"].cast(pa.decimal128(19, 0))
-        yield page.set_column(place, "cny", pc.multiply(fen, _FEN).cast(pa.string()))
+        yield page.set_column(
+            place, "cny", pc.multiply(fen, pa.scalar(_FEN, pa.decimal128(3, 2))).cast(pa.string())
+        )

@@ -17,8 +17,9 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from domain.actor import acting
 from service.application import Ledger
 from service.columns import COLUMNS, HEADINGS
+from service.excel import Workbook
 from service.imports import BadImport, Imported, import_paper
-from service.sheets import Workbook, source_of
+from service.sheets import letters_of, source_of
 from service.workbooks import mark, template
 from tests.service.helpers import ledger_in, somebody
 from tests.service.sheets import FULL, row, sheet, take_in
@@ -277,7 +278,7 @@ def test_an_archive_that_is_none_or_unpacks_too_far_is_refused(
         archive.writestr("a.txt", "a")
     assert "no Excel workbook" in refused(ledger, tmp_path / "a.xlsx")[0]
     book = workbook(tmp_path / "b.xlsx", [values(row(1))])
-    monkeypatch.setattr("service.sheets.MOST_UNPACKED", 1 << 10)
+    monkeypatch.setattr("service.excel.MOST_UNPACKED", 1 << 10)
     assert "It unpacks to more than" in refused(ledger, book)[0]
 
 
@@ -359,3 +360,8 @@ def resident() -> float:
     """MB that this process holds."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def test_a_column_is_called_as_a_sheet_calls_it() -> None:
+    most = range(1, 16384 + 1)
+    assert [letters_of(at - 1) for at in most] == list(map(get_column_letter, most))

@@ -33,6 +33,8 @@ class Writer:
     lead: str = ""
     # The one that was sent and not answered: it may have been recorded.
     unsure: str | None = None
+    # What ended its connection, if anything did.
+    broke: str = ""
     refused: int = 0
     # When it was last acknowledged, and the longest that it ever waited for that, in seconds.
     answered: float = 0.0
@@ -48,8 +50,8 @@ class Writer:
                     self.write(client)
                     if self.fresh:
                         client.close()
-            except ConnectionError:
-                return
+            except ConnectionError as why:
+                self.broke = f"{self.unsure}: {why}"
 
     def write(self, client: Client) -> None:
         """One write, with a key of its own: again, if it is the one that was not answered."""

@@ -64,15 +64,25 @@ def children_of(pid: int) -> list[int]:
         return []
 
 
-def open_files(pid: int) -> set[str]:
-    """What a process has open, each named by what it is; nothing of one that is gone."""
-    found = set()
-    # Any of them may be closed this very moment.
+def listener(port: int) -> str:
+    """The socket that connections to a port of this machine come in by, as a process names it;
+    none while nobody listens."""
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, here, _, state, *_, inode = line.split()[:10]
+        if here == f"0100007F:{port:04X}" and state == "0A":
+            return f"socket:[{inode}]"
+    return ""
+
+
+def watched(pid: int) -> set[str]:
+    """The files for which a process's event loops wait just now; nothing of one that is gone."""
     with suppress(OSError):
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            with suppress(OSError):
-                found.add(os.readlink(link))
-    return found
+        files = {file.name: os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir()}
+        loops = [name for name, file in files.items() if file == "anon_inode:[eventpoll]"]
+        told = "".join(Path(f"/proc/{pid}/fdinfo/{name}").read_text() for name in loops)
+        names = [line.split()[1] for line in told.splitlines() if line.startswith("tfd:")]
+        return {files[name] for name in names if name in files}
+    return set()
 
 
 @dataclass(frozen=True)
@@ -180,13 +190,11 @@ class Server:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = port or free_port()
         self.folder = folder
-        told = environment(folder, home, **{"PORT": str(self.port), **settings})
-        self._elsewhere = told["LEDGER_DATABASE"].startswith("postgresql:")
         self._said, self._complained = folder / "stdout", folder / "stderr"
         with self._said.open("wb") as out, self._complained.open("wb") as err:
             self.process = Popen(
                 [*COMMAND, "serve", *arguments],
-                env=told,
+                env=environment(folder, home, **{"PORT": str(self.port), **settings}),
                 cwd=cwd or folder,
                 stdout=out,
                 stderr=err,
@@ -238,20 +246,15 @@ class Server:
         return children_of(web) if web else []
 
     def booted(self, count: int) -> list[int]:
-        """The workers, once so many of them have opened the ledger."""
+        """The workers, once so many of them take connections."""
 
         def found() -> list[int]:
-            shared = open_files(self.web())
-            workers = [pid for pid in self.workers() if self._opened(open_files(pid) - shared)]
+            door = listener(self.port)
+            workers = [pid for pid in self.workers() if door in watched(pid)]
             return workers if len(workers) == count else []
 
-        workers: list[int] = until(found, f"{count} workers that have opened the ledger")
+        workers: list[int] = until(found, f"{count} workers that take connections")
         return workers
-
-    def _opened(self, files: set[str]) -> bool:
-        """Whether the ledger is among these files: its log, or a connection to where that is."""
-        log = f"{self.folder / 'ledger.sqlite'}"
-        return any(file.startswith("socket:") if self._elsewhere else file == log for file in files)
 
     def alive(self) -> bool:
         """Whether any process that it started is left."""

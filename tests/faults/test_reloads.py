@@ -43,7 +43,9 @@ def test_no_request_fails_while_workers_come_and_go(
         with writing(writers):
             for _ in range(3):
                 what(server)
-        assert [writer.unsure for writer in writers] == [None] * WRITERS, "a request failed"
+        assert [writer.broke for writer in writers] == [""] * WRITERS, "a request failed"
         assert sum(writer.refused for writer in writers) == 0
     with ledger_in(tmp_path) as ledger:
         check_told(ledger, writers)
+    longest = max(writer.longest for writer in writers)
+    print(f"{len(writers)} writers; the longest pause {longest:.1f} s")  # noqa: T201

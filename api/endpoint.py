@@ -31,8 +31,9 @@ from api.stamps import reflects, request_id, warn
 from domain.actor import acting
 from domain.errors import Invalid
 from service.access.callers import called_by
-from service.application import Answer, Ledger
+from service.application import Ledger
 from service.awaiting import await_position, position_in
+from service.commands.carrying import Answer
 from service.requests import Call, claim_of
 from service.scope import ALL
 from service.tokens import Holder

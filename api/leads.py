@@ -18,7 +18,8 @@ from api.replica import by_replica, reading
 from api.reply import Reply
 from api.windows import as_of, known_at, lead_seen, selection
 from domain.errors import Forbidden, Invalid
-from service.application import Answer, Ledger
+from service.application import Ledger
+from service.commands.carrying import Answer
 from service.projections.lead_list import Question
 from service.projections.store import FOREVER, LAST_DAY
 from service.reads import Found, LeadPage

@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from domain.actor import now
-from service.application import BEGINNINGS, EVENTS
 from service.backups.making import make_backup
 from service.backups.restoring import restore as put_back
 from service.cli_shared import open_ledger, progress_bar, settings_here
+from service.commands.events import BEGINNINGS, EVENTS
 from service.log import LedgerMapper
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)

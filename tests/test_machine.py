@@ -26,7 +26,8 @@ from hypothesis.stateful import (
 
 from domain.actor import acting
 from domain.errors import KeyReused, LedgerError, Stale
-from service.application import Answer, Ledger
+from service.application import Ledger
+from service.commands.carrying import Answer
 from service.projections.choosing import Selection
 from service.projections.lead_list import Question
 from service.requests import Call

@@ -19,7 +19,8 @@ from eventsourcing.persistence import Notification, StoredEvent
 
 from domain.actor import Actor, acting, now
 from domain.lead import Lead
-from service.application import Answer, Ledger
+from service.application import Ledger
+from service.commands.carrying import Answer
 from service.log_sqlite import SQLiteRecorder
 from service.projections.store import ASIDE, metadata
 from service.reports.asked import asked_for

@@ -14,7 +14,9 @@ import pytest
 
 from domain.actor import Actor, acting
 from domain.errors import Invalid, KeyReused, LedgerError, NotFound, NotReady, Refused, Stale
-from service.application import EVENTS, Answer, Ledger
+from service.application import Ledger
+from service.commands.carrying import Answer
+from service.commands.events import EVENTS
 from service.projections.choosing import Selection
 from service.requests import Call
 from tests.service.helpers import (

@@ -14,7 +14,8 @@ import pytest
 
 from domain.actor import acting
 from domain.errors import Refused
-from service.application import Answer, Ledger
+from service.application import Ledger
+from service.commands.carrying import Answer
 from service.projections.choosing import Selection
 from tests.service.helpers import call, check_projections, ledger_in, register, somebody, tip
 from tests.service.seeds import seeds

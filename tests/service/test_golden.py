@@ -20,7 +20,8 @@ import pytest
 from eventsourcing.application import project_aggregate
 from eventsourcing.persistence import StoredEvent
 
-from service.application import EVENTS, Ledger
+from service.application import Ledger
+from service.commands.events import EVENTS
 from service.projections.choosing import Selection
 from tests.service.helpers import (
     check_projections,

@@ -23,7 +23,8 @@ from eventsourcing.tests import persistence as suites
 
 from domain.actor import acting
 from domain.errors import NotReady
-from service.application import BEGINNINGS, EVENTS, POLITE
+from service.commands.carrying import POLITE
+from service.commands.events import BEGINNINGS, EVENTS
 from service.locks import FileLock
 from service.log import LedgerMapper, OrjsonTranscoder, UnreadableEvent
 from service.log_sqlite import SQLiteRecorder

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from domain.actor import acting
 from domain.errors import Invalid, Refused
-from service.application import Answer, Ledger
+from service.application import Ledger
+from service.commands.carrying import Answer
 from service.projections.choosing import Selection
 from tests.service.helpers import call, check_projections, ledger_in, register, somebody, tip
 

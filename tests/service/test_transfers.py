@@ -17,7 +17,8 @@ import pytest
 
 from domain.actor import acting
 from domain.errors import Forbidden, NotFound
-from service.application import Answer, Ledger
+from service.application import Ledger
+from service.commands.carrying import Answer
 from service.projections.choosing import Selection
 from service.projections.fates import Retold, Window, fates
 from service.projections.lead_list import Question

@@ -17,6 +17,7 @@ from api.windows import selection
 from domain.actor import today_in_china
 from domain.errors import Invalid
 from service.projections.clocks import RULES
+from service.projections.store import FOREVER
 from service.worklist import Place
 
 blueprint = Blueprint("worklist", __name__, url_prefix="/v1", description="What is due.")
@@ -27,18 +28,35 @@ blueprint = Blueprint("worklist", __name__, url_prefix="/v1", description="What 
 def worklist(query: dict[str, Any]) -> Reply:
     """What is due by a day (today), the oldest first; leads as they stand now."""
     day = day_of(query)
-    place = read_cursor(query, (str, int, int))
     found = reading().worklist.page(
         selection(query),
         day,
         rule=query.get("rule"),
-        after=Place(*place) if place else None,
+        after=_place(query),
         limit=query["limit"],
     )
     cursor = write_cursor(*found.last) if found.last else None
     rules = {rule.name: found.by_rule.get(rule.name, 0) for rule in RULES}
     about = {"due_by": f"{day}", "warning": found.warning, "by_rule": rules}
     return page_of(orjson.dumps(found.items), cursor, found.position, about)
+
+
+def _place(query: Mapping[str, Any]) -> Place | None:
+    """The place that the cursor names; Invalid."""
+    parts = read_cursor(query, (str, int, int))
+    if parts is None:
+        return None
+    try:
+        return place_of(*parts)
+    except ValueError:
+        raise Invalid.of("cursor", "It is none that this ledger gave.") from None
+
+
+def place_of(day: str, rule: int, number: int) -> Place:
+    """A place in the list; ValueError where it can be none."""
+    if not 0 <= number <= FOREVER:
+        raise ValueError
+    return Place(f"{date.fromisoformat(day)}", rule, number)
 
 
 def day_of(query: Mapping[str, Any]) -> date:

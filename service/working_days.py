@@ -31,3 +31,12 @@ def after_working_days(day: date, count: int) -> date:
         day += _DAY
         count -= is_working_day(day)
     return day
+
+
+def working_days_before(day: date, count: int) -> date:
+    """The last day of which ``after_working_days`` of as many is ``day`` or earlier; the first of
+    all days where there is none."""
+    while count and day > date.min:
+        count -= is_working_day(day)
+        day -= _DAY
+    return day

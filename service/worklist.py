@@ -1,26 +1,21 @@
 """What is due and overdue, the oldest first."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-import orjson
-import sqlalchemy as sa
-
 from domain.sentences import Sentence
-from domain.stage import NEGOTIATING, SIGNED, TIP
-from service.projections.choosing import FILTERS, Selection
-from service.projections.clocks import ANSWERED_ELSEWHERE, INSTEAD, RULES, DueRule
+from service.projections.choosing import Selection
+from service.projections.clocks import INSTEAD, RULES, DueRule
+from service.projections.due import Due, Span, Spans, Waits, told
 from service.projections.kept_days import mark_within
-from service.projections.leads import leads
-from service.projections.moment import NOW
 from service.reads import Reads
-from service.working_days import KNOWN_UNTIL, after_working_days
+from service.working_days import KNOWN_UNTIL, after_working_days, working_days_before
 
-# Leads in these stages can have something due; others only if a member waits to be told, or for a
-# ruling on its share.
-_OPEN = (TIP, NEGOTIATING, SIGNED)
+_DAY = timedelta(days=1)
+_NUMBER = {rule.name: number for number, rule in enumerate(RULES)}
+# Before all days.
+_EVER = ""
 
 
 class Place(NamedTuple):
@@ -31,12 +26,10 @@ class Place(NamedTuple):
     number: int
 
 
-class Due(NamedTuple):
+class Item(NamedTuple):
     """One item."""
 
     place: Place
-    lead: Mapping[str, Any]
-    clocks: Mapping[str, Any]
     since: str
 
 
@@ -70,59 +63,89 @@ class Worklist:
     ) -> Page:
         """What is due by ``day``, of leads as they stand now, after the place ``after``."""
         self._reads.position()
+        spans = self._due_by(day)
+        wanted = spans if rule is None else {_NUMBER[rule]: spans[_NUMBER[rule]]}
         with self._reads.store.snapshot() as connection:
             position = mark_within(connection).position
-            rows = connection.execute(_candidates(chosen), {**chosen.values(), **NOW}).all()
-        due = [item for row in rows for item in self._due(row, f"{day}", chosen.book)]
-        wanted = sorted(
-            item
-            for item in due
-            if (rule is None or RULES[item.place.rule].name == rule)
-            and (after is None or item.place > after)
-        )
-        shown = wanted[:limit]
-        last = shown[-1].place if len(wanted) > limit else None
-        by_rule = Counter(RULES[item.place.rule].name for item in due)
-        items = [_shown(item, day) for item in shown]
+            due = Due(connection, chosen)
+            counts = due.counts(spans)
+            found = sorted(self._next(due, wanted, after, limit + 1))
+            shown = found[:limit]
+            leads = told(connection, {item.place.number for item in shown})
+        last = shown[-1].place if len(found) > limit else None
+        by_rule = {RULES[number].name: count for number, count in counts.items()}
+        items = [_shown(item, *leads[item.place.number], day) for item in shown]
         return Page(items, last, position, _warning(shown, day), by_rule)
 
-    def _due(self, row: Any, day: str, book: str | None) -> Iterator[Due]:
-        lead, clocks = orjson.loads(row.body), orjson.loads(row.state)
-        found: dict[str, Due] = {}
-        here = lead["district"].startswith(book or "")
-        for number, rule in enumerate(RULES):
-            if not here and rule.name != ANSWERED_ELSEWHERE:
-                continue
-            since = rule.since(lead, clocks)
-            if since is not None:
-                place = Place(f"{self._due_on(rule, since)}", number, row.number)
-                if place.due_on <= day:
-                    found[rule.name] = Due(place, lead, clocks, since)
-        yield from (item for name, item in found.items() if INSTEAD.get(name) not in found)
+    def _due_by(self, day: date) -> Spans:
+        """Of each rule's clock, the days on which it began where something is due by ``day``."""
+        upto = {rule.name: self._begun(rule, day) for rule in RULES}
+        return {
+            number: Span(upto.get(INSTEAD.get(rule.name, ""), _EVER), upto[rule.name])
+            for number, rule in enumerate(RULES)
+        }
 
-    def _due_on(self, rule: DueRule, since: str) -> date:
-        begun = date.fromisoformat(since)
+    def _next(self, due: Due, spans: Spans, after: Place | None, most: int) -> Iterator[Item]:
+        """Of each rule at least the next ``most`` items after a place, if there are so many."""
+        if after is not None:
+            if after.rule in spans:
+                yield from self._due_on(due, spans, after, most)
+            spans = {number: self._later(number, span, after) for number, span in spans.items()}
+        for number, rows in due.first(spans, most).items():
+            items = self._items(number, rows)
+            if len(items) == most and RULES[number].unit == "working":
+                # What is due on one day began on several: by their leads the next may be others.
+                day = items[-1].place.due_on
+                items = [item for item in items if item.place.due_on < day]
+                yield from self._due_on(due, spans, Place(day, number, 0), most)
+            yield from items
+
+    def _later(self, number: int, span: Span, after: Place) -> Span:
+        """What is due on a later day than that of a place; or on that, by a rule after its."""
+        day = date.fromisoformat(after.due_on)
+        passed = self._begun(RULES[number], _before(day) if number > after.rule else day)
+        return Span(max(span.after, passed), span.upto)
+
+    def _due_on(self, due: Due, spans: Spans, after: Place, most: int) -> Sequence[Item]:
+        """The next items after a place that are due on the same day, by the same rule."""
+        rule, day = RULES[after.rule], date.fromisoformat(after.due_on)
+        span = spans[after.rule]
+        on_day = Span(
+            max(span.after, self._begun(rule, _before(day))),
+            min(span.upto, self._begun(rule, day)),
+        )
+        return self._items(after.rule, due.by_lead(after.rule, on_day, after.number, most))
+
+    def _items(self, number: int, rows: Sequence[Waits]) -> list[Item]:
+        rule = RULES[number]
+        return [
+            Item(Place(self._due_after(rule, since), number, lead), since) for lead, since in rows
+        ]
+
+    def _due_after(self, rule: DueRule, since: str) -> str:
+        """The day on which it is due that the rule's clock began on a day."""
+        begun, days = date.fromisoformat(since), self._days.get(rule.name, 0)
         if rule.unit == "working":
-            return after_working_days(begun, self._days[rule.name])
-        return begun + timedelta(self._days[rule.name] if rule.unit else 0)
+            return f"{after_working_days(begun, days)}"
+        return f"{begun + timedelta(days)}"
+
+    def _begun(self, rule: DueRule, day: date) -> str:
+        """The last day of which that is ``day`` or an earlier one."""
+        days = self._days.get(rule.name, 0)
+        if rule.unit == "working":
+            return f"{working_days_before(day, days)}"
+        return f"{day - min(timedelta(days), day - date.min)}"
 
 
-def _candidates(chosen: Selection) -> sa.Select[Any]:
-    filters = [_or_proposed(name) for name in chosen.values()]
-    either = sa.or_(leads.c.stage.in_(_OPEN), leads.c.untold_on.is_not(None), leads.c.unruled)
-    return sa.select(leads.c.number, leads.c.body, leads.c.state).where(either, *filters)
+def _before(day: date) -> date:
+    """The day before, if there is one."""
+    return max(day, date.min + _DAY) - _DAY
 
 
-def _or_proposed(name: str) -> sa.ColumnElement[bool]:
-    """A filter; of districts also the leads that are proposed to them, which are to answer."""
-    chosen = FILTERS[name](leads)
-    if name not in ("district", "within"):
-        return chosen
-    return sa.or_(chosen, leads.c.transfer_to.like(sa.bindparam(name)))
-
-
-def _shown(item: Due, day: date) -> dict[str, Any]:
-    rule, lead = RULES[item.place.rule], item.lead
+def _shown(
+    item: Item, lead: Mapping[str, Any], clocks: Mapping[str, Any], day: date
+) -> dict[str, Any]:
+    rule = RULES[item.place.rule]
     overdue = (day - date.fromisoformat(item.place.due_on)).days
     told = {
         "rule": rule.name,
@@ -134,7 +157,7 @@ def _shown(item: Due, day: date) -> dict[str, Any]:
         "since": item.since,
         "due_on": item.place.due_on,
         "days_overdue": overdue,
-        "slips": item.clocks.get("slips", 0),
+        "slips": clocks.get("slips", 0),
     }
     return {**told, "sentence": _sentence(rule, told)}
 
@@ -146,7 +169,7 @@ def _sentence(rule: DueRule, told: Mapping[str, Any]) -> str:
     return f"《{title}》{since}{rule.what}{times}，{late}。"
 
 
-def _warning(shown: list[Due], day: date) -> str | None:
+def _warning(shown: list[Item], day: date) -> str | None:
     beyond = [
         item
         for item in shown

@@ -1,7 +1,6 @@
 """待办: what is due and overdue, the oldest first, with the step that each thing waits for."""
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any, NamedTuple
 
 from flask import Response
@@ -12,7 +11,7 @@ from api.pages.look import told_later as _
 from api.pages.site import page, show
 from api.schemas import WorklistQuery
 from api.windows import selection
-from api.worklist import day_of
+from api.worklist import day_of, place_of
 from domain.errors import Invalid
 from service.projections.clocks import RULES
 from service.worklist import Place
@@ -90,6 +89,6 @@ def _place(text: str | None) -> Place | None:
         return None
     try:
         day, rule, number = text.split(".")
-        return Place(f"{date.fromisoformat(day)}", int(rule), int(number))
+        return place_of(day, int(rule), int(number))
     except ValueError:
         raise Invalid.of("after", "'{text}' is no place in this list.", text=text[:40]) from None

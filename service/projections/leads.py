@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from domain.correction import CORRECTED, JOINED, LEFT
 from domain.money import fen_of
 from service.projections.cells import cells_of, tell_members
-from service.projections.clocks import untold
 from service.projections.members import Person, people_of
 from service.projections.store import (
     FOREVER,
@@ -21,6 +20,7 @@ from service.projections.store import (
     upserting,
 )
 from service.projections.view import View, people_in, view_of, words_of
+from service.projections.waiting import END_WAITING, WAIT, waiting, waits_of
 
 leads = sa.Table(
     "leads",
@@ -47,10 +47,6 @@ leads = sa.Table(
     sa.Column("fen", sa.BigInteger),
     sa.Column("tip_on", sa.String(10), nullable=False),
     sa.Column("activity_on", sa.String(10), nullable=False),
-    # Since when there is news that the members were not told.
-    sa.Column("untold_on", sa.String(10)),
-    # Whether its shares were ruled on, of other members than it has.
-    sa.Column("unruled", sa.Boolean, nullable=False),
     # Title and investor in lower case: what q looks through.
     sa.Column("words", sa.Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
@@ -138,7 +134,7 @@ class Leads:
     """Answers: where does each lead stand, and which leads are there?"""
 
     name = "leads"
-    tables: Sequence[sa.Table] = (leads, lead_members, joined_members, sheet)
+    tables: Sequence[sa.Table] = (leads, lead_members, joined_members, sheet, waiting)
 
     # So many members are remembered while everything is made anew: a few MB.
     most_people = 20_000
@@ -200,6 +196,7 @@ class _Made:
         self._begun: _Rows = ([], [])
         self._kept: _Rows = ([], [])
         self._shares: list[Any] = []
+        self._waits: list[Any] = []
 
     def go_on(self, number: int, view: View | None, events: Sequence[Happened]) -> None:
         """Tell of a lead what happened to it since its ``view``; None where it begins."""
@@ -215,6 +212,7 @@ class _Made:
             position = events[-1].position
             rows.append(row_of(number, view, position))
             lines.append(line_of(number, view, position))
+            self._waits += waits_of(number, view)
 
     def write(self) -> None:
         """Write them."""
@@ -225,6 +223,8 @@ class _Made:
         ):
             row.many(self._connection, rows)
             line.many(self._connection, lines)
+        END_WAITING.many(self._connection, [(row[0],) for row in self._kept[0]])
+        WAIT.many(self._connection, self._waits)
 
     def _begin(self, happened: Happened) -> View:
         event, people = happened.event, self._people
@@ -293,8 +293,6 @@ def row_of(number: int, view: View, position: int) -> tuple[Any, ...]:
         fen_of(money["amount"], money["unit"]) if money else None,
         lead["dates"]["tip"],
         lead["last_activity_on"],
-        untold(view.private),
-        lead["credit_ruling_needed"],
         words_of(lead),
         orjson.dumps(lead),
         orjson.dumps(view.private),

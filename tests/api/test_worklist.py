@@ -1,5 +1,8 @@
 """The worklist over HTTP."""
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+import orjson
 import pytest
 
 from service.projections.clocks import RULES
@@ -62,6 +65,17 @@ def test_the_list_is_paged_and_filtered_as_others_are(officer: Caller, member_id
     assert [len(page["items"]), len(rest["items"]), rest["next"]] == [4, 2, None]
     assert len(officer.ok(f"/v1/worklist?member={member_id}&rule=screen")["items"]) == 3
     assert officer.ok("/v1/worklist?district=11")["items"] == []
+
+
+def test_a_place_that_is_none_is_refused(officer: Caller, member_id: str) -> None:
+    for number in range(2):
+        officer.tip(member_id, title=f"项目{number}", **TIP)
+    cursor = officer.ok("/v1/worklist?limit=1")["next"]
+    question, *place = orjson.loads(urlsafe_b64decode(cursor + "=="))
+    for day, number in (("2025-02-30", 1), (place[0], -1)):
+        forged = urlsafe_b64encode(orjson.dumps([question, day, 0, number])).decode().rstrip("=")
+        answer = officer.get(f"/v1/worklist?limit=1&cursor={forged}")
+        assert (answer.status_code, list((answer.json or {})["errors"])) == (422, ["cursor"])
 
 
 def test_the_same_question_on_another_day_has_another_etag(officer: Caller, member_id: str) -> None:

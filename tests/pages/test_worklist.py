@@ -28,7 +28,16 @@ def test_nothing_due_is_said(office: Office, officer: Visitor) -> None:
     assert "没有到期的事" in officer.see("/worklist").text
 
 
-@pytest.mark.parametrize("asked", ["rule=x", "due_by=2999-01-01", "after=x", "district=1"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *("rule=x", "due_by=2999-01-01", "district=1"),
+        *(
+            f"after={place}"
+            for place in ("x", "2025-02-30.1.1", "2025-02-03.1.-1", f"2025-02-03.1.{2**70}")
+        ),
+    ],
+)
 def test_what_cannot_be_asked_is_said_above_the_list(officer: Visitor, asked: str) -> None:
     page = officer.see(f"/worklist?{asked}", 422)
     assert any(one.get("role") == "alert" for one in page.all("div"))
@@ -46,6 +55,11 @@ def test_a_long_list_goes_on_behind_its_last_item(office: Office, officer: Visit
         path = next((one["href"] for one in page.all("a", rel="next")), None)
     # Each is to be answered and to be screened.
     assert sorted(seen) == sorted(f"项目{number:02}号" for number in range(60) for _ in range(2))
+
+
+@pytest.mark.parametrize("place", ["0001-01-01.0.1", "9999-12-31.99.1", "2025-01-01.1.1"])
+def test_a_list_may_be_asked_for_from_any_place_on(officer: Visitor, place: str) -> None:
+    assert "没有到期的事" in officer.see(f"/worklist?after={place}").text
 
 
 def test_it_is_the_districts_own(office: Office, visitor: Visitor) -> None:

@@ -1,10 +1,15 @@
 """Working days in China."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
-from service.working_days import KNOWN_UNTIL, after_working_days, is_working_day
+from service.working_days import (
+    KNOWN_UNTIL,
+    after_working_days,
+    is_working_day,
+    working_days_before,
+)
 
 
 @pytest.mark.parametrize(
@@ -47,3 +52,16 @@ def test_beyond_the_table_the_weekday_alone_counts() -> None:
     # A Friday, and the National Day that is a Sunday there.
     assert is_working_day(date(2090, 9, 29)) and not is_working_day(date(2090, 10, 1))
     assert is_working_day(date(2090, 10, 2)), "a holiday that no table tells of"
+
+
+@pytest.mark.parametrize("count", range(4))
+def test_days_before_are_the_last_that_so_many_working_days_follow(count: int) -> None:
+    for number in range(400):
+        day = date(2025, 1, 1) + timedelta(number)
+        before = working_days_before(day, count)
+        assert after_working_days(before, count) <= day
+        assert after_working_days(before + timedelta(1), count) > day
+
+
+def test_before_the_first_of_all_days_there_is_none() -> None:
+    assert working_days_before(date(1, 1, 3), 40) == date.min

@@ -50,6 +50,7 @@ from service.projections.pipeline import (
 )
 from service.projections.sealed import Sealed
 from service.projections.sharings import Sharings, credit_at, credit_lines
+from service.projections.stood import Stood
 from service.projections.store import (
     FOREVER,
     LAST_DAY,
@@ -96,7 +97,7 @@ def _unknown(lead_id: UUID, position: int | None) -> NotFound:
 def projections() -> list[Projection]:
     """Everything that is made from the log to be read, in the order in which it is made."""
     found: list[Projection] = [Members(), Leads(), History(), Entries(), Variants(), Units()]
-    return [*found, DistrictBook(), Sharings(), Sealed(), Likenesses()]
+    return [*found, Stood(), DistrictBook(), Sharings(), Sealed(), Likenesses()]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from service.projections.choosing import FILTERS, Selection, column_of
 from service.projections.leads import amount_of, leads
-from service.projections.moment import NOW, rows_at
+from service.projections.moment import NOW, rows_at, rows_on
 from service.projections.store import FOREVER, LAST_DAY, Prepared
 
 # sort → the column; `number` breaks every tie.
@@ -61,8 +61,8 @@ def page(connection: sa.Connection, question: Question) -> Page:
     if question.after is not None:
         values["key"], values["number"] = question.after
     values |= {"as_of": question.as_of, "known_at": question.known_at}
-    now = {name: values[name] for name in NOW} == NOW
-    statement = _prepared(tuple(values), question.sort, question.descending, now)
+    then = tuple(name for name, present in NOW.items() if values[name] != present)
+    statement = _prepared(tuple(values), question.sort, question.descending, then)
     found = statement.all(connection, *values.values())
     shown = found[: question.limit]
     more = len(found) > question.limit
@@ -71,12 +71,18 @@ def page(connection: sa.Connection, question: Question) -> Page:
 
 
 @lru_cache(maxsize=512)
-def _prepared(names: tuple[str, ...], sort: str, descending: bool, now: bool) -> Prepared:
-    """The statement of a question's shape: ``names`` are the values it binds."""
-    if now:
+def _prepared(
+    names: tuple[str, ...], sort: str, descending: bool, then: tuple[str, ...]
+) -> Prepared:
+    """The statement of a question's shape: ``names`` are the values it binds, and ``then`` those of
+    them by which it is about the past."""
+    columns = {*map(column_of, names), _COLUMN.get(sort, "number")}
+    if not then:
         rows: sa.FromClause = leads
+    elif then == ("as_of",):
+        rows = rows_on(columns)
     else:
-        rows = rows_at({*map(column_of, names), _COLUMN.get(sort, "number")})
+        rows = rows_at(columns)
     return Prepared(lambda _insert: _statement(rows, names, sort, descending), names)
 
 

@@ -5,7 +5,7 @@ as it stands now. Of the others place and amount are summed from the book, the o
 `variants.py`, and the last activity in `history.py`; nothing is replayed.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,6 +23,7 @@ from domain.stage import OUTCOMES, TIP
 from service.projections.entries import entries
 from service.projections.history import history
 from service.projections.leads import leads
+from service.projections.stood import stood
 from service.projections.store import FOREVER, LAST_DAY
 from service.projections.variants import variants
 
@@ -37,9 +38,10 @@ NOW = {"as_of": LAST_DAY, "known_at": FOREVER - 1}
 # The columns that come from the book; those from the history; all others are facts.
 FROM_BOOK = frozenset({"stage", "outcome", "about_to_sign", "fen", "tip_on"})
 FROM_HISTORY = frozenset({"activity_on"})
+_FACTS = ("district", "industry", "suspended", "words")
 _SAME = sa.and_(leads.c.position <= POSITION, leads.c.activity_on <= DAY)
 _OUTCOME = {closed_account(outcome): outcome for outcome in OUTCOMES}
-_COLUMNS = ("number", "id", "district", "industry", "suspended", "words")
+_COLUMNS = ("number", "id", *_FACTS)
 
 
 def rows_at(columns: Collection[str], *, few: bool = False) -> sa.FromClause:
@@ -50,7 +52,7 @@ def rows_at(columns: Collection[str], *, few: bool = False) -> sa.FromClause:
     joined = leads.join(places, places.c.lead == leads.c.number)
     joined = joined.outerjoin(facts, facts.c.lead == leads.c.number)
     then: dict[str, Any] = {"number": leads.c.number, "id": leads.c.id}
-    for name in ("district", "industry", "suspended", "words"):
+    for name in _FACTS:
         then[name] = sa.case((facts.c.lead.is_not(None), facts.c[name]), else_=leads.c[name])
     then |= {name: places.c[name] for name in ("stage", "outcome", "about_to_sign", "fen")}
     then["tip_on"], then["activity_on"] = leads.c.tip_on, leads.c.activity_on
@@ -69,6 +71,43 @@ def rows_at(columns: Collection[str], *, few: bool = False) -> sa.FromClause:
     if few:
         same, changed = (one.where(leads.c.number.in_(AMONG)) for one in (same, changed))
     return sa.union_all(same, changed).subquery("then")
+
+
+def rows_on(columns: Set[str]) -> sa.FromClause:
+    """As ``rows_at``, as known now: one row after the other in the order of an index, for who asks
+    for the first few."""
+    then: dict[str, Any] = {"number": stood.c.lead, "id": leads.c.id}
+    then |= {name: stood.c[name] for name in ("stage", "outcome", "about_to_sign", "fen", "tip_on")}
+    joined = stood.join(leads, leads.c.number == stood.c.lead)
+    same = leads.c.activity_on <= DAY
+    then["body"] = sa.case((same, leads.c.body))
+    if not columns.isdisjoint(_FACTS):
+        joined = joined.outerjoin(variants, _held_by_lead(leads.c.number))
+        varied = variants.c.lead.is_not(None)
+        then |= {n: sa.case((varied, variants.c[n]), else_=leads.c[n]) for n in _FACTS}
+    if "activity_on" in columns:
+        active = _active_days(history.c.day).where(history.c.lead == stood.c.lead)
+        last = active.order_by(history.c.day.desc()).limit(sa.literal_column("1"))
+        last_day = last.correlate(stood).scalar_subquery()
+        then["activity_on"] = sa.case((same, leads.c.activity_on), else_=last_day)
+    held = sa.select(*(column.label(name) for name, column in then.items())).select_from(joined)
+    return held.where(stood.c.day <= DAY, stood.c.until > DAY).subquery("then")
+
+
+def _held_by_lead(number: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    """That a row of `variants` is the one that held of a lead on the day, as known now."""
+    of_lead, of_day = variants.alias("of_lead"), variants.alias("of_day")
+    day = sa.select(sa.func.max(of_lead.c.day)).where(
+        of_lead.c.lead == number, of_lead.c.day <= DAY
+    )
+    position = sa.select(sa.func.max(of_day.c.position)).where(
+        of_day.c.lead == number, of_day.c.day == variants.c.day
+    )
+    return sa.and_(
+        variants.c.lead == number,
+        variants.c.day == day.scalar_subquery(),
+        variants.c.position == position.scalar_subquery(),
+    )
 
 
 def facts_at() -> sa.FromClause:
@@ -124,15 +163,19 @@ def _tips(*which: sa.ColumnElement[bool]) -> sa.Select[Any]:
 
 
 def _activity() -> sa.Select[Any]:
+    days = _active_days(history.c.lead, history.c.day).subquery()
+    return sa.select(days.c.lead, sa.func.max(days.c.day).label("day")).group_by(days.c.lead)
+
+
+def _active_days(*columns: sa.Column[Any]) -> sa.Select[Any]:
+    """``columns`` of each lead's days on which something happened to it."""
     h = history.c
-    days = (
-        sa.select(h.lead, h.day)
+    return (
+        sa.select(*columns)
         .where(h.position <= POSITION, h.day <= DAY)
         .group_by(h.lead, h.day)
         .having(sa.func.sum(h.active) > 0)
-        .subquery()
     )
-    return sa.select(days.c.lead, sa.func.max(days.c.day).label("day")).group_by(days.c.lead)
 
 
 def _variant() -> sa.FromClause:

@@ -573,6 +573,11 @@ class Reads:
             )
         return position
 
+    def knew_something(self, moment: datetime) -> bool:
+        """Whether anything was recorded up to ``moment``."""
+        first = self._recorder.select_notifications(1, 1)
+        return any(self._mapper.to_domain_event(one).timestamp <= moment for one in first)
+
     def position_known_at(self, moment: datetime) -> int:
         """The last position recorded up to ``moment`` (positions are in the order of recording)."""
         low, high = 0, self._recorder.max_notification_id() or 0

@@ -12,6 +12,7 @@ from flask import Response
 
 from api.auth import scope
 from api.endpoint import ledger
+from api.pages.ledger import rows_of
 from api.pages.look import may
 from api.pages.session import holder
 from api.pages.site import page, show
@@ -30,6 +31,8 @@ from service.scope import ALL
 _READ = "read the pipeline"
 # So many leads about to sign are shown, groups of leads, and leads behind a stage.
 _MOST_SIGNING, _MOST_GROUPS, _MOST_BEHIND = 6, 8, 200
+# What is shown of a lead behind a number, besides its title.
+_COLUMNS_BEHIND = ("members", "investment", "unit", "stage", "tip")
 _CLAIMS: Mapping[str, str] = {rule.name: rule.label for rule in RULES}
 
 
@@ -149,7 +152,7 @@ def _about_to_sign(when: Travel) -> Iterator[dict[str, Any]]:
     if when.words and scope() == ALL:
         found = ledger().reports.about_to_sign(_asked(when), _MOST_SIGNING, when.position)
     else:
-        found = _leads(when, _MOST_SIGNING, about_to_sign=True)
+        found = list(map(orjson.loads, _bodies(when, _MOST_SIGNING, about_to_sign=True)))
     for lead in sorted(found, key=lambda lead: lead["expected_signing_on"] or "9999"):
         steps = ledger().reads.history(UUID(lead["id"]), known_at=when.position)
         planned = [
@@ -160,7 +163,8 @@ def _about_to_sign(when: Travel) -> Iterator[dict[str, Any]]:
         yield {"lead": lead, "expected": [day for day in planned if day is not None]}
 
 
-def _leads(when: Travel, limit: int, **which: Any) -> list[dict[str, Any]]:
+def _bodies(when: Travel, limit: int, **which: Any) -> list[bytes]:
+    """The JSON of the leads of the largest amounts."""
     question = Question(
         selection=selection({}, **which),
         sort="amount",
@@ -169,7 +173,7 @@ def _leads(when: Travel, limit: int, **which: Any) -> list[dict[str, Any]]:
         as_of=LAST_DAY if when.day is None else f"{when.day}",
         known_at=FOREVER - 1 if when.position is None else when.position,
     )
-    return [orjson.loads(body) for body in ledger().reads.leads(question).bodies]
+    return ledger().reads.leads(question).bodies
 
 
 def _checkpoint() -> Any:
@@ -186,22 +190,21 @@ def _checkpoint() -> Any:
 def behind(what: str, query: dict[str, Any]) -> Response:
     """The leads behind a number of the sentence, or that stand in a stage."""
     when = travel(query)
-    label, count, leads = _behind(what, when)
-    return show(
-        "behind.html", label=label, count_of=count, leads=leads, when=when, most=_MOST_BEHIND
-    )
+    label, count, bodies = _behind(what, when)
+    rows = rows_of(bodies, _COLUMNS_BEHIND, when)
+    return show("behind.html", label=label, count_of=count, rows=rows, when=when, most=_MOST_BEHIND)
 
 
-def _behind(what: str, when: Travel) -> tuple[str, int, Sequence[Mapping[str, Any]]]:
-    """What is asked for, how many leads that are, and those of the largest amounts."""
+def _behind(what: str, when: Travel) -> tuple[str, int, Sequence[bytes]]:
+    """What is asked for, how many leads that are, and the JSON of those of the largest amounts."""
     if what in STAGES:
-        leads = _leads(when, _MOST_BEHIND, stage=what)
-        return LABELS[what], _standing(when)[what], leads
+        bodies = _bodies(when, _MOST_BEHIND, stage=what)
+        return LABELS[what], _standing(when)[what], bodies
     if what not in _CLAIMS:
         raise NotFound("There is no number called '{what}'.", what=what[:40])
     asked = _asked(when)
-    found = ledger().reports.largest(asked, what, _MOST_BEHIND, when.position, scope())
-    return _CLAIMS[what], *found
+    count, found = ledger().reports.largest(asked, what, _MOST_BEHIND, when.position, scope())
+    return _CLAIMS[what], count, [orjson.dumps(lead) for lead in found]
 
 
 def _standing(when: Travel) -> Mapping[str, int]:

@@ -1,7 +1,7 @@
 """The pages' templates, compiled once for each language: what a text says in it, and where a file
 of ours is loaded from, stands in the compiled page, so that nothing of it is asked for again."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 from flask import Flask
@@ -75,6 +75,11 @@ class Templates(Environment):
         )
         self._known = known
         self.policies.update(app.jinja_env.policies)
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """What every template of ours is given, which is all known before the first one is made:
+        so that nothing is looked for in two places."""
+        return {**self.globals, **(d or {})}
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         """The template's tree with what is known in it. (The library's own place for this.)"""

@@ -64,7 +64,7 @@ def what_is_wrong(settings: Settings, reads: Reads, moment: datetime) -> str | N
     day = last_over(moment - PATIENCE, settings.export_at)
     shelf = Shelf(settings.exports)
     due, newest = cut_off(day, settings.export_at), shelf.newest()
-    if (newest is None or newest < day) and reads.position_known_at(due):
+    if (newest is None or newest < day) and reads.knew_something(due):
         return Sentence(
             "The export of {day}, due at {due}, is not there.",
             day=day,

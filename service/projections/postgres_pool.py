@@ -32,8 +32,8 @@ SCHEMAS = ("ledger", "ledger_projections", "ledger_access", "ledger_keys", "ledg
 # take to answer.
 _IDLE, _TRIED_WITHIN = 1.0, 5.0
 # A statement takes no more seconds than that: then the server gives it up, or, if nothing is heard
-# of it, we the server.
-LONGEST, _MORE = 30.0, 5.0
+# of it for some more, we the server.
+LONGEST, MORE = 30.0, 5.0
 # By these SQLSTATEs the server ends a connection, or is none to write to any more.
 _ENDED = ("08", "57P", "25006")
 _BUSY = "55P03"
@@ -51,12 +51,14 @@ class Missing(NotReady):
 class Connections:
     """The connections of this process to one database."""
 
-    def __init__(self, postgres: Postgres, patience: float, longest: float = LONGEST) -> None:
+    def __init__(
+        self, postgres: Postgres, patience: float, longest: float = LONGEST, more: float = MORE
+    ) -> None:
         """``patience``: for so many seconds at most a connection is waited for; ``longest``: so
-        many a statement takes besides."""
+        many a statement takes besides; ``more``: and so many until we give the server up."""
         self.postgres = postgres
         self.patience = patience
-        self._longest = longest + patience
+        self._longest, self._more = longest + patience, more
         self._gate = BoundedSemaphore(MOST)
         self._mine = local()
         self._void = 0.0
@@ -122,7 +124,7 @@ class Connections:
     def opened(self) -> Waiting:
         """A new connection, on which no statement takes for ever."""
         connection = self._opened(f"SET statement_timeout = {self._longest * 1000:.0f}")
-        connection.answered_within = self._longest + _MORE
+        connection.answered_within = self._longest + self._more
         return connection
 
     def _opened(self, more: str = "") -> Waiting:

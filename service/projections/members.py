@@ -97,10 +97,12 @@ class Person(NamedTuple):
     district: str
 
 
+_PEOPLE = sa.select(members.c.id, *(members.c[name] for name in Person._fields))
+
+
 def people_of(connection: sa.Connection, ids: Sequence[str]) -> dict[str, Person]:
     """Each of these members, by id."""
-    wanted = sa.select(members.c.id, *(members.c[name] for name in Person._fields))
-    rows = rows_of(connection, wanted, members.c.id, ids)
+    rows = rows_of(connection, _PEOPLE, members.c.id, ids)
     return {member_id: Person(*facts) for member_id, *facts in rows}
 
 

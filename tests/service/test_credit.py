@@ -177,15 +177,19 @@ class Court(Office):
         on = {"occurred_on": self.day(), **WHY}
         other = f"{self.chance.choice(self.leads)}"
         verdict = {"verdict": "duplicate", "duplicate_of": other, **on}
-        rules = [("rule_credit", {"shares": self.shares(lead), **on}) for _ in range(8)]
+        members = self.members_of(lead)
+        rules = [("rule_credit", {"shares": self.shares(members), **on}) for _ in range(8)]
         return [*super()._commands(lead), *rules, *[("screen", verdict)] * 6, ("reopen", on)]
 
-    def shares(self, lead: UUID) -> list[dict[str, str]]:
-        """Shares of the members that it has."""
+    def members_of(self, lead: UUID) -> list[str]:
+        """The members that it has."""
         body = orjson.loads(self.ledger.reads.lead(lead).body)
-        parts = [self.chance.choice((0, 1, 1, 2, 5)) for _ in body["members"]]
+        return [member["id"] for member in body["members"]]
+
+    def shares(self, members: list[str]) -> list[dict[str, str]]:
+        """Shares of these."""
+        parts = [self.chance.choice((0, 1, 1, 2, 5)) for _ in members]
         whole = sum(parts) or 1
-        members = [member["id"] for member in body["members"]]
         told = [f"{Fraction(part, whole)}" for part in parts]
         return [{"member": m, "share": s} for m, s in zip(members, told, strict=True)]
 

@@ -48,13 +48,9 @@ class Units(Office):
             for name, facts in super()._commands(lead)
         ]
 
-    def _correction(self, lead: UUID) -> dict[str, Any]:
-        correction = super()._correction(lead)
-        opened = {
-            item["version"]
-            for item in self.ledger.reads.history(lead)
-            if item["event"] == "negotiation_opened"
-        }
+    def _correction(self, events: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        correction = super()._correction(events)
+        opened = {item["version"] for item in events if item["event"] == "negotiation_opened"}
         if correction["version"] in opened and "facts" in correction:
             correction["facts"]["responsible_unit"] = self.chance.choice(UNITS)
         return correction

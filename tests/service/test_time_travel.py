@@ -4,7 +4,7 @@ The model below knows no postings, projections or SQL. It takes a lead's recorde
 puts right what their corrections say, leaves out what happened after D, and looks at what is left.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -323,6 +323,7 @@ class Office:
             ("break_ground", {"start": "opening", "evidence": [_permit()], **on}),
         ]
         ends = chance.choice(("lost", "declined", "rescinded"))
+        events = self.ledger.reads.history(lead)
         return [
             *steps * 3,
             ("plan_signing", {"expected_on": chance.choice((None, "2025-06-01")), **on}),
@@ -333,13 +334,12 @@ class Office:
             ("reopen", {"reason": "又来", **on}),
             ("revise", {"facts": revised, "reason": "改", **on}),
             ("recognise", {"stage": chance.choice(LANDED), "authority": "市", **on}),
-            *[("correct", self._correction(lead)) for _ in range(8)],
+            *[("correct", self._correction(events)) for _ in range(8)],
         ]
 
-    def _correction(self, lead: UUID) -> dict[str, Any]:
+    def _correction(self, events: Sequence[dict[str, Any]]) -> dict[str, Any]:
         chance = self.chance
-        items = self.ledger.reads.history(lead)
-        item = chance.choice(items)
+        item = chance.choice(events)
         correction = {"version": item["version"], "reason": "错", "occurred_on": self.day()}
         if chance.random() < 0.4:
             return {**correction, "void": True}

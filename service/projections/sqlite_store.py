@@ -4,13 +4,15 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.schema import CreateIndex
+from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from domain.errors import NotReady
 from domain.sentences import Sentence, together
@@ -96,9 +98,8 @@ class SQLiteStore(Store):
                     _add_columns(connection, self.tables)
                 elif _other_shapes(connection, self.tables):
                     self.tables.drop_all(connection)
-                self.tables.create_all(connection)
-                for index in _lacking_indexes(connection, self.tables):
-                    connection.execute(CreateIndex(index))
+                for statement in _making(self.tables):
+                    connection.exec_driver_sql(statement)
 
     def _outgrown(self) -> bool:
         with self.reading() as connection:
@@ -243,6 +244,19 @@ class SQLiteStore(Store):
                 # Unless it was replaced, and removed, this very moment.
                 if identity_of(self.path) == identity:
                     raise
+
+
+@cache
+def _making(tables: sa.MetaData) -> list[str]:
+    """The statements that make what is missing of these tables and their indexes. Putting them into
+    words takes longer than carrying them out."""
+    made: list[ExecutableDDLElement] = []
+    for table in tables.sorted_tables:
+        made.append(CreateTable(table, if_not_exists=True))
+        indexes = sorted(table.indexes, key=lambda index: f"{index.name}")
+        made += [CreateIndex(index, if_not_exists=True) for index in indexes]
+    dialect = sqlite.dialect()
+    return [f"{statement.compile(dialect=dialect)}" for statement in made]
 
 
 def _other_shapes(connection: sa.Connection, tables: sa.MetaData) -> bool:

@@ -13,6 +13,9 @@ ifneq ($(INSTALLED),$(PYTHON))
 $(RUNTIME) $(DEV): FORCE
 endif
 
+# Every command starts processes, which are to find what was compiled before them.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test test-postgres format faults fuzz bench coverage mutate lock upgrade audit sbom image-check vendor \
 	screenshots clean FORCE
 .DEFAULT_GOAL := run

@@ -2,6 +2,7 @@
 
 import service  # noqa: F401, I001 - it comes before anything that imports sqlite3
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import hypothesis
 import pytest
 
 from service.postgres import Postgres
-from tests import databases
+from tests import databases, room
 from tests import postgres as servers
 
 
@@ -20,8 +21,9 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("untimed")
 
 
-def pytest_configure() -> None:
-    """Every process of the run knows where the server is."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Every process of the run knows where its files and the server are."""
+    room.settle(config.option.markexpr)
     servers.announce()
 
 
@@ -34,6 +36,12 @@ def pytest_unconfigure() -> None:
 def postgres(tmp_path: Path) -> Postgres:
     """An empty database."""
     return servers.database_of(tmp_path)
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded and collected stays: whoever looks for rubbish need not look there again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

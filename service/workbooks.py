@@ -96,6 +96,7 @@ def mark(source: Source, bad: Iterable[BadCell], path: Path) -> None:
     """A copy of ``source``'s values, each in its place, with the reasons in a column after them,
     and the cells that they are about in red, with a note. Nothing in it is a formula."""
     reasons: dict[tuple[str | None, int], list[BadCell]] = defaultdict(list)
+    bad = list(bad)
     for cell in bad:
         reasons[cell.sheet, cell.line].append(cell)
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
@@ -116,8 +117,14 @@ def mark(source: Source, bad: Iterable[BadCell], path: Path) -> None:
                         shown = contacts.masked(values)
                         _copy(sheet, line, shown, reasons.get((name, line), []), (after, red))
             except BadSheet as why:
-                book.add_worksheet(_REASONS).write_string(0, 0, f"{why}", red)
+                book.add_worksheet(_REASONS).write_string(0, 0, _said_of(why, bad), red)
                 return
+
+
+def _said_of(why: BadSheet, bad: Iterable[BadCell]) -> str:
+    """Why a file cannot be read on: as ``bad`` says it, where it does."""
+    places = {cell[:4] for cell in why.cells}
+    return "\n".join(map(str, [cell for cell in bad if cell[:4] in places] or why.cells))
 
 
 class Contacts:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response
+from flask import Response, stream_with_context
 
 from api.audit import NDJSON, lines_of
 from api.endpoint import ledger
 from api.pages.look import ROLES, may
 from api.pages.look import told_later as _
+from api.pages.refusals import or_quoted
 from api.pages.session import holder
 from api.pages.site import form, page, show
 from api.pages.texts import gettext
@@ -90,4 +91,11 @@ def verify() -> Response:
 @page("/audit/progress", _WHOLE)
 def progress() -> Response:
     """The same, as lines of JSON that tell how far it is."""
-    return Response(lines_of(asked.verification(ledger())), content_type=NDJSON)
+    found = map(_in_words, asked.verification(ledger()))
+    return Response(stream_with_context(lines_of(found)), content_type=NDJSON)
+
+
+def _in_words(told: dict[str, Any]) -> dict[str, Any]:
+    """What does not hold, in the page's language."""
+    detail = told.get("detail")
+    return {**told, "detail": or_quoted(detail).striptags()} if detail else told

@@ -14,19 +14,26 @@ from api.app import application_context, request_now
 from api.auth import scope
 from api.endpoint import ledger
 from api.imports import MOST_BYTES, marked_file, template_file
+from api.pages.look import told_later as _
+from api.pages.refusals import in_words
 from api.pages.site import KEY_FIELD, form, go_to, page, show
+from api.pages.texts import gettext
 from api.schemas import Request
 from domain.errors import Invalid, NotFound, Refused
 from domain.sentences import packed, unpacked
 from service.imports import COUNTS, BadImport
 from service.imports_apart import import_apart
 from service.marked import Marked
+from service.marking import mark_apart
+from service.sheets import BadCell
 from service.uploads import Uploads, sum_of
 
 _MAY = "import"
 # How many wrong cells are shown; the marked copy has all.
 _MOST_CELLS = 200
 _ID = re.compile("[0-9a-f]{32}")
+# What is at fault where it is no single column → what that is called.
+_PARTS = {"row": _("整行"), "headings": _("表头"), "file": _("文件")}
 
 
 class ConfirmForm(Request):
@@ -100,11 +107,13 @@ def _tried(
             path,
             scope(),
             dry_run=dry_run,
-            marked=copy,
+            marked=None,
             progress=_uploads().progress(name, _mine()),
             expected=expected,
         )
     except BadImport as why:
+        if copy is not None:
+            mark_apart(path, map(_told, why.cells), copy)
         return {
             "cells": [[*map(packed, cell)] for cell in why.cells[:_MOST_CELLS]],
             "bad": len(why.cells),
@@ -112,6 +121,16 @@ def _tried(
             "marked": copy is not None and copy.exists(),
         }
     return {"done": done, "recorded": not dry_run}
+
+
+def _told(cell: BadCell) -> BadCell:
+    """A cell with its reason in the page's language."""
+    return cell._replace(column=_called(cell.column), reason=in_words(cell.reason).striptags())
+
+
+def _called(column: str) -> str:
+    """A heading, or what else of a file is at fault."""
+    return gettext(_PARTS[column]) if column in _PARTS else column
 
 
 def _result_again(upload_id: str, refusal: Any, **_: Any) -> Response:
@@ -135,6 +154,7 @@ def _result(upload_id: str, refusal: Any = None) -> Response:
         upload={**upload, "cells": [[*map(unpacked, cell)] for cell in upload.get("cells", ())]},
         id=upload_id,
         refusal=refusal,
+        called=_called,
         most=_MOST_CELLS,
     )
 

@@ -91,6 +91,13 @@ def in_words(sentence: str) -> Markup:
     return _filled(told, {name: _value(name, value) for name, value in places.items()})
 
 
+def or_quoted(said: str) -> Markup:
+    """A sentence in the page's language; what is told by no pattern as it is, which is English."""
+    if isinstance(said, Sentence):
+        return in_words(said)
+    return Markup('<span lang="en">{0}</span>').format(without_secrets(said))
+
+
 def _in_chinese(pattern: str) -> str | None:
     """A pattern in Chinese. Several sentences together have nothing of their own to be told."""
     if PLACE.sub("", pattern).strip():
@@ -160,4 +167,8 @@ def field_name(name: str) -> Markup:
     return Markup("<code>{0}</code>").format(name)
 
 
-FILTERS: Mapping[str, Callable[[str], Markup]] = {"in_words": in_words, "field_name": field_name}
+FILTERS: Mapping[str, Callable[[str], Markup]] = {
+    "in_words": in_words,
+    "or_quoted": or_quoted,
+    "field_name": field_name,
+}

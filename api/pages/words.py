@@ -1,5 +1,6 @@
 """What facts, events and values are called, in the office's words: the one table of it."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -114,6 +115,18 @@ ALIKE: Mapping[str, str] = {
     "investor": _("投资方相近"),
     "title": _("名称相近"),
 }
+# What the ledger calls who acts where nobody has a name, and from where → what that is called.
+_NAMES = [
+    (re.compile(said), told)
+    for said, told in (
+        (r"import of (?P<file>.+)", _("导入 %(file)s")),
+        (r"(?P<user>\S+(?: \d+)?) at the command line", _("命令行用户 %(user)s")),
+        ("command line", _("命令行")),
+        ("the keeper", _("守护进程")),
+        ("first administrator", _("首位管理员")),
+        ("this machine", _("本机")),
+    )
+]
 _DAYS = frozenset({"occurred_on", "next_on", "expected_on", "review_on", "reported_on"})
 
 
@@ -151,5 +164,11 @@ def _parts(fact: str, value: Mapping[str, Any]) -> str:
 
 
 def who(actor: str) -> str:
-    """A recorded actor's name, without the id of the token."""
-    return actor.rpartition(" (")[0] or actor
+    """A recorded actor's name, without the id of the token; in the page's language where the
+    ledger itself gave the name."""
+    name = actor.rpartition(" (")[0] or actor
+    for said, told in _NAMES:
+        found = said.fullmatch(name)
+        if found:
+            return gettext(told) % found.groupdict()
+    return name

@@ -40,7 +40,7 @@ class KeepingCommands(Carrying):
 
     def rule(self, reason: str) -> None:
         """Whoever acts has looked into the alarms that stand; Refused when none does."""
-        alarms = self.published.standing()
+        alarms = [f"{alarm}" for alarm in self.published.standing()]
         if not alarms:
             raise Refused("No alarm stands, so there is nothing to rule on.")
         last = self.published.latest()

@@ -30,7 +30,8 @@ def verification(ledger: Ledger) -> Iterator[dict[str, Any]]:
                 told = done
                 yield {"done": done, "of": max(of, done)}
     except (Inconsistent, BadNote) as why:
-        yield {"holds": False, **dict.fromkeys(Verdict._fields), "detail": f"{why}"}
+        detail = why.sentence if isinstance(why, Inconsistent) else f"{why}"
+        yield {"holds": False, **dict.fromkeys(Verdict._fields), "detail": detail}
     finally:
         going.close()
 

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+import orjson
 import sqlalchemy as sa
 
 from domain.errors import NotReady
+from domain.sentences import Sentence, packed, unpacked
 from service.log import moment_text
 from service.projections.store import Prepared
 from service.settings import Settings
@@ -45,6 +47,8 @@ alarms = sa.Table(
     sa.Column("resumed_at", sa.String(32)),
 )
 
+# How a sentence begins that is kept by its pattern.
+_PACKED = '{"pattern":'
 _STANDING = Prepared(
     lambda _insert: (
         sa.select(alarms.c.detail).where(alarms.c.ruled_at.is_(None)).order_by(alarms.c.id)
@@ -89,7 +93,7 @@ class Published:
         if data_version != self._as_of:
             # Whenever another worker has recorded something, so at almost every command.
             first = self.store.first(_STANDING)
-            self._alarm = first[0] if first else None
+            self._alarm = _said(first[0]) if first else None
             self._as_of = data_version
         return self._alarm
 
@@ -102,19 +106,20 @@ class Published:
     def standing(self) -> list[str]:
         """The alarms that nobody has ruled on, the oldest first."""
         with self.store.reading() as connection:
-            return [detail for (detail,) in _STANDING.all(connection)]
+            return [_said(kept) for (kept,) in _STANDING.all(connection)]
 
     def alarm_rows(self) -> list[dict[str, str | None]]:
         """Every alarm there was, the newest first, and how it was ruled on."""
         shown = [c for c in alarms.columns if c.name != "id"]
         with self.store.reading() as connection:
             rows = connection.execute(sa.select(*shown).order_by(alarms.c.id.desc()))
-            return [{f"{name}": row[name] for name in row} for row in rows.mappings()]
+            found = [{f"{name}": row[name] for name in row} for row in rows.mappings()]
+        return [{**row, "detail": _said(row["detail"])} for row in found]
 
     def raise_alarm(self, detail: str, moment: datetime) -> None:
         """Let everybody know, once for each thing that does not hold."""
         if detail not in self.standing():
-            row = {"detail": detail, "raised_at": moment_text(moment)}
+            row = {"detail": _kept(detail), "raised_at": moment_text(moment)}
             with self.store.writing() as connection:
                 connection.execute(sa.insert(alarms), row)
 
@@ -197,6 +202,17 @@ class Published:
         with self.store.reading() as connection:
             rows = connection.execute(sa.select(keys).order_by(keys.c.since, keys.c.key))
             return [(row.key, row.since) for row in rows]
+
+
+def _kept(detail: str) -> str:
+    """What does not hold as it is kept: by its pattern, so that it can be told in any language."""
+    return orjson.dumps(packed(detail)).decode() if isinstance(detail, Sentence) else detail
+
+
+def _said(kept: str) -> str:
+    """The same again; of an alarm that was raised before there were patterns, its text."""
+    said: str = unpacked(orjson.loads(kept)) if kept.startswith(_PACKED) else kept
+    return said
 
 
 def _made() -> sa.Select[tuple[int, int, str, str]]:

@@ -13,6 +13,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from domain.sentences import Sentence
 from service.log import moment_text
 from service.log_recorder import LedgerRecorder
 from service.proof import published as tables
@@ -31,7 +32,7 @@ from service.proof.verifying import Expected, Progress, Walk, quietly, verify
 from service.settings import Settings
 
 # What is said of an expectation that no checkpoint is behind.
-SEEN = "what the keeper saw last"
+SEEN = Sentence("what the keeper saw last")
 log = logging.getLogger("leadledger.keeper")
 
 
@@ -89,7 +90,7 @@ class Signer:
             stop = max(seen.position for seen in (record.signed, record.seen) if seen)
             walk, finding = verify(self._recorder, expected, view, stop, progress)
             if finding:
-                raise Inconsistent(str(finding))
+                raise Inconsistent(finding.sentence)
             view.check(walk.tiles_held)
 
     def _guarded(self, moment: datetime, act: Callable[[datetime], Note | None]) -> Note | None:
@@ -98,7 +99,7 @@ class Signer:
             return act(moment)
         except (Inconsistent, OtherLog) as why:
             log.critical("alarm, nothing is signed: %s", why)
-            self._published.raise_alarm(str(why), moment)
+            self._published.raise_alarm(why.sentence, moment)
             return None
 
     def rotate(self, moment: datetime) -> tuple[str, str]:
@@ -150,25 +151,32 @@ class Signer:
     def _check_log(self, record: Record) -> None:
         """The log still has the event that was seen last, and the one that was signed last."""
         last = self._recorder.max_notification_id() or 0
-        for seen, how in ((record.signed, "signed"), (record.seen, "seen")):
+        for seen, how in ((record.signed, Sentence("signed")), (record.seen, Sentence("seen"))):
             if seen is None or not seen.position:
                 continue
             if last < seen.position:
                 raise Inconsistent(
-                    f"The log ends at position {last}, and position {seen.position} was {how}: "
-                    "was an older copy restored?"
+                    "The log ends at position {last}, and position {position} was {how}: was an "
+                    "older copy restored?",
+                    last=last,
+                    position=seen.position,
+                    how=how,
                 )
             rows = self._recorder.stored_rows(seen.position - 1, 1, seen.position)
             if leaf_hashes(rows) != [seen.leaf]:
                 raise Inconsistent(
-                    f"Position {seen.position} does not hold: it is not the event that was {how}."
+                    "Position {position} does not hold: it is not the event that was {how}.",
+                    position=seen.position,
+                    how=how,
                 )
 
     def _check_published(self, record: Record, moment: datetime) -> None:
         """What is served is what was signed; what a crash kept from being served now is."""
         strangers = self._strangers(record)
         if strangers:
-            raise Inconsistent(f"A key is served that is none of the keeper's: {strangers[0]}.")
+            raise Inconsistent(
+                "A key is served that is none of the keeper's: {key}.", key=strangers[0]
+            )
         latest, mine = self._published.latest(), record.note
         if mine is None or (latest and latest.note == str(mine)):
             return
@@ -208,7 +216,7 @@ class Signer:
         walk = self._walk_from(record.signed)
         finding = walk.to(list(expected_of(record)), self._recorder.max_notification_id() or 0)
         if finding:
-            raise Inconsistent(str(finding))
+            raise Inconsistent(finding.sentence)
         return walk
 
     def _check_tree(self, before: Note | None, walk: Walk) -> None:
@@ -216,7 +224,9 @@ class Signer:
         size, root = walk.frontier.size, walk.frontier.root()
         with self._tree.view() as view:
             if view.mark.size < size or view.root(size) != root:
-                raise Inconsistent(f"The tree of {size} leaves is not that of the stored events.")
+                raise Inconsistent(
+                    "The tree of {size} leaves is not that of the stored events.", size=size
+                )
             if before:
                 old = before.checkpoint
                 path = consistency_path(view.subtree, old.size, size)
@@ -246,7 +256,7 @@ def expected_of(record: Record) -> Iterator[Expected]:
     """What the log must have, going by the keeper's record, in order of size."""
     if record.note:
         checkpoint = record.note.checkpoint
-        yield Expected(checkpoint.size, checkpoint.root, "the keeper's last checkpoint")
+        yield Expected(checkpoint.size, checkpoint.root, Sentence("the keeper's last checkpoint"))
     if record.seen:
         yield Expected(record.seen.size, record.seen.frontier.root(), SEEN)
 

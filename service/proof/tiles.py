@@ -88,7 +88,9 @@ class View:
             nodes.append(tree.parents(last[: len(last) & ~1]))
         place = index - (number << BITS >> within)
         if place >= len(nodes[within]):
-            raise tree.Inconsistent(f"The tree lacks node {index} of level {level}.")
+            raise tree.Inconsistent(
+                "The tree lacks node {index} of level {level}.", index=index, level=level
+            )
         return nodes[within][place]
 
     def _tile(self, level: int, number: int) -> list[list[bytes]]:
@@ -126,7 +128,9 @@ class View:
             if len(hashes) == WIDTH * tree.SIZE:
                 root = _root(_split(hashes))
                 if self.subtree((level + 1) * BITS, number) != root:
-                    raise tree.Inconsistent(f"Tile {number} of level {level} is another.")
+                    raise tree.Inconsistent(
+                        "Tile {number} of level {level} is another.", number=number, level=level
+                    )
 
     def position_of(self, leaf: int) -> int:
         """The log position of a leaf."""

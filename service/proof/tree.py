@@ -8,6 +8,9 @@ decimal), topic, state. They are the bytes that the log holds; nothing is writte
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
+from typing import Any
+
+from domain.sentences import Sentence
 
 HASH = "sha256"
 EMPTY = sha256(b"").digest()
@@ -22,7 +25,11 @@ Subtree = Callable[[int, int], bytes]
 
 
 class Inconsistent(Exception):
-    """A proof does not prove what it should; the text says what is wrong."""
+    """A proof does not prove what it should; the text, ``sentence``, says what is wrong."""
+
+    def __init__(self, pattern: str, /, **places: Any) -> None:
+        self.sentence = pattern if isinstance(pattern, Sentence) else Sentence(pattern, **places)
+        super().__init__(self.sentence)
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -179,12 +186,12 @@ def check_inclusion(
 ) -> None:
     """Inconsistent unless ``path`` leads from the leaf to ``root`` (RFC 9162, 2.1.3.2)."""
     if not 0 <= leaf < size:
-        raise Inconsistent(f"Leaf {leaf} is none of a tree of {size}.")
+        raise Inconsistent("Leaf {leaf} is none of a tree of {size}.", leaf=leaf, size=size)
     found = leaf_hash
     for beside, is_left in _turns(leaf, size - 1, path):
         found = node_hash(beside, found) if is_left else node_hash(found, beside)
     if found != root:
-        raise Inconsistent(f"The proof of leaf {leaf} does not lead to the root.")
+        raise Inconsistent("The proof of leaf {leaf} does not lead to the root.", leaf=leaf)
 
 
 def check_consistency(
@@ -192,10 +199,10 @@ def check_consistency(
 ) -> None:
     """Inconsistent unless ``path`` proves that one tree begins the other (RFC 9162, 2.1.4.2)."""
     if not 0 <= old <= new:
-        raise Inconsistent(f"A tree of {new} leaves does not begin with {old}.")
+        raise Inconsistent("A tree of {new} leaves does not begin with {old}.", new=new, old=old)
     if old in (0, new):
         if path or old_root != (new_root if old == new else EMPTY):
-            raise Inconsistent(f"There are two trees of {old} leaves.")
+            raise Inconsistent("There are two trees of {old} leaves.", old=old)
         return
     rest = list(path) if old & (old - 1) else [old_root, *path]
     if not rest:
@@ -208,7 +215,9 @@ def check_consistency(
         else:
             second = node_hash(second, beside)
     if (first, second) != (old_root, new_root):
-        raise Inconsistent(f"The tree of {new} leaves does not begin with the one of {old}.")
+        raise Inconsistent(
+            "The tree of {new} leaves does not begin with the one of {old}.", new=new, old=old
+        )
 
 
 def _turns(at: int, last: int, path: Sequence[bytes]) -> Iterator[tuple[bytes, bool]]:

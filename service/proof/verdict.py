@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from typing import NamedTuple
 
+from domain.sentences import Sentence
 from service.application import Ledger
 from service.proof.keys import is_signed_by
 from service.proof.notes import BadNote, Key, Note, read_key, read_note
@@ -49,7 +50,7 @@ def judging(ledger: Ledger, since: Note | None = None) -> Going[Verdict]:
     with closing(tree), tree.view() as view:
         walk, finding = yield from _walk(ledger, expected, since, view)
         if finding:
-            raise Inconsistent(str(finding))
+            raise Inconsistent(finding.sentence)
         view.check(walk.tiles_held)
     return Verdict(walk.frontier.size, walk.position, walk.frontier.root(), covered)
 
@@ -86,17 +87,21 @@ def _expected(ledger: Ledger, since: Note | None) -> Iterator[Expected]:
     newest = (record and record.note) or since or (read_note(latest.note) if latest else None)
     origin = newest.checkpoint.origin if newest else None
     if since:
-        yield _checked(since, keys, origin, "the checkpoint that was kept")
+        yield _checked(since, keys, origin, Sentence("the checkpoint that was kept"))
     if record and record.note:
-        yield _checked(record.note, keys, origin, "the keeper's last checkpoint")
+        yield _checked(record.note, keys, origin, Sentence("the keeper's last checkpoint"))
         yield from expected_of(record)
     for made in ledger.published.all():
         try:
             note = read_note(made.note)
         except BadNote as why:
-            raise Inconsistent(f"The checkpoint of {made.made_at} cannot be read: {why}") from why
+            raise Inconsistent(
+                "The checkpoint of {moment} cannot be read: {why}", moment=made.made_at, why=why
+            ) from why
         if note.checkpoint.origin == origin or made == latest:
-            yield _checked(note, keys, origin, f"the checkpoint of {made.made_at}")
+            yield _checked(
+                note, keys, origin, Sentence("the checkpoint of {moment}", moment=made.made_at)
+            )
 
 
 def _keepers(ledger: Ledger) -> Record | None:
@@ -106,13 +111,16 @@ def _keepers(ledger: Ledger) -> Record | None:
     return None
 
 
-def _checked(note: Note, keys: list[Key], origin: str | None, what: str) -> Expected:
+def _checked(note: Note, keys: list[Key], origin: str | None, what: Sentence) -> Expected:
     checkpoint = note.checkpoint
     if checkpoint.origin != origin:
         raise Inconsistent(
-            f"{what.capitalize()} is of the log {checkpoint.origin}, and this is {origin}: it "
-            "began anew after a ruling, or is another one."
+            "Of another log: {what} is of {other}, and this is {origin}. It began anew after a "
+            "ruling, or is another one.",
+            what=what,
+            other=checkpoint.origin,
+            origin=f"{origin}",
         )
     if not any(is_signed_by(note, key) for key in keys):
-        raise Inconsistent(f"{what.capitalize()} is signed by no key of this ledger.")
+        raise Inconsistent("No key of this ledger signed {what}.", what=what)
     return Expected(checkpoint.size, checkpoint.root, what)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Sequence
 from typing import NamedTuple, TypeVar
 
+from domain.sentences import Sentence
 from service.log_recorder import LedgerRecorder
 from service.proof import tiles, tree
 from service.proof.tiles import View
@@ -35,7 +36,7 @@ class Expected(NamedTuple):
 
     size: int
     root: bytes
-    what: str
+    what: Sentence
 
 
 class Finding(NamedTuple):
@@ -43,12 +44,23 @@ class Finding(NamedTuple):
 
     position: int
     last: int
-    why: str
+    why: Sentence
+
+    @property
+    def sentence(self) -> Sentence:
+        """The same in one sentence."""
+        if self.position == self.last:
+            pattern = "Position {position} does not hold: {why}"
+            return Sentence(pattern, position=self.position, why=self.why)
+        return Sentence(
+            "Something in positions {first} to {last} does not hold: {why}",
+            first=self.position,
+            last=self.last,
+            why=self.why,
+        )
 
     def __str__(self) -> str:
-        if self.position == self.last:
-            return f"Position {self.position} does not hold: {self.why}"
-        return f"Something in positions {self.position} to {self.last} does not hold: {self.why}"
+        return f"{self.sentence}"
 
 
 class Walk:
@@ -132,7 +144,11 @@ class Walk:
             expected = ahead.pop()
             if self.frontier.root() != expected.root:
                 begin = self._right + 1
-                why = f"the first {expected.size} events do not have the root of {expected.what}."
+                why = Sentence(
+                    "the first {size} events do not have the root of {what}.",
+                    size=expected.size,
+                    what=expected.what,
+                )
                 return Finding(begin, max(begin, self.position), why)
             self._right = self.position
         return None
@@ -141,8 +157,13 @@ class Walk:
         if not ahead:
             return None
         missing = self.position + 1
-        why = f"the log ends after {self.frontier.size} events; {ahead[-1].what} covers "
-        return Finding(missing, missing, f"{why}{ahead[-1].size}.")
+        why = Sentence(
+            "the log ends after {size} events; {what} covers {covered}.",
+            size=self.frontier.size,
+            what=ahead[-1].what,
+            covered=ahead[-1].size,
+        )
+        return Finding(missing, missing, why)
 
 
 def verify(
@@ -169,8 +190,9 @@ def named(
     if view is None or at is None:
         return finding
     if finding and any(_has_root(view, e) for e in expected if e.size > view.leaf_of(at)):
-        return Finding(at, at, "it is not the event that the checkpoints cover.")
-    return finding or Finding(at, at, "its leaf in the tree is not the event's.")
+        why = Sentence("it is not the event that the checkpoints cover.")
+        return Finding(at, at, why)
+    return finding or Finding(at, at, Sentence("its leaf in the tree is not the event's."))
 
 
 def _has_root(view: View, expected: Expected) -> bool:

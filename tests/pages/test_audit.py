@@ -6,7 +6,10 @@ import re
 import pytest
 
 from api.pages.audit import called
+from domain.actor import now
+from domain.sentences import Sentence
 from service.personal.erasures import UNMASKED
+from service.proof.verifying import Finding
 from service.settings import HOME
 from tests.api.office import Caller, Office
 from tests.pages.visitor import Visitor
@@ -91,6 +94,47 @@ def test_what_does_not_hold_is_named(office: Office, auditor: Visitor) -> None:
     assert '<div class="refusal" data-fails>' in auditor.send("/audit", on="/audit").text
     found = office.one("auditor").ok("/v1/audit/verification")
     assert found["holds"] is False and "3" in found["detail"]
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("zh", "前 6 条记录的根散列与守护进程最近一次所见不一致"),
+        ("en", "the first 6 events do not have the root of what the keeper saw last"),
+    ],
+)
+def test_an_alarm_is_told_in_the_pages_language(
+    office: Office, auditor: Visitor, language: str, told: str
+) -> None:
+    why = Sentence(
+        "the first {size} events do not have the root of {what}.",
+        size=6,
+        what=Sentence("what the keeper saw last"),
+    )
+    office.ledger.published.raise_alarm(Finding(2, 6, why).sentence, now())
+    page = auditor.see("/audit", Accept_Language=language)
+    # At the head of every page, and in the list of alarms.
+    assert page.text.count(told) == 2 and not page.all("span", lang="en")
+    refused = office.one("admin").post(
+        "/v1/members", {"number": "1", "name": "王", "district": "320812"}
+    )
+    assert "do not have the root of what the keeper saw last" in (refused.json or {})["detail"]
+
+
+def test_an_alarm_of_before_is_quoted(office: Office, auditor: Visitor) -> None:
+    office.ledger.published.raise_alarm("Position 7 does not hold.", now())
+    page = auditor.see("/audit")
+    assert page.text.count("Position 7 does not hold.") == 2
+    assert len(page.all("span", lang="en")) == 2
+
+
+@pytest.mark.sqlite_alone("the row is changed in the file")
+def test_a_script_is_told_in_the_pages_language_too(office: Office, auditor: Visitor) -> None:
+    with raw(office.ledger.settings.database) as log:
+        log.execute("UPDATE stored_events SET topic = 'lead.suspended' WHERE rowid = 3")
+    for language, told in (("zh", "条记录不符"), ("en", "does not hold")):
+        lines = auditor.get("/audit/progress", Accept_Language=language).text.splitlines()
+        assert told in json.loads(lines[-1])["detail"]
 
 
 def test_every_action_of_the_access_record_has_a_name() -> None:

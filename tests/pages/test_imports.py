@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from openpyxl import Workbook
+from openpyxl import Workbook, load_workbook
 from werkzeug.test import TestResponse
 
 from service.columns import HEADINGS
@@ -87,6 +87,30 @@ def test_a_bad_cell_is_named_with_row_column_and_reason_and_marked(
     assert marked.status_code == 200 and "spreadsheetml" in marked.content_type
     assert not page.all("input", name="sum")
     assert leads(office) == []
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("zh", ["提供日期: “2025年3月”不是日期", "计划投资: “三亿”不是数额"]),
+        ("en", ["提供日期: '2025年3月' is no day", "计划投资: '三亿' is no amount"]),
+    ],
+)
+def test_a_marked_copy_gives_its_reasons_in_the_pages_language(
+    officer: Visitor, language: str, told: list[str]
+) -> None:
+    officer.send("/preferences", on="/import", language=language)
+    place = upload(officer, sheet(row(1, 提供日期="2025年3月", 计划投资="三亿"))).headers[
+        "Location"
+    ]
+    copy = load_workbook(BytesIO(officer.get(f"{place}/marked.xlsx").data)).worksheets[0]
+    said = f"{copy.cell(2, len(HEADINGS) + 1).value}"
+    assert [one for one in told if one not in said] == [], said
+
+
+def test_a_file_without_headings_is_said_so_in_chinese_alone(officer: Visitor) -> None:
+    page = officer.see(upload(officer, "甲,乙\n1,2\n".encode()).headers["Location"])
+    assert "表头" in page.text and "headings" not in page.text
 
 
 def test_what_is_recorded_is_what_was_checked(office: Office, officer: Visitor) -> None:

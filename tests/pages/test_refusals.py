@@ -21,7 +21,7 @@ from service.settings import HOME
 from tests.api.office import Office
 from tests.pages.visitor import Seen, Visitor
 
-_PROOF = "asked keeper keys notes rounds sending signer tree verdict verify witness".split()
+_PROOF = "keeper keys notes rounds sending verify_ledger witness".split()
 # What is said to those who run the service, or to programs, and by no page; each with where.
 ELSEWHERE = {
     "service/access/verifying.py": "the command line",
@@ -48,7 +48,6 @@ ELSEWHERE = {
 LOOSE = {
     "service/exports/schedule.py": "the log",
     "service/figures.py": "a fault of ours",
-    "service/proof/tiles.py": "what an auditor is told word by word",
     "service/log.py": "an event that nobody can read: quoted",
     "service/metrics.py": "what a gauge is",
     "service/patience.py": "the status says it",
@@ -83,7 +82,7 @@ def modules() -> list[Tree]:
 def errors() -> frozenset[str]:
     """The names of the ledger's errors that are told by a pattern."""
     classes = [one for _, tree in modules() for one in ast.walk(tree) if type(one) is ast.ClassDef]
-    found = {"LedgerError"}
+    found = {"LedgerError", "Inconsistent"}
     while True:
         more = {c.name for c in classes if {ast.unparse(base) for base in c.bases} & found}
         if more <= found:
@@ -93,7 +92,7 @@ def errors() -> frozenset[str]:
 
 def pattern_of(call: ast.Call) -> ast.expr | None:
     """What a call gives as a pattern, if it is one that says something."""
-    called = ast.unparse(call.func)
+    called = ast.unparse(call.func).removeprefix("tree.")
     if called == "Invalid.of":
         return call.args[1]
     return call.args[0] if call.args and called in {"Sentence", "_Pattern", *errors()} else None

@@ -27,7 +27,7 @@ from api.pages import (
 )
 from api.pages.look import set_up, templates_of
 from api.pages.refusals import FILTERS
-from api.pages.words import name_of, value_of, who
+from api.pages.words import event_name, name_of, value_of, who
 
 # Importing one declares its routes.
 PAGES = (
@@ -53,7 +53,9 @@ def register_pages(app: Flask) -> None:
     set_up(app)
     for templates in templates_of(app).values():
         templates.filters.update(FILTERS)
-        templates.globals.update(value_of=value_of, fact_name=name_of, who_is=who)
+        templates.globals.update(
+            value_of=value_of, fact_name=name_of, event_name=event_name, who_is=who
+        )
     app.register_blueprint(site.blueprint)
     app.register_blueprint(assets.blueprint)
     errors.register(app)

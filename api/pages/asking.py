@@ -27,7 +27,6 @@ class Asked(NamedTuple):
     value: str = ""
     options: Sequence[tuple[str, str]] = ()
     needed: bool = False
-    hint: str = ""
 
 
 class Group(NamedTuple):
@@ -94,12 +93,12 @@ def _number(text: str) -> int:
 class Asking(NamedTuple):
     """How a schema is asked: the ``values`` that its fields hold, by flat names; which values may
     be chosen where that is not all of them; which facts are ``needed`` besides those the schema
-    requires; and what there is to say beside a field."""
+    requires; and the facts that are ``sought``: too many to choose from, so found by typing."""
 
     values: Mapping[str, str]
     options: Mapping[str, Sequence[tuple[str, str]]] = {}
     needed: frozenset[str] = frozenset()
-    hints: Mapping[str, str] = {}
+    sought: frozenset[str] = frozenset()
 
 
 def parts(schema: Schema, asking: Asking, names: Sequence[str], below: str = "") -> Iterator[Part]:
@@ -145,10 +144,12 @@ def _asked(field: Any, path: str, fact: str, asking: Asking, *, needed: bool) ->
     options = asking.options.get(path, asking.options.get(fact, options))
     if options and kind == "text":
         kind = "choice"
+    if fact in asking.sought:
+        kind = "sought"
     value = asking.values.get(path, "")
     if fact.endswith(".unit") and not value:
         value = "亿元"
-    return Asked(path, name_of(fact), kind, value, options, needed, asking.hints.get(path, ""))
+    return Asked(path, name_of(fact), kind, value, options, needed)
 
 
 def _control(field: Any, fact: str) -> tuple[str, Sequence[tuple[str, str]]]:

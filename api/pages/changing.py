@@ -13,7 +13,7 @@ from api.pages.commands import Form
 from api.pages.lead import found
 from api.pages.site import VERSION_FIELD
 from api.pages.travel import Travel
-from domain.correction import REVISABLE, effective, may_be_right
+from domain.correction import CORRECTABLE, REVISABLE, effective, may_be_right
 from domain.errors import NotFound
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -57,6 +57,13 @@ def right_facts(wanted: UUID, version: int, upto: int | None = None) -> Json:
     names = may_be_right(events[version - 1])
     # Whom to call is asked for, and what is known of it not told.
     return {name: None if name == "contact" else _bare(facts.get(name)) for name in names}
+
+
+def voidable(wanted: UUID, version: int) -> bool:
+    """Whether an event may be said never to have been."""
+    events = ledger().reads.events_of(wanted, None)
+    about = CORRECTABLE.get(events[version - 1].TOPIC) if 1 <= version <= len(events) else None
+    return about is None or about.void
 
 
 def _bare(value: Any) -> Any:

@@ -9,10 +9,10 @@ from uuid import UUID
 import orjson
 from flask import Response
 from markupsafe import Markup
-from marshmallow import fields
+from marshmallow import fields, pre_load
 
 from api.app import request_now
-from api.auth import MAY, scope
+from api.auth import MAY
 from api.endpoint import ledger
 from api.loading import Loader
 from api.pages.asking import Asked, Asking, Group, Part, flat, parts
@@ -24,13 +24,16 @@ from api.pages.changing import (
     lead_at,
     revisable,
     right_facts,
+    voidable,
 )
-from api.pages.commands import FORMS, Choices, Form, choices, form_named, waivable
+from api.pages.commands import FORMS, Form, choices, form_named, waivable
+from api.pages.correcting import BY, by_their_ids, listed, people_for, righted, shown_as
 from api.pages.look import macro
+from api.pages.look import told_later as _
 from api.pages.refusals import told_of
 from api.pages.session import holder
 from api.pages.site import asked, form, go_to, ours, page, show
-from api.pages.texts import language
+from api.pages.texts import gettext, language
 from api.pages.words import EVENTS, FACTS, who
 from api.schemas import Request, RightFacts, Whole
 from api.windows import lead_seen
@@ -39,7 +42,8 @@ from domain.actor import today_in_china
 _WRITE = "write leads"
 _LOADERS: Mapping[str, Loader] = {one.name: Loader(one.schema) for one in FORMS}
 _CORRECTING = Loader(form_named("correction").schema)
-_AT_ONCE = 200
+# What a correction says of itself, and of the event as well → what it is called.
+_OF_ITSELF = {"occurred_on": _("更正日期"), "note": _("更正备注")}
 # So many forms are kept as nobody has filled them in yet, some 2 MB.
 _KEPT = 512
 # A mapping's pairs, to be kept by
@@ -55,6 +59,12 @@ class DoingQuery(Request):
     version = Whole(1, 10**9)
     verdict = fields.String()
     duplicate_of = fields.String()
+    typed = fields.String()
+
+    @pre_load
+    def _of_whom(self, data: Mapping[str, Any], **_more: Any) -> dict[str, Any]:
+        """What was typed so far of a member, whichever field it is in."""
+        return {"typed" if n.startswith(f"{BY}.") else n: v for n, v in data.items()}
 
 
 @page("/leads/<lead_id>/do/<name>", _WRITE, query=DoingQuery())
@@ -64,7 +74,7 @@ def ask(lead_id: str, name: str, query: dict[str, Any]) -> Response:
     lead = lead_at(wanted)
     told = {k: f"{v}" for k, v in query.items() if k in what.asks}
     values = {"occurred_on": f"{today_in_china()}", **known(what, wanted, lead, told), **told}
-    return _shown(what, lead, values, back=query.get("back"))
+    return _shown(what, lead, values, back=query.get("back"), typed=query.get("typed", ""))
 
 
 def _again(lead_id: str, name: str, refusal: Any, given: Mapping[str, str]) -> Response:
@@ -88,6 +98,7 @@ def do(lead_id: str, name: str) -> Response:
     what, wanted = form_named(name), lead_seen(lead_id)
     given = {k: v.strip() for k, v in request_now().form.items()}
     sent = {k: v for k, v in given.items() if v}
+    sent = by_their_ids(wanted, sent)
     body = facts_of(what, wanted, {**filled_in(what, sent), **what.fixed}, given)
     load = _CORRECTING if what.name == "correction" else _LOADERS[name]
     facts = load.load(body)
@@ -114,23 +125,29 @@ def _shown(
     values: Mapping[str, str],
     back: str | None = None,
     refusal: Any = None,
+    typed: str = "",
 ) -> Response:
     told = told_of(refusal)
     for fact, place in _GIVEN_BY.items():
         if fact in told["by"]:
             told["by"].setdefault(place, told["by"].pop(fact))
-    options = {**choices(what, lead), **_people(what, values)}
+    them = people_for(what, values, typed)
+    options = {**choices(what, lead), **listed(them, values)}
+    if them and them.many:
+        values = {name: shown_as(name, value) for name, value in values.items()}
     names = {one["id"]: one["name"] for one in lead["members"]}
+    seek = f"/leads/{lead['id']}/do/{what.name}?version={values.get('version', '')}"
     beside: Mapping[str, Any] = {}
     if refusal is None and what.name != "correction":
         asks = _asks(
             what.name, *(tuple(one.items()) for one in (values, options, names)), language()
         )
     else:
-        fields_ = list(_parts(what, lead, Asking(values, options, what.needed)))
+        sought = frozenset({"members"}) if them and them.many else frozenset()
+        fields_ = list(_parts(what, lead, Asking(values, options, what.needed, sought)))
         shown = {one.name for part in fields_ for one in _fields(part)} | {p.name for p in fields_}
         beside = {name: why for name, why in told["by"].items() if name not in shown}
-        asks = macro("asking.html", "asks")(what.name, fields_, told["by"], names)
+        asks = macro("asking.html", "asks")(what.name, fields_, told["by"], names, seek)
     return show(
         "doing.html",
         refusal["status"] if refusal else 200,
@@ -147,6 +164,8 @@ def _shown(
         allowed=what.event == "" or what.allowed(lead),
         similar=lead["possible_duplicates"] if "duplicate_of" in what.asks else [],
         of=values.get("version"),
+        people=them.them if them and them.many else None,
+        righted=righted(lead, values) if what.name == "correction" else None,
         inside=bool(request_now().headers.get("HX-Request")),
     )
 
@@ -161,32 +180,21 @@ def _asks(name: str, values: _Items, options: _Items, names: _Items, _language: 
     return macro("asking.html", "asks")(name, told, {}, dict(names))
 
 
-def _people(what: Form, values: Mapping[str, str]) -> Choices:
-    """The members that a tip may be corrected to name."""
-    if what.name != "correction" or "facts.members.0" not in values:
-        return {}
-    found, after = [], 0
-    while True:
-        some, more = ledger().reads.members(after, _AT_ONCE, None, None, scope())
-        found += [(one["id"], f"{one['name']}（{one['number']}）") for one in some]
-        if more is None:
-            return {"members": found}
-        after = more
-
-
 def _parts(what: Form, lead: Json, asking: Asking) -> Any:
     names = [name for name in what.asks if name not in what.fixed]
     if what.name != "correction":
         yield from parts(what.schema, asking, names)
         return
-    version = asking.values.get("version", "")
-    known = right_facts(UUID(lead["id"]), int(version)) if version.isdecimal() else {}
+    version = int(words) if (words := asking.values.get("version", "")).isdecimal() else 0
+    wanted = UUID(lead["id"])
+    known = right_facts(wanted, version) if version else {}
     for name in names:
         if name == "facts":
             places = [one for one in FACTS if one in known]
             yield from parts(RightFacts(), asking, places, "facts.")
-        else:
-            yield from parts(what.schema, asking, [name])
+        elif name != "void" or voidable(wanted, version):
+            for part in parts(what.schema, asking, [name]):
+                yield part._replace(label=gettext(_OF_ITSELF.get(name, part.label)))
 
 
 def _fields(part: Part) -> list[Asked]:

@@ -1,6 +1,6 @@
 """提供信息: a tip in under a minute, on a phone too, and what became of those before it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +13,13 @@ from api.auth import scope
 from api.endpoint import ledger
 from api.pages.look import told_later as _
 from api.pages.nested import nested
+from api.pages.people import People, people, those
 from api.pages.session import holder
 from api.pages.site import asked, form, go_to, page, show
-from api.schemas import Id, LeadIn, Request, Text, is_id
+from api.schemas import Id, LeadIn, Request, Text
 from api.windows import lead_seen, selection
 from domain.actor import today_in_china
-from domain.errors import Forbidden, Invalid, NotFound
+from domain.errors import Forbidden, NotFound
 from domain.money import UNITS
 from service.projections.lead_list import Question
 
@@ -26,9 +27,6 @@ _TIP = "tip"
 _MOST = 50
 # How many of the office's tips may be reported by together; the first is the first report.
 _TOGETHER = 3
-# From so many members on they are no list to choose from, but are found by what is typed; and how
-# many are then suggested.
-_LISTED, _SUGGESTED = 300, 20
 _BY = "members"
 # What a closed lead's outcome means to who tipped it.
 SAID_OF: Mapping[str, str] = {
@@ -69,7 +67,8 @@ def with_defaults(body: dict[str, Any]) -> dict[str, Any]:
     if not body.get("investment", {}).get("amount"):
         body.pop("investment", None)
     own = scope().member
-    body["members"] = [own] if own else list(dict.fromkeys(_those(body.get(_BY, {}))))
+    typed = {f"{_BY}.{at}": words for at, words in body.get(_BY, {}).items()}
+    body["members"] = [own] if own else list(dict.fromkeys(those(typed)))
     if "district" not in body and body["members"]:
         try:
             first = ledger().reads.member(UUID(body["members"][0]), scope())
@@ -77,23 +76,6 @@ def with_defaults(body: dict[str, Any]) -> dict[str, Any]:
             return body
         body["district"] = first["district"]
     return body
-
-
-def _those(typed: Mapping[str, str]) -> Iterator[str]:
-    """The ids of the members that were chosen, or typed by name or number; Invalid where it is not
-    clear who is meant."""
-    for place, words in typed.items():
-        if is_id(words):
-            yield words
-            continue
-        found = ledger().reads.members_so_called(words, scope())
-        if not found:
-            why = "No member has the number or the name {words}."
-            raise Invalid.of(f"{_BY}.{place}", why, words=words)
-        if len(found) > 1:
-            why = "More than one member is called {words}: give the number."
-            raise Invalid.of(f"{_BY}.{place}", why, words=words)
-        yield found[0]
 
 
 @page("/tip", _TIP, query=TipQuery())
@@ -137,7 +119,7 @@ def _shown(
     if who is None:
         raise Forbidden("Nobody is signed in.")
     me = ledger().reads.member(UUID(own), scope()) if own else None
-    many, people = (False, []) if own else _people(typed)
+    them = People(False, []) if own else people(typed)
     return show(
         "tip.html",
         status,
@@ -145,8 +127,8 @@ def _shown(
         given=given or {},
         recorded=recorded,
         me=me,
-        many=many,
-        people=people,
+        many=them.many,
+        people=them.them,
         together=_TOGETHER,
         mine=_mine() if own else [],
         said_of=said_of,
@@ -163,15 +145,6 @@ def _home(me: Mapping[str, Any] | None) -> str:
         return f"{me['district']}"
     limit = scope().district or ""
     return limit if len(limit) == 6 else ""
-
-
-def _people(typed: str) -> tuple[bool, list[dict[str, Any]]]:
-    """Whether those who may have tipped are more than a list is good for; and these, or the first
-    whose name or number has in it what was ``typed``."""
-    found = ledger().reads.members_called("", _LISTED + 1, scope())
-    if len(found) <= _LISTED:
-        return False, found
-    return True, ledger().reads.members_called(typed, _SUGGESTED, scope())
 
 
 def _mine() -> list[dict[str, Any]]:

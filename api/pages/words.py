@@ -135,6 +135,11 @@ def name_of(fact: str) -> str:
     return gettext(FACTS[fact]) if fact in FACTS else fact
 
 
+def event_name(event: str) -> str:
+    """What an event is called."""
+    return gettext(EVENTS.get(event, event))
+
+
 def value_of(fact: str, value: Any) -> str:
     """A fact in words; a dash for none."""
     if value is None or value == []:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import openpyxl
 import pytest
 
+from api.pages import people
 from tests.api.office import Office
 from tests.pages.visitor import Seen, Visitor
 
@@ -285,6 +286,67 @@ def test_a_tip_is_corrected_down_to_whom_to_call_and_never_voided(
     void = {"void": "true", "reason": "没有此事"}
     refused = fill(clerk, lead, "correction", "?version=1", **void)
     assert refused.status_code == 409 and "提供信息永久计数，不能作废" in refused.text
+
+
+def test_a_correction_says_what_it_puts_right_and_offers_no_voiding_of_a_tip(
+    office: Office, clerk: Visitor, lead: Any
+) -> None:
+    office.officer.command(lead, "negotiation")
+    tip, talks = (
+        clerk.see(f"/leads/{lead['id']}/do/correction?version={number}") for number in (1, 2)
+    )
+    assert "更正：提供信息" in tip.text and not tip.all("input", name="void")
+    assert "更正：开始洽谈" in talks.text and len(talks.all("input", name="void")) == 1
+    # What it says of itself is not called as what it puts right.
+    assert talks.text.count("更正日期") == talks.text.count("发生日期 必填") + 1 == 1
+
+
+def test_of_few_members_a_correction_lists_all_who_may_have_tipped_and_who_did(
+    office: Office, clerk: Visitor, member: Any, lead: Any
+) -> None:
+    other = office.officer.register("QJP-002")
+    office.officer.ok(f"/v1/members/{member['id']}/retirement", {"occurred_on": "2025-12-31"})
+    form = clerk.see(f"/leads/{lead['id']}/do/correction?version=1")
+    chosen = form.all("option", value=member["id"])
+    assert len(chosen) == 3 and "selected" in chosen[0]
+    assert len(form.all("option", value=other["id"])) == 3
+
+
+def test_of_many_members_a_correction_finds_one_as_one_types(
+    office: Office, clerk: Visitor, member: Any, lead: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "_LISTED", 1)
+    other = office.officer.register("QJP-002")
+    path = f"/leads/{lead['id']}/do/correction"
+    form = clerk.see(f"{path}?version=1")
+    assert held(form)["facts.members.0"] == "王委员（QJP-001）" and not form.all(
+        "select", list="people"
+    )
+    typed = clerk.see(f"{path}?version=1&facts.members.1=-002")
+    suggested = [one["value"] for one in typed.all("option") if "（" in (one["value"] or "")]
+    assert suggested == ["王委员（QJP-002）"]
+    # Left as it was, nobody is changed; the name alone is two members'.
+    wrong = {"facts.members.1": "王委员", "reason": "漏了一位"}
+    refused = fill(clerk, lead, "correction", "?version=1", **wrong)
+    assert refused.status_code == 422 and "有不止一位委员叫" in refused.text
+    assert held(Seen(refused.text))["facts.members.1"] == "王委员"
+    right = {"facts.members.1": "QJP-002", "reason": "漏了一位"}
+    assert fill(clerk, lead, "correction", "?version=1", **right).status_code == 303
+    now = office.officer.ok(f"/v1/leads/{lead['id']}")
+    assert [one["id"] for one in now["members"]] == [member["id"], other["id"]]
+
+
+def test_a_member_who_retired_since_may_stay_named(
+    office: Office, clerk: Visitor, member: Any, lead: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in ("QJP-002", "QJP-003"):
+        office.officer.register(number)
+    monkeypatch.setattr(people, "_LISTED", 1)
+    office.officer.ok(f"/v1/members/{member['id']}/retirement", {"occurred_on": "2025-12-31"})
+    right = {"facts.title": "另一个名称", "reason": "写错"}
+    assert fill(clerk, lead, "correction", "?version=1", **right).status_code == 303
+    now = office.officer.ok(f"/v1/leads/{lead['id']}")
+    assert ([one["id"] for one in now["members"]], now["title"]) == ([member["id"]], "另一个名称")
 
 
 def test_a_duplicate_is_ruled_from_the_similar_lead_and_by_its_address(

@@ -27,7 +27,7 @@ from api.pages import (
 )
 from api.pages.look import set_up, templates_of
 from api.pages.refusals import FILTERS
-from api.pages.words import event_name, name_of, value_of, who
+from api.pages.words import addressed, event_name, name_of, value_of, who
 
 # Importing one declares its routes.
 PAGES = (
@@ -52,9 +52,9 @@ def register_pages(app: Flask) -> None:
     """Serve them, and what they load."""
     set_up(app)
     for templates in templates_of(app).values():
-        templates.filters.update(FILTERS)
+        templates.filters.update({**FILTERS, "fact_name": name_of})
         templates.globals.update(
-            value_of=value_of, fact_name=name_of, event_name=event_name, who_is=who
+            value_of=value_of, event_name=event_name, who_is=who, addressed=addressed
         )
     app.register_blueprint(site.blueprint)
     app.register_blueprint(assets.blueprint)

@@ -3,6 +3,7 @@
 What is shortened carries the whole figure as its title.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from functools import lru_cache
@@ -26,7 +27,7 @@ def words_of(cny: str | int | None) -> str:
     if cny is None:
         return "—"
     if language() == "zh":
-        return amount_words(f"{cny}", "元") if Decimal(cny) else "0"
+        return amount_words(f"{cny}", "元") if Decimal(cny) else "0元"
     return _english(Decimal(cny))
 
 
@@ -71,6 +72,22 @@ def stated(investment: dict[str, str] | None) -> Markup:
     return Markup('<span class="money">{0}</span>').format(words)
 
 
+def listed(words: Iterable[str]) -> str:
+    """Several, one after the other."""
+    return ("、" if language() == "zh" else ", ").join(words)
+
+
+def overdue(day: str | None, today: date | None = None) -> int:
+    """How many days a day (ISO) has gone by; 0 for none, and one to come."""
+    return max(0, ((today or today_in_china()) - date.fromisoformat(day)).days) if day else 0
+
+
+def short_day(day: str) -> str:
+    """A day of a year that is told elsewhere: 12月29日, 29 Dec."""
+    of = date.fromisoformat(day)
+    return f"{of.month}月{of.day}日" if language() == "zh" else f"{of.day} {_MONTHS[of.month - 1]}"
+
+
 def count(number: int) -> str:
     """1,234."""
     return f"{number:,}"
@@ -95,6 +112,12 @@ def _day(of: str, _language: str, _year: int) -> Markup:
     return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(of, day_words(of))
 
 
+def day_in_two(of: str) -> Markup:
+    """A day where there is little room: the year, if it is told, above the rest."""
+    year, rest = f"{day(of)}".rsplit("年", 1) if "年" in day(of) else ("", day(of))
+    return Markup(f"{year}年<br>{rest}") if year else Markup(rest)  # noqa: S704 - it is `day`'s
+
+
 def moment(of: str | None) -> Markup:
     """A moment (RFC 3339) on China's clocks: 12月29日 16:05, with the second as its title."""
     return _NONE if of is None else _moment(of, language(), today_in_china().year)
@@ -113,6 +136,9 @@ FILTERS = {
     "stated": stated,
     "count": count,
     "day": day,
+    "day_in_two": day_in_two,
+    "listed": listed,
+    "overdue": overdue,
     "moment": moment,
     "day_words": day_words,
     "money_words": words_of,

@@ -22,6 +22,7 @@ from api.pages.words import ALIKE
 from api.reply import Reply
 from api.schemas import Request, Text, Whole
 from api.windows import lead_seen
+from service.industries import DIVISIONS
 from service.reads import Found
 
 _READ = "read leads"
@@ -95,12 +96,13 @@ def _shown(
         alike=_alike,
         none_of=lambda: figures.money(None),
         grouped=figures.grouped,
+        industry_name=lambda code: DIVISIONS.get(code[:3], ""),
     )
 
 
 def _alike(reasons: Sequence[str]) -> str:
     """Why two leads may be the same, in words."""
-    return "、".join(gettext(ALIKE[reason]) for reason in reasons)
+    return figures.listed(gettext(ALIKE[reason]) for reason in reasons)
 
 
 def _again(lead_id: str, refusal: Any, **_: Any) -> Response:

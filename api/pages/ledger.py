@@ -74,7 +74,7 @@ def _stage(lead: Lead) -> str:
 
 
 def _members(lead: Lead) -> str:
-    return f"{escape('、'.join(one['name'] for one in lead['members']))}"
+    return f"{escape(figures.listed(one['name'] for one in lead['members']))}"
 
 
 def _investor(lead: Lead) -> str:
@@ -106,6 +106,8 @@ COLUMNS: Mapping[str, Column] = {
         _("最近动态"), lambda lead: figures.day(lead["last_activity_on"]), "activity"
     ),
 }
+# Those that need no heading to be understood.
+_PLAIN = frozenset({"stage", "members", "investment", "unit"})
 DEFAULT = ("stage", "members", "investment", "unit", "tip", "activity")
 # What most amounts are asked for, in 元.
 AMOUNTS = (10_000_000, 50_000_000, 100_000_000, 500_000_000, 1_000_000_000, 5_000_000_000)
@@ -266,8 +268,12 @@ def _row(
     told.append("</th>")
     for name in names:
         column = COLUMNS[name]
-        begins = '<td class="number">' if column.number else "<td>"
-        told.append(f"{begins}{column.cell(lead)}</td>")
+        cell = column.cell(lead)
+        about = ' class="number"' if column.number else ""
+        # On a phone a row has no headings above it.
+        if cell and name not in _PLAIN:
+            about += f' data-is="{escape(gettext(column.label))}"'
+        told.append(f"<td{about}>{cell}</td>")
     return "".join([*told, "</tr>"])
 
 

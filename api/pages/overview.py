@@ -12,6 +12,7 @@ from flask import Response
 
 from api.auth import scope
 from api.endpoint import ledger
+from api.pages import figures
 from api.pages.ledger import rows_of
 from api.pages.look import may
 from api.pages.session import holder
@@ -118,6 +119,7 @@ def _chart(series: Mapping[str, Any]) -> dict[str, Any]:
     points = series["points"]
     return {
         "days": [point["on"] for point in points],
+        "labels": [figures.short_day(point["on"]) for point in points],
         "stages": [
             {
                 "stage": stage,

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from api.auth import scope
 from api.endpoint import ledger
+from api.pages.figures import listed
 from api.pages.texts import gettext
 from api.pages.words import EVENTS, FACTS, name_of, value_of, who
 from domain.correction import CORRECTABLE, effective
@@ -140,10 +141,10 @@ def _line(name: str, was: Any, right: Any) -> Line:
 def _said(name: str, value: Any) -> str:
     """A fact in words; members and leads by what they are called."""
     if name == "members":
-        return "、".join(_members(value))
+        return listed(_members(value))
     if name == "shares":
         names = _members([one["member"] for one in value])
-        return "、".join(f"{n} {one['share']}" for n, one in zip(names, value, strict=True))
+        return listed(f"{n} {one['share']}" for n, one in zip(names, value, strict=True))
     return value_of(name, value)
 
 

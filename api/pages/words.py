@@ -6,7 +6,7 @@ from typing import Any
 
 from api.pages.figures import day_words
 from api.pages.look import told_later as _
-from api.pages.texts import gettext
+from api.pages.texts import gettext, language
 from domain.stage import LABELS, OUTCOMES
 from service.reports.annual import amount_words
 
@@ -166,6 +166,11 @@ def _parts(fact: str, value: Mapping[str, Any]) -> str:
         if inner is not None and part not in ("subject", "member", "cny")
     ]
     return " ".join(told)
+
+
+def addressed(name: str) -> str:
+    """A member as one is spoken to."""
+    return name if name.endswith("委员") or language() == "en" else f"{name}委员"
 
 
 def who(actor: str) -> str:

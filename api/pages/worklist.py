@@ -7,7 +7,9 @@ from flask import Response
 from marshmallow import fields
 
 from api.endpoint import ledger
+from api.pages.commands import form_named
 from api.pages.look import told_later as _
+from api.pages.look import words
 from api.pages.site import page, show
 from api.schemas import WorklistQuery
 from api.windows import selection
@@ -42,9 +44,11 @@ ANSWERS: Mapping[str, Answer] = {
 
 
 class WorklistPageQuery(WorklistQuery):
-    """Which of it, from which place on."""
+    """Which of it, from which place on; ``done`` and ``lead`` name the command that leads here."""
 
     after = fields.String()
+    done = fields.String()
+    lead = fields.String()
 
 
 def _again(refusal: Any, given: Mapping[str, Any]) -> Response:
@@ -62,14 +66,19 @@ def _shown(
 ) -> Response:
     day = day_of(query)
     rule, after = query.get("rule"), _place(query.get("after"))
+    done = form_named(query["done"]) if "done" in query else None
     found = ledger().worklist.page(selection(query), day, rule=rule, after=after, limit=_PAGE)
     kept = ("rule", "due_by", "district", "sector", "industry", "member", "min_cny")
+    base = {name: query[name] for name in kept if name in query}
     return show(
         "worklist.html",
         refusal["status"] if refusal else 200,
         refusal=refusal,
         given=given or query,
-        base={name: query[name] for name in kept if name in query},
+        base=base,
+        back=f"/worklist?{words(base)}".rstrip("?"),
+        done=done,
+        done_lead=query.get("lead"),
         day=day,
         rule=rule,
         rules=[one for one in RULES if found.by_rule.get(one.name)],

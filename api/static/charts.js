@@ -29,7 +29,7 @@ const DRAWINGS = {
       legend: { top: 0, left: 0, icon: "roundRect", itemWidth: 10, itemHeight: 10, itemGap: 16, textStyle: { color: ink } },
       // As text on the canvas: a tooltip of HTML would bring inline style with it.
       tooltip: { trigger: "axis", renderMode: "richText", confine: true },
-      xAxis: { type: "category", boundaryGap: false, data: shows.days, axisTick: { show: false }, axisLine: { lineStyle: { color: ink, opacity: 0.3 } }, axisLabel: { color: ink, hideOverlap: true, formatter: (day) => day.slice(5) } },
+      xAxis: { type: "category", boundaryGap: false, data: shows.labels, axisTick: { show: false }, axisLine: { lineStyle: { color: ink, opacity: 0.3 } }, axisLabel: { color: ink, hideOverlap: true } },
       yAxis: { type: "value", minInterval: 1, axisLabel: { color: ink }, splitLine: { lineStyle: { color: ink, opacity: 0.14 } } },
       series: shows.stages.map((line) => ({
         name: line.label,

@@ -16,6 +16,12 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// Of the ways that have no room on a phone, the one that is open is in sight.
+for (const way of document.querySelectorAll(".ways [aria-current]")) {
+  const ways = way.closest(".ways");
+  ways.scrollLeft = way.offsetLeft + way.offsetWidth / 2 - ways.offsetLeft - ways.clientWidth / 2;
+}
+
 // A form that is on its way is not sent a second time.
 document.addEventListener("submit", (event) => {
   const form = event.target;

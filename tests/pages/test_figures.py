@@ -24,7 +24,7 @@ def language(app: Flask, request: pytest.FixtureRequest) -> Iterator[str]:
         ("123456789", "12345.6789万元", "CNY 123,456,789"),
         ("100000000", "1亿元", "CNY 100 million"),
         ("99999999.99", "99999999.99元", "CNY 99,999,999.99"),
-        ("0", "0", "CNY 0"),
+        ("0", "0元", "CNY 0"),
         (None, "—", "—"),
     ],
 )

@@ -120,7 +120,8 @@ _NAMES = [
     (re.compile(said), told)
     for said, told in (
         (r"import of (?P<file>.+)", _("导入 %(file)s")),
-        (r"(?P<user>\S+(?: \d+)?) at the command line", _("命令行用户 %(user)s")),
+        (r"user (?P<number>\d+) at the command line", _("命令行的 %(number)s 号用户")),
+        (r"(?P<user>\S+) at the command line", _("命令行用户 %(user)s")),
         ("command line", _("命令行")),
         ("the keeper", _("守护进程")),
         ("first administrator", _("首位管理员")),

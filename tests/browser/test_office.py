@@ -42,7 +42,7 @@ def test_a_member_is_registered_given_a_link_and_retired(desk: Desk) -> None:
         assert saved.value.suggested_filename == f"{number}.png"
         with desk.visit(viewport=PHONE) as (phone, _unused):
             phone.goto(address)
-            expect(phone.get_by_text("张委员委员，您好")).to_be_visible()
+            expect(phone.get_by_text("张委员，您好")).to_be_visible()
         page.get_by_role("link", name="完成").click()
         page.get_by_label("届满日期").fill(page.get_by_label("届满日期").get_attribute("max") or "")
         page.get_by_role("button", name="登记届满").click()

@@ -1,6 +1,7 @@
 """Numbers, amounts, days and moments, as an office writes them."""
 
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 from flask import Flask
@@ -60,3 +61,21 @@ def test_a_moment_is_on_chinas_clocks(language: str) -> None:
 
 def test_a_count_has_its_thousands_apart(language: str) -> None:
     assert figures.count(100_000) == "100,000"
+
+
+def test_several_are_listed_as_the_language_does(language: str) -> None:
+    assert figures.listed(["甲", "乙"]) == {"zh": "甲、乙", "en": "甲, 乙"}[language]
+
+
+def test_a_day_of_a_year_that_is_told_elsewhere_is_short(language: str) -> None:
+    assert figures.short_day("2025-12-09") == {"zh": "12月9日", "en": "9 Dec"}[language]
+
+
+def test_where_there_is_little_room_the_year_stands_above_the_day(language: str) -> None:
+    two = {"zh": ">2025年<br>12月9日</time>", "en": ">9 Dec 2025</time>"}[language]
+    assert figures.day_in_two("2025-12-09").endswith(two)
+
+
+@pytest.mark.parametrize(("day", "late"), [("2025-12-28", 1), ("2025-12-29", 0), (None, 0)])
+def test_how_long_a_day_has_gone_by(day: str | None, late: int) -> None:
+    assert figures.overdue(day, date(2025, 12, 29)) == late

@@ -261,6 +261,19 @@ def test_an_administrator_waives_a_fact_with_a_reason(
     assert "旧账如此" in visitor.see(f"/leads/{lead['id']}").text
 
 
+def test_a_row_says_of_each_day_which_it_is_where_a_phone_has_no_headings(
+    office: Office, clerk: Visitor, lead: Any
+) -> None:
+    page = clerk.see("/leads")
+    told = [one["data-is"] for one in page.all("td") if "data-is" in one]
+    assert told == ["提供日期", "最近动态"]
+
+
+def test_an_industry_is_told_by_name_too(office: Office, clerk: Visitor, member: Any) -> None:
+    chips = office.officer.tip(member["id"], industry="C397")
+    assert "C397 计算机、通信和其他电子设备制造业" in clerk.see(f"/leads/{chips['id']}").text
+
+
 def test_a_correction_strikes_through_what_was_and_says_why(
     office: Office, clerk: Visitor, lead: Any
 ) -> None:

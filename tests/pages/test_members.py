@@ -138,3 +138,12 @@ def test_a_filter_that_is_wrong_is_said_of_the_filter(office: Office, visitor: V
     page = visitor.see("/members?district=99", 422)
     assert "区划代码 ：“99”不是两位、四位或六位区划代码" in page.text
     assert not page.all("details", open="")
+
+
+@pytest.mark.parametrize(("name", "said"), [("张三", "张三委员"), ("张委员", "张委员")])
+def test_nobody_is_called_a_member_twice(
+    office: Office, officer: Visitor, name: str, said: str
+) -> None:
+    member = office.officer.register("QJP-009", name=name)["id"]
+    page = officer.send(f"/members/{member}/link", on=f"/members/{member}", days="30").text
+    assert f"{said}的个人链接" in page and "委员委员" not in page

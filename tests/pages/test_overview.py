@@ -1,5 +1,7 @@
 """The overview: the sentence with its leads, the stages, the groups, and a past that is kept."""
 
+import json
+
 import pytest
 
 from api.pages.overview import Piece, linked
@@ -160,3 +162,20 @@ def test_the_groups_of_the_api_are_those_of_the_page(office: Office, seen: Visit
 def test_groups_are_asked_for_by_what_there_is(office: Office) -> None:
     problem = problem_of(office.officer.get("/v1/pipeline/groups?by=unit"), 422, "invalid")
     assert "by" in problem["errors"]
+
+
+def test_a_signing_that_is_overdue_is_said_to_be_as_of_the_day_that_is_looked_at(
+    seen: Visitor,
+) -> None:
+    assert "逾期" not in seen.see(f"/?{END}").text
+    assert "预计 2026年1月15日 逾期 16 天" in seen.see("/?as_of=2026-01-31").text.replace(
+        "预计 1月15日", "预计 2026年1月15日"
+    )
+    assert "16 days late" in seen.see("/?as_of=2026-01-31", Accept_Language="en").text
+
+
+def test_the_pictures_days_are_written_as_the_language_has_them(seen: Visitor) -> None:
+    for language, day in (("zh", "1月5日"), ("en", "5 Jan")):
+        (chart,) = seen.see(f"/?{END}", Accept_Language=language).all("div", role="img")
+        shows = json.loads(chart["data-shows"] or "")
+        assert shows["labels"][0] == day and len(shows["labels"]) == len(shows["days"])

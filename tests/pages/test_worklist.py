@@ -67,3 +67,18 @@ def test_it_is_the_districts_own(office: Office, visitor: Visitor) -> None:
     office.officer.tip(member, title="这里的")
     visitor.sign_in(office.ledger.tokens.issue("officer", district="440106"))
     assert "这里的" not in visitor.see("/worklist").text
+
+
+def test_who_does_what_is_due_comes_back_to_the_list_as_it_was_chosen(
+    office: Office, officer: Visitor
+) -> None:
+    lead = office.officer.tip(office.officer.register()["id"])["id"]
+    page = officer.see("/worklist?rule=screen")
+    (link,) = [one["href"] for one in page.all("a") if "/do/screening" in (one["href"] or "")]
+    form = officer.see(f"{link}")
+    back = form.all("input", name="_back")[0]["value"]
+    assert back == "/worklist?rule=screen"
+    facts = {"occurred_on": "2025-03-19", "verdict": "pursue", "_back": back}
+    answer = officer.send(f"/leads/{lead}/do/screening", on=f"{link}", **facts)
+    page = officer.see(answer.headers["Location"])
+    assert "已记录：研判。" in page.text and page.all("a", href=f"/leads/{lead}")

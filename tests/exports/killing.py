@@ -20,7 +20,12 @@ def begun(folder: Path, shelf: Shelf) -> "Popen[bytes]":
     """An export that has just begun to write."""
     left = unfinished(shelf)
     process = Popen([*COMMAND, "export"], env=environment(folder), stdout=DEVNULL)
-    until(lambda: unfinished(shelf) - left or process.poll() is not None, "the first file")
+    try:
+        until(lambda: unfinished(shelf) - left or process.poll() is not None, "the first file")
+    except AssertionError:
+        process.kill()
+        process.wait(PATIENCE)
+        raise
     return process
 
 

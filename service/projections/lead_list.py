@@ -95,6 +95,7 @@ def _statement(
         place = sa.tuple_(key, rows.c.number)
         last = sa.tuple_(sa.bindparam("key"), sa.bindparam("number"))
         chosen.append(place < last if descending else place > last)
-    order = [c.desc() if descending else c.asc() for c in (key, rows.c.number)]
+    keys = [key] if key is rows.c.number else [key, rows.c.number]
+    order = [c.desc() if descending else c.asc() for c in keys]
     columns = sa.select(rows.c.id, rows.c.body, key, rows.c.number)
     return columns.where(*chosen).order_by(*order).limit(sa.bindparam("limit"))

@@ -54,7 +54,7 @@ from domain.stage import (
     VERDICTS,
     missing_facts,
 )
-from domain.values import NOTE, check_text, district_fault, parse_day
+from domain.values import NEVER, NOTE, check_text, district_fault, parse_day
 
 Facts = Mapping[str, Any]
 
@@ -1061,7 +1061,7 @@ class Lead(Recorded):
             return Sentence("the lead would be suspended")
         first = max(filter(None, (getattr(self, name) for name in since)))
         if event.TOPIC == "lead.recognised":
-            first = self.entered.get(event.stage, "9999-12-31")
+            first = self.entered.get(event.stage, NEVER)
         if event.occurred_on < first:
             return Sentence("its day, {day}, would be too early", day=event.occurred_on)
         return None

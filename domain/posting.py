@@ -24,6 +24,7 @@ from domain.stage import (
     TIP,
     VERDICT_OUTCOME,
 )
+from domain.values import NEVER
 
 OUTSIDE = "outside"
 # In the book of a district: where leads come from that another district passed to it.
@@ -299,7 +300,7 @@ def _counted(account: str, day: str, recognised: Mapping[str, str]) -> str:
     if account not in LANDED:
         return account
     upto = LANDED[: LANDED.index(account) + 1]
-    counts = [stage for stage in upto if recognised.get(stage, "9999-12-31") < day]
+    counts = [stage for stage in upto if recognised.get(stage, NEVER) < day]
     return counts[-1] if counts else NEGOTIATING
 
 

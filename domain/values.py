@@ -24,6 +24,8 @@ PHONE_SHAPE = r"^[+(]?[0-9][0-9 ()-]{4,28}[0-9]$"
 COUNTRY_SHAPE = "^[A-Z]{2}$"
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 EARLIEST = date(1978, 1, 1)
+# A day after every other.
+NEVER = "9999-12-31"
 
 # What may not stand in a text: controls, marks that are not seen or make a text read otherwise
 # than it is stored, separators of lines and paragraphs, code points that are no characters. (A

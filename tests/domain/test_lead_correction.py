@@ -30,6 +30,7 @@ from tests.domain.given import (
     closed,
     corrected,
     groundbroken,
+    happened,
     lead_after,
     negotiating,
     office,
@@ -294,7 +295,8 @@ def test_a_thousand_corrections_of_corrections_are_read() -> None:
 @pytest.mark.parametrize("how", [{"void": True}, {"facts": {"number": "x"}}])
 def test_a_voided_event_is_corrected_no_more_until_it_is_back(how: dict[str, Any]) -> None:
     lead = lead_after(*SIGNED, corrected(3, void=True))
-    with refusal(Refused, "Version 3 was voided by version 4", of=lead):
+    told = "Version 3 was voided by version 4; void that to have it back."
+    with refusal(Refused, told, of=lead):
         correct(lead, 3, **how)
 
 
@@ -304,9 +306,33 @@ def test_a_correction_of_a_voided_event_is_corrected_no_more_either() -> None:
         correct(lead, 4, facts={"number": "B"})
 
 
+def test_what_follows_from_a_ruling_on_another_lead_is_corrected_there() -> None:
+    joined = happened(
+        Lead.MembersJoined,
+        "2025-04-01",
+        duplicate="lead-2",
+        members=["member-2"],
+        reported_on="2025-03-20",
+    )
+    lead = lead_after(tipped(), joined)
+    told = "Version 2 follows from a ruling on lead lead-2; reopen or correct that one."
+    for how in ({"void": True}, {"facts": {"occurred_on": "2025-04-02"}}):
+        with refusal(Refused, told, of=lead):
+            correct(lead, 2, **how)
+
+
+def test_the_reason_of_a_revision_may_be_put_right_with_the_facts_that_it_revised() -> None:
+    lead = lead_after(tipped(), revised("2025-04-01", reason="增资", title="新名"))
+    correct(lead, 2, facts={"reason": "扩产", "title": "新名二期"})
+    assert [event.reason for event in effective(lead.past)[1:]] == ["扩产"]
+    with refusal(Invalid, "there it may be occurred_on, note, title, reason"):
+        correct(lead, 2, facts={"summary": "x"})
+
+
 def test_a_voiding_has_no_facts_to_put_right() -> None:
     lead = lead_after(*SIGNED, corrected(3, void=True))
-    with refusal(Refused, "Version 4 voided an event", of=lead):
+    told = "Version 4 voided an event and has no facts; void it instead."
+    with refusal(Refused, told, of=lead):
         correct(lead, 4, facts={"number": "x"})
 
 
@@ -475,9 +501,13 @@ def test_a_wrong_recognition_names_its_field(facts: dict[str, Any], field: str) 
         (
             (tipped(), negotiating()),
             "signed",
-            "The lead was never signed (签约); it is negotiating",
+            "The lead was never signed (签约); it is negotiating (在谈) since 2025-04-02.",
         ),
-        (SIGNED, "groundbroken", "The lead was never groundbroken (开工); it is signed"),
+        (
+            SIGNED,
+            "groundbroken",
+            "The lead was never groundbroken (开工); it is signed (签约) since 2025-06-10.",
+        ),
         ((*SIGNED, closed("2025-07-01", "rescinded")), "signed", "reopen it first"),
     ],
 )

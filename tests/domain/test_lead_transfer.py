@@ -243,10 +243,25 @@ def test_a_proposal_that_was_answered_is_not_voided_from_under_the_answer() -> N
     lead = lead_after(*TALKS, proposed(), passed())
     with refusal(Refused, "version 4 (transferred on 2025-07-10: no transfer would be open)"):
         correct(lead, 3, void=True)
-    with refusal(Refused, "the transfer would be to 110101"):
+    follows = "version 4 (transferred on 2025-07-10: "
+    with refusal(Refused, f"{follows}the transfer would be to 110101)"):
         correct(lead, 3, facts={"district": BEYOND})
-    with refusal(Refused, "would be before the proposal"):
+    with refusal(Refused, f"{follows}its day, 2025-07-10, would be before the proposal)"):
         correct(lead, 3, facts={"occurred_on": "2025-07-11"})
+    correct(lead, 3, facts={"occurred_on": "2025-07-10"})
+
+
+def test_what_a_refusal_answered_is_not_voided_from_under_it_either() -> None:
+    lead = lead_after(*TALKS, proposed(), refused())
+    with refusal(Refused, "version 4 (transfer_refused on 2025-07-10: no transfer would be open)"):
+        correct(lead, 3, void=True)
+
+
+def test_an_answer_that_never_was_is_not_voided_where_another_transfer_was_proposed_since() -> None:
+    lead = lead_after(*TALKS, proposed(), refused(), proposed("2025-07-11"))
+    told = "version 5 (transfer_proposed on 2025-07-11: another transfer would be open)"
+    with refusal(Refused, told):
+        correct(lead, 4, void=True)
 
 
 def test_the_day_of_an_acceptance_is_put_right_but_not_before_the_proposal() -> None:

@@ -12,12 +12,31 @@ from urllib.parse import quote
 from weakref import finalize
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.util import LRUCache
 
 from domain.errors import NotReady
 from service.log_sqlite import is_damage
 from service.projections.store import Damaged
 
+
+class Dialect(SQLiteDialect_pysqlite):
+    """SQLite's, of which any two are the same one: what a statement compiles to for one file is
+    kept for all, so also for the one that a rebuild puts in the place of another."""
+
+    supports_statement_cache = True
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+
+registry.register("sqlite.ledger", __name__, "Dialect")
+_COMPILED: Any = LRUCache(2000)
 # Device and inode: no two files have both while the first is open. None: there is no file.
 Identity = tuple[int, int] | None
 
@@ -51,10 +70,11 @@ def identity_of(path: Path) -> Identity:
 def engine_of(path: str | Path, lock_timeout: float, mode: str) -> sa.Engine:
     """An engine on a file; ``mode`` "rw" never makes it, "rwc" does."""
     return sa.create_engine(
-        f"sqlite:///file:{quote(str(path))}?mode={mode}&uri=true",
+        f"sqlite+ledger:///file:{quote(str(path))}?mode={mode}&uri=true",
         isolation_level="AUTOCOMMIT",
         # What stands in rows is not to stand in errors, which are logged.
         hide_parameters=True,
+        execution_options={"compiled_cache": _COMPILED},
         connect_args={"timeout": lock_timeout, "check_same_thread": False},
     )
 

@@ -1,4 +1,4 @@
-"""Every page of the register, in a real browser: read and sent without scripts.
+"""Every page of the register, in a real browser: read and sent without scripts, and by WCAG 2.2 AA.
 
 What is walked is the register itself, `api.pages.site.ACTIONS`. A page more is walked without being
 named here, unless its address has a place to fill: then the walk asks for an example of it.
@@ -21,7 +21,7 @@ from api.pages.site import ACTIONS
 from domain.actor import today_in_china
 from service.application import Ledger
 from service.settings import Settings
-from tests.browser.browsing import Desk, needs_chromium
+from tests.browser.browsing import Desk, check_accessible, needs_chromium
 from tests.exports.shelf import exported
 from tests.faults.serving import DISTRICT, environment
 
@@ -77,14 +77,14 @@ class Ground(NamedTuple):
     desk: Desk
     names: Mapping[str, str]
 
-    def addresses(self, *, all: bool) -> Iterator[str]:
-        """One of every page of the register; or all examples of it, and the states."""
+    def addresses(self) -> Iterator[str]:
+        """Examples of every page of the register, and the states."""
         for method, rule in ACTIONS:
             if method == "GET":
                 examples = EXAMPLES[rule] if "<" in rule else [rule]
-                for example in examples if all else examples[:1]:
+                for example in examples:
                     yield example.format(**self.names)
-        yield from STATES if all else ()
+        yield from STATES
 
 
 @pytest.fixture(scope="module")
@@ -142,9 +142,9 @@ def walking(ground: Ground, **about: Any) -> Iterator[Page]:
         yield page
 
 
-def shown(ground: Ground, page: Page, *, all: bool = True) -> Iterator[str]:
+def shown(ground: Ground, page: Page) -> Iterator[str]:
     """Every address that shows a page, with that page open."""
-    for address in ground.addresses(all=all):
+    for address in ground.addresses():
         answer = page.request.get(address, max_redirects=0)
         if answer.headers.get("content-type", "").startswith("text/html"):
             page.goto(address)
@@ -178,6 +178,16 @@ def test_without_scripts_every_page_shows_all_that_it_has_and_every_form_is_sent
                 assert "没有权限" not in page.title() and page.locator("h1").count(), rule
     assert len(with_scripts) > len(EXAMPLES) and unsent == set()
     assert {address: missed for address, missed in lacking.items() if missed} == {}
+
+
+def test_every_page_and_what_comes_of_every_form_meets_wcag(ground: Ground) -> None:
+    unsent = forms()
+    with walking(ground) as page:
+        for _ in shown(ground, page):
+            check_accessible(page)
+            for _ in sent_from(page, unsent):
+                check_accessible(page)
+    assert unsent == set()
 
 
 def forms() -> set[str]:

@@ -383,7 +383,7 @@ def test_credit_is_ruled_member_by_member(office: Office, clerk: Visitor, member
     assert fill(clerk, lead, "credit", reason="首报", **{"shares.0.share": "1"}).status_code == 422
     shares = {"shares.0.share": "2/3", "shares.1.share": "1/3"}
     assert fill(clerk, lead, "credit", reason="首报", **shares).status_code == 303
-    assert "王委员 2/3 李委员 1/3" in clerk.see(f"/leads/{lead['id']}").text
+    assert "王委员 份额 2/3 李委员 份额 1/3" in clerk.see(f"/leads/{lead['id']}").text
 
 
 def test_a_signing_plan_is_withdrawn_by_an_empty_day(

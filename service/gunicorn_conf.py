@@ -7,6 +7,7 @@ mid-request stop all others. No preloading: each worker opens the ledger's files
 
 import os
 import resource
+import signal
 import sys
 from typing import Any
 
@@ -53,7 +54,10 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(_server: Any, worker: Any) -> None:
-    """Count there."""
+    """Count there. And until the worker has handlers of its own a signal ends it: those that it has
+    from the master only note it down, for nobody, and the master would wait for it in vain."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
     FIGURES.take(worker.figures)
 
 

@@ -493,6 +493,18 @@ def test_serve_greets_with_a_token_and_a_line_that_works_and_stops_whole(tmp_pat
         assert not again.alive(), "gunicorn left a process behind"
 
 
+def test_who_stops_it_as_soon_as_it_greets_does_not_wait_for_workers_that_are_not_there_yet(
+    tmp_path: Path,
+) -> None:
+    server = Server(tmp_path, LEDGER_WORKERS="4")
+    try:
+        server.process.terminate()
+        # Less than the 20 s for which gunicorn waits for what is under way.
+        assert server.process.wait(15) == 0
+    finally:
+        server.end()
+
+
 def test_a_start_on_a_taken_port_fails_and_does_not_use_up_the_first_token(
     tmp_path: Path,
 ) -> None:

@@ -174,7 +174,7 @@ def test_a_move_that_is_killed_again_and_again_loses_nothing(
     while not files.moved.exists():
         process = CONTEXT.Process(target=go, args=(files, target))
         process.start()
-        process.join(0.2 * 1.5**killed)
+        process.join(0.02 * 1.5**killed)
         process.kill()
         process.join()
         killed += 1

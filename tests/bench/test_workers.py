@@ -18,7 +18,8 @@ from tests.service.helpers import follow, opened, register, tip
 
 pytestmark = pytest.mark.bench
 
-ROUNDS, LEADS = 5, 64
+# So many that none gets more follow-ups than a lead has, for each command reads all of its lead's.
+ROUNDS, LEADS = 5, 2_000
 
 
 @contextmanager

@@ -329,6 +329,14 @@ def test_the_reason_of_a_revision_may_be_put_right_with_the_facts_that_it_revise
         correct(lead, 2, facts={"summary": "x"})
 
 
+@pytest.mark.parametrize("version", [0, 4])
+def test_what_was_never_recorded_is_not_put_right(version: int) -> None:
+    lead = lead_after(*SIGNED)
+    told = f"version: There is no event {version}; the last is 3."
+    with refusal(Invalid, told, of=lead):
+        correct(lead, version, void=True)
+
+
 def test_a_voiding_has_no_facts_to_put_right() -> None:
     lead = lead_after(*SIGNED, corrected(3, void=True))
     told = "Version 4 voided an event and has no facts; void it instead."

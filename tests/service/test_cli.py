@@ -500,7 +500,7 @@ def test_who_stops_it_as_soon_as_it_greets_does_not_wait_for_workers_that_are_no
     try:
         server.process.terminate()
         # Less than the 20 s for which gunicorn waits for what is under way.
-        assert server.process.wait(15) == 0
+        assert server.process.wait(19) == 0
     finally:
         server.end()
 

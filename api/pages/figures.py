@@ -114,8 +114,7 @@ def _day(of: str, _language: str, _year: int) -> Markup:
 
 def day_in_two(of: str) -> Markup:
     """A day where there is little room: the year, if it is told, above the rest."""
-    year, rest = f"{day(of)}".rsplit("年", 1) if "年" in day(of) else ("", day(of))
-    return Markup(f"{year}年<br>{rest}") if year else Markup(rest)  # noqa: S704 - it is `day`'s
+    return day(of).replace("年", Markup("年<br>"))
 
 
 def moment(of: str | None) -> Markup:

@@ -62,7 +62,7 @@ MAY: Mapping[str, Rule] = {
 def authenticate(
     ledger: Ledger,
     environ: dict[str, Any],
-    wanted: Callable[[Holder], Sequence[UUID]] = lambda _holder: (),
+    wanted: Callable[[Holder], Sequence[UUID]] | None = None,
 ) -> Holder:
     """The holder of the request's token; Unauthenticated, SlowDown. Remembered for the request, and
     so are the streams that are ``wanted`` of the log for this holder, where it was asked anyway."""
@@ -78,7 +78,7 @@ def authenticate(
 
 
 def _holder(
-    ledger: Ledger, environ: dict[str, Any], wanted: Callable[[Holder], Sequence[UUID]]
+    ledger: Ledger, environ: dict[str, Any], wanted: Callable[[Holder], Sequence[UUID]] | None
 ) -> Holder:
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
@@ -86,10 +86,9 @@ def _holder(
     about = application_context().g
     token = token.strip()
     # For who has proven the token here before; whoever has not learns nothing by how long it takes.
-    expected = ledger.tokens.remembered(token)
-    data_version, about.ahead = ledger.reads.data_version_beside(
-        wanted(expected) if expected else ()
-    )
+    expected = ledger.tokens.remembered(token) if wanted else None
+    ids = wanted(expected) if wanted and expected else ()
+    data_version, about.ahead = ledger.reads.data_version_beside(ids)
     about.data_version = data_version
     holder: Holder | None
     if ledger.provider is not None and not token.startswith(OURS):

@@ -91,7 +91,9 @@ def endpoint(
         @wraps(view)
         def answering(**path: Any) -> Reply | Response:
             about, office, environ = application_context().g, ledger(), request_now().environ
-            holder = authenticate(office, environ, partial(_streams_of, method, environ, path))
+            holder = authenticate(
+                office, environ, None if method == "GET" else partial(_streams_of, environ, path)
+            )
             check_may(holder, action)
             about.kind = _accepted(also, environ) if content is None else ""
             if body is not None:
@@ -118,13 +120,9 @@ def endpoint(
     return declare
 
 
-def _streams_of(
-    method: str, environ: Mapping[str, Any], path: Mapping[str, str], holder: Holder
-) -> list[UUID]:
+def _streams_of(environ: Mapping[str, Any], path: Mapping[str, str], holder: Holder) -> list[UUID]:
     """What a command will ask of the log: whether its key came before, and its lead; unless there
     may be leads that the holder is not to see."""
-    if method == "GET":
-        return []
     key, lead_id = environ.get("HTTP_IDEMPOTENCY_KEY"), path.get("lead_id", "")
     claimed = [claim_of(holder.id, key)] if key else []
     return [*claimed, UUID(lead_id)] if holder.scope == ALL and is_id(lead_id) else claimed

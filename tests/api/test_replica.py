@@ -104,11 +104,21 @@ def _copied(folder: Path, primary: servers.Server, standby: servers.Server) -> I
     office = open_office(replace(told, replica=Postgres.standby_at(url)))
     found = Copied(office, standby, standby.at(name, target_session_attrs="any"))
     try:
+        # Asked where it is no database yet, or one without tables, it would only say so.
+        _replayed(primary, standby)
         found.come_to(found.write("QJP-000"))
         yield found
     finally:
         office.close()
         primary.drop_database(name)
+
+
+def _replayed(primary: servers.Server, standby: servers.Server) -> None:
+    """Wait until the standby has everything that the primary has now."""
+    [(there,)] = servers.rows(primary.at("postgres"), "SELECT pg_current_wal_lsn()::text")
+    here = standby.at("postgres", target_session_attrs="any")
+    reached = "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn"
+    until(lambda: servers.rows(here, reached, there)[0][0], "the standby to have the database")
 
 
 def test_a_standby_answers_what_it_has(copied: Copied) -> None:

@@ -43,6 +43,8 @@ FAST = {
     "max_wal_senders": "0",
     "autovacuum": "off",
 }
+# For a primary: what a standby has not got yet is kept, for it has no slot that would say so.
+SENDING = {"wal_level": "replica", "max_wal_senders": "5", "wal_keep_size": "1GB"}
 # For all: many processes at once, on a machine of any size.
 USUAL = {"max_connections": "200", "shared_buffers": "64MB", "jit": "off", "max_wal_size": "512MB"}
 

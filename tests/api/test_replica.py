@@ -12,7 +12,6 @@ from tests import postgres as servers
 from tests.api.office import DISTRICT, Office, open_office, problem_of, settings_in
 from tests.faults.serving import free_port, until
 
-SENDING = {**servers.FAST, "wal_level": "replica", "max_wal_senders": "5"}
 HERE = "SELECT coalesce(min(position), 0) FROM ledger_projections.bookmarks"
 
 
@@ -67,7 +66,7 @@ class Copied:
 @pytest.fixture(scope="module")
 def primary() -> Iterator[servers.Server]:
     """A server that can have standbys."""
-    with servers.running(SENDING, free_port()) as server:
+    with servers.running({**servers.FAST, **servers.SENDING}, free_port()) as server:
         yield server
 
 

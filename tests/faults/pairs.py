@@ -83,7 +83,7 @@ class ByHand:
 def by_hand(database: str) -> Iterator[Pair]:
     """A pair with that database, which the test promotes the standby of."""
     # To make the database no standby is waited for: there is none yet.
-    alone = {**DURABLE, "wal_level": "replica", "max_wal_senders": "5"}
+    alone = {**DURABLE, **servers.SENDING}
     with servers.running(alone, free_port()) as primary:
         primary.make_database(database)
         with servers.standby_of(primary, free_port()) as standby:

@@ -97,7 +97,8 @@ clean:
 
 # While packages are being installed there is no stamp, so an install that was cut short is found
 # out by the next call, which starts from an empty environment. The development packages contain
-# the runtime ones in the same versions, hence both stamps for them.
+# the runtime ones in the same versions, hence both stamps for them; much of them nothing imports, so
+# they are not compiled before.
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 		|| { echo "Python 3.11 or newer is needed; '$(PYTHON)' is not: give one with PYTHON=/path/to/python" >&2; exit 1; }
@@ -105,7 +106,7 @@ define install
 		|| { echo "'$(PYTHON)' cannot make virtual environments: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
 	@if [ "$(INSTALLED)" != "$(PYTHON)" ]; then $(PYTHON) -m venv --clear $(VENV); fi
 	@rm -f $(RUNTIME) $(DEV)
-	$(BIN)/python -m pip install $(PIP_FLAGS) --require-hashes -r $(1)
+	$(BIN)/python -m pip install $(PIP_FLAGS) $(2) --require-hashes -r $(1)
 	$(BIN)/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation --editable .
 endef
 PIP_FLAGS := --quiet --quiet --disable-pip-version-check --no-input
@@ -115,5 +116,5 @@ $(RUNTIME): requirements.lock $(PROJECT)
 	@echo "$(PYTHON)" > $@
 
 $(DEV): requirements-dev.lock requirements.lock $(PROJECT)
-	$(call install,requirements-dev.lock)
+	$(call install,requirements-dev.lock,--no-compile)
 	@echo "$(PYTHON)" | tee $(RUNTIME) > $@

@@ -141,6 +141,8 @@ class Aim:
         self._numbers, self._turns, self._corrections = count(), count(), count()
         self.member = self.caller.register()["id"]
         self.lead = self.caller.tip(self.member)["id"]
+        # A member is not told what a tip may be the same as, which costs more with each.
+        self._tipster = office.one("member", self.member)
         contact = {"name": "李先生", "phone": "13800000001"}
         self.subject = self.caller.tip(self.member, contact=contact)["contact"]["subject"]
         signed(office.ledger)
@@ -279,7 +281,7 @@ class Aim:
         before = COMMANDS_TO[command]
         if command == "closure":
             before = COMMANDS_TO_CLOSE.get(body.get("outcome", ""), ("negotiation",))
-        lead = self.caller.tip(self.member)
+        lead = self._tipster.tip(self.member)
         for earlier in before:
             self.caller.command(lead, earlier)
         return str(lead["id"])

@@ -112,8 +112,9 @@ class PostgresStore(Store):
     def _make(self, connection: sa.Connection) -> None:
         there = self._columns(connection)
         wanted = self.tables.tables.items()
-        if any(set(table.c.keys()) != there[name] for name, table in wanted if name in there):
-            # As another version made them: the log fills them again, bookmarks and all.
+        if there and any(set(table.c.keys()) != there.get(name) for name, table in wanted):
+            # As another version made them: the log fills them again, bookmarks and all. One that
+            # is made among them would be empty, whatever the bookmarks say.
             for name in there:
                 connection.exec_driver_sql(f'DROP TABLE {self.schema}."{name}"')
             there = {}

@@ -260,13 +260,14 @@ def _making(tables: sa.MetaData) -> list[str]:
 
 
 def _other_shapes(connection: sa.Connection, tables: sa.MetaData) -> bool:
-    """Whether a table that is there has other columns than it should."""
+    """Whether a table that is there has other columns than it should, or one is missing among them:
+    made now it would be empty, whatever the bookmarks say."""
     inspector = sa.inspect(connection)
-    there = set(inspector.get_table_names())
-    return any(
-        {column["name"] for column in inspector.get_columns(table.name)} != set(table.c.keys())
-        for table in tables.sorted_tables
-        if table.name in there
+    there = tables.tables.keys() & set(inspector.get_table_names())
+    return bool(there) and any(
+        name not in there
+        or {column["name"] for column in inspector.get_columns(name)} != set(table.c.keys())
+        for name, table in tables.tables.items()
     )
 
 

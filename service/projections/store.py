@@ -160,8 +160,9 @@ class Store(ABC):
 
     @abstractmethod
     def create_tables(self) -> None:
-        """Make what is missing, once, under the lock; and projections' tables of another shape, as
-        another version made them, anew: bookmarks and all, so that the log fills them again.
+        """Make what is missing, once, under the lock; and projections' tables of another shape, or
+        without one of them, as another version made them, anew: bookmarks and all, so that the log
+        fills them again.
         Durable tables keep their rows and get the columns that came later, null there."""
 
     @abstractmethod

@@ -232,6 +232,21 @@ def test_tables_of_another_shape_are_made_anew_unless_nothing_else_has_their_row
     store.close()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_that_another_version_did_not_have_is_not_left_empty_among_others(
+    tmp_path: Path, kind: str
+) -> None:
+    store = KINDS[kind](tmp_path, durable=False)
+    store.create_tables()
+    with store.writing() as connection:
+        connection.execute(sa.insert(sums), {"name": "a", "count": 1, "last": "b"})
+        connection.exec_driver_sql("DROP TABLE notes")
+    store.create_tables()
+    assert columns(store, notes) == {"id", "text"}
+    assert rows_kept(store, sums) == 0, "the log fills both again"
+    store.close()
+
+
 TEXTS = ["", " ", "A", "B", "_", "a", "a b", "ab", "b", "Ä", "ä", "é", "中", "北京", "江苏", "𠀀"]
 
 

@@ -21,7 +21,7 @@ from api.pages.site import ACTIONS
 from domain.actor import today_in_china
 from service.application import Ledger
 from service.settings import Settings
-from tests.browser.browsing import Desk, check_accessible, needs_chromium
+from tests.browser.browsing import DESKTOP, PHONE, Desk, check_accessible, needs_chromium
 from tests.exports.shelf import exported
 from tests.faults.serving import DISTRICT, environment
 
@@ -157,6 +157,13 @@ def lines(page: Page) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
+def check_fits_a_phone(page: Page) -> None:
+    """Fail where one would have to push the page aside to see all of it there."""
+    page.set_viewport_size(PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], page.url
+    page.set_viewport_size(DESKTOP)
+
+
 def test_every_module_of_pages_is_in_the_register() -> None:
     declared = {f"{view.__name__}" for view in PAGES}
     assert len(declared) == len(PAGES) and ACTIONS
@@ -170,6 +177,7 @@ def test_every_page_meets_wcag_and_has_all_of_it_without_scripts_too(ground: Gro
         for address in shown(ground, page):
             with_scripts[address] = lines(page)
             check_accessible(page)
+            check_fits_a_phone(page)
     lacking, unsent = {}, forms()
     with walking(ground, java_script_enabled=False) as page:
         for address in shown(ground, page):

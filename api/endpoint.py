@@ -41,7 +41,8 @@ from service.tokens import Holder
 _KEY_LENGTH = 128
 _JSON = "application/json"
 _JSON_ALONE: Mapping[str, Any] = {}
-_VERSION = re.compile(r"[0-9]{1,18}", re.ASCII)
+# A version, as ETags have it, and what else the answer was made of.
+_VERSION = re.compile(r"([0-9]{1,18})(?:-[0-9a-f]{24})?", re.ASCII)
 _TAG = re.compile(r'(W/)?"[^"\s]*"')
 # A query in which no character stands for another one: it is read without the decoding.
 _PLAIN_QUERY = re.compile(r"[a-z_]+=[\w.:-]*(&[a-z_]+=[\w.:-]*)*", re.ASCII)
@@ -171,7 +172,7 @@ def _known_versions(header: str | None) -> frozenset[int] | None:
             {"If-Match": [f"'{header[:40]}' is not of the form \"4\", as in ETag, or *."]}
         )
     known = (tag.removeprefix("W/")[1:-1] for tag in tags)
-    return frozenset(int(tag) for tag in known if _VERSION.fullmatch(tag))
+    return frozenset(int(found[1]) for found in map(_VERSION.fullmatch, known) if found)
 
 
 def answered(answer: Answer, place: str | None = None) -> Reply:
@@ -199,19 +200,22 @@ def shown(
     version: int | None = None,
     *,
     tag: str = "",
+    at: int | None = None,
     kind: str = _JSON,
     fresh: bool = False,
 ) -> Reply:
     """A read's answer (of type ``kind``) with its ETag; 304 if the client has it. ``fresh``: it is
     answered whatever the client has, and not to be kept by anybody.
 
-    The ETag is the ``version``, else ``tag`` (weak), else a hash of the body (weak).
+    The ETag is the ``version``, else ``tag`` (weak), else a hash of the body (weak); of an answer
+    that has more in it than what is ``at`` a version, which If-Match may name, both.
     """
     data = body if isinstance(body, bytes) else orjson.dumps(body)
     if version is not None:
         etag = f'"{version}"'
     else:
-        etag = f'W/"{tag or blake2b(data, digest_size=12).hexdigest()}"'
+        name = tag or blake2b(data, digest_size=12).hexdigest()
+        etag = f'W/"{name}"' if at is None else f'W/"{at}-{name}"'
     environ = request_now().environ
     reflects(position, environ)
     if fresh:

@@ -1,4 +1,7 @@
-"""The one place where a refusal becomes a status: problem documents (RFC 9457) for all of them."""
+"""The one place where a refusal becomes a status: problem documents (RFC 9457) for all of them.
+
+(What is no request at all gunicorn refuses before anything of this is asked: `service.worker`.)
+"""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -7,6 +10,7 @@ from typing import Any
 import orjson
 from eventsourcing.persistence import PersistenceError
 from flask import Flask, Response, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
 from api.counting import OUTCOME
@@ -147,6 +151,11 @@ def _web_error(error: HTTPException) -> Response:
     return problem(status, code, title, detail, kept)
 
 
+def _unreadable_body(error: ParseException) -> Response:
+    """A body in chunks that are none, which is found out while it is being read."""
+    return problem(400, *WEB_CODES[400], f"The body cannot be read: {str(error).rstrip('.')}.")
+
+
 def _stalled(error: Stalled) -> Response:
     detail = f"{error.strerror} What was sent of this request is dropped."
     return problem(408, "too-slow", "The request came too slowly", detail)
@@ -164,6 +173,7 @@ HANDLERS: Mapping[type[Exception], Callable[[Any], Response]] = {
     PersistenceError: _database_error,
     UnreadableEvent: _unreadable,
     Stalled: _stalled,
+    ParseException: _unreadable_body,
     HTTPException: _web_error,
     Exception: _fault,
 }

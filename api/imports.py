@@ -79,6 +79,9 @@ def _upload() -> tuple[FileStorage, bool]:
     named = {name or "(no name)" for name in (*request.form, *request.files)}
     if unknown := named - {"file", "dry_run"}:
         raise Invalid({name[:40]: ["Unknown field."] for name in sorted(unknown)})
+    for name in named:
+        if len(request.form.getlist(name)) + len(request.files.getlist(name)) > 1:
+            raise Invalid({name: ["It is given twice."]})
     upload, dry_run = request.files.get("file"), request.form.get("dry_run", "")
     if upload is None:
         raise Invalid({"file": ["It is missing: send a file under this name."]})

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -37,6 +38,7 @@ def json_body(request: Request, *, bodiless: bool = False) -> Any:
     if said != "application/json" and request.mimetype != "application/json":
         sent = request.mimetype or "nothing"
         raise UnsupportedMediaType(f"Send application/json; this request says {sent}.")
+    _check_coding(request)
     data = _sent(request)
     try:
         text = data.decode("utf-8")
@@ -50,6 +52,17 @@ def json_body(request: Request, *, bodiless: bool = False) -> Any:
     except ValueError as why:
         # Python refuses to read integers of thousands of digits.
         raise Malformed(f"The body has a number that cannot be read: {why}.") from None
+
+
+def _check_coding(request: Request) -> None:
+    """UnsupportedMediaType for a body that is not to be read as it stands, in UTF-8."""
+    if request.environ.get("CONTENT_TYPE") != "application/json":
+        charset = request.mimetype_params.get("charset", "utf-8")
+        if charset.lower() not in ("utf-8", "utf8"):
+            raise UnsupportedMediaType(f"Send UTF-8; this request says {charset[:40]}.")
+    coding = request.environ.get("HTTP_CONTENT_ENCODING", "identity")
+    if coding.lower() != "identity":
+        raise UnsupportedMediaType(f"Send the body as it is; this request says {coding[:40]}.")
 
 
 def _has_none(environ: Mapping[str, Any]) -> bool:
@@ -85,8 +98,10 @@ def _limited(request: Request) -> bytes:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        # Counted in one go: a body has room for a hundred thousand.
+        twice = next(
+            name for name, times in Counter(name for name, _ in pairs).items() if times > 1
+        )
         raise Malformed(f"The body has the key {twice[:40]!r} twice in one object.")
     return found
 

@@ -1,13 +1,18 @@
 """Loading what clients sent by its schema: the short way what is right, marshmallow the rest."""
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from marshmallow import Schema, ValidationError, fields, missing
 from marshmallow.decorators import VALIDATES_SCHEMA
 
-from api.schemas import Coded, Text
+from api.schemas import Coded, Several, Text
 from domain.errors import Invalid
+from domain.sentences import Sentence
+
+# So many faults are told of one request; nobody reads more.
+MOST_TOLD = 100
 
 
 class _Field(NamedTuple):
@@ -46,7 +51,7 @@ class Loader:
         try:
             loaded: dict[str, Any] = self._schema.load(data)
         except ValidationError as why:
-            raise Invalid(_flat(why.messages_dict)) from None
+            raise Invalid(_told(_flat(why.messages_dict))) from None
         return loaded
 
     def read(self, data: Any) -> dict[str, Any]:
@@ -79,9 +84,9 @@ def _reader(field: "fields.Field[Any]") -> Callable[[Any], Any]:
     """What reads a value as ``field.deserialize`` does; that itself, for a kind not known here."""
     if type(field) is fields.Nested:
         return _reading(field, dict, Loader(field.schema).read)
-    if type(field) is fields.List:
+    if type(field) is Several:
         inner = _reader(field.inner)
-        return _reading(field, list, lambda values: [inner(value) for value in values])
+        return _reading(field, list, lambda values: [inner(one) for one in field.few(values)])
     if isinstance(field, Text | Coded):
         return _reading(field, str, field.checked)
     return _reading(field, str, str) if type(field) is fields.String else field.deserialize
@@ -102,6 +107,16 @@ def _reading(
         return found
 
     return reading
+
+
+def _told(errors: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The first of them, and how many there are besides."""
+    more = len(errors) - MOST_TOLD
+    if more <= 0:
+        return errors
+    told = dict(islice(errors.items(), MOST_TOLD))
+    told.setdefault("body", []).append(Sentence("{count} more are wrong.", count=more))
+    return told
 
 
 def _flat(messages: Mapping[Any, Any], path: str = "") -> dict[str, list[str]]:

@@ -65,7 +65,7 @@ def members(query: dict[str, Any]) -> Reply:
 def member(member_id: str) -> Reply:
     """A member with its tips, those landed, and its credit."""
     found = reading().reads.member(id_of(member_id, "member"), scope())
-    return shown(found, reading().reads.seen_position)
+    return shown(found, reading().reads.seen_position, at=found["version"])
 
 
 @endpoint(

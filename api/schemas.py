@@ -146,9 +146,23 @@ def DistrictPrefix(**more: Any) -> Coded:  # noqa: N802 - it is used as a field 
     return Coded(district_prefix_fault, _PREFIX, **more)
 
 
-def MembersIn(**more: Any) -> fields.List[Any]:  # noqa: N802 - it is used as a field class
+class Several(fields.List[Any]):
+    """A list, of which nothing is looked at before it is known to have as many as it may."""
+
+    def few(self, values: list[Any]) -> list[Any]:
+        """The same; ValidationError for too many or too few."""
+        for check in self.validators:
+            check(values)
+        return values
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        counted = self.few(value) if isinstance(value, list) else value
+        return super()._deserialize(counted, attr, data, **kwargs)
+
+
+def MembersIn(**more: Any) -> Several:  # noqa: N802 - it is used as a field class
     """The members of a tip."""
-    return fields.List(
+    return Several(
         Id(),
         validate=Length(1, MOST_MEMBERS),
         metadata={"uniqueItems": True, "description": "In order of first report."},
@@ -276,7 +290,7 @@ class WaiverIn(Request):
 class Step(Command):
     """What every step forward takes."""
 
-    waivers = fields.List(fields.Nested(WaiverIn), load_default=list, validate=Length(max=4))
+    waivers = Several(fields.Nested(WaiverIn), load_default=list, validate=Length(max=4))
 
 
 class NegotiationIn(Step):
@@ -325,7 +339,7 @@ class GroundbreakingIn(Step):
     """Main works start."""
 
     start = fields.String(validate=OneOf(STARTS), **OPTIONAL)
-    evidence = fields.List(fields.Nested(EvidenceIn), load_default=list, validate=Length(max=50))
+    evidence = Several(fields.Nested(EvidenceIn), load_default=list, validate=Length(max=50))
 
 
 class RecognitionIn(Command):
@@ -401,9 +415,9 @@ class ShareIn(Request):
     share = Coded(share_fault, {"pattern": SHARE_SHAPE, "example": "1/3"}, required=True)
 
 
-def SharesIn(**more: Any) -> fields.List[Any]:  # noqa: N802 - it is used as a field class
+def SharesIn(**more: Any) -> Several:  # noqa: N802 - it is used as a field class
     """The shares of all members of a lead."""
-    return fields.List(
+    return Several(
         fields.Nested(ShareIn),
         validate=Length(1, MOST_PARTS),
         metadata={"description": "Every member of the lead, each once; they sum to 1."},
@@ -443,7 +457,7 @@ class RightFacts(Request):
     number = Text(100, allow_none=True)
     document_sha256 = Coded(_hash_fault, _HASH, allow_none=True)
     start = fields.String(validate=OneOf(STARTS), allow_none=True)
-    evidence = fields.List(fields.Nested(EvidenceIn), validate=Length(max=50))
+    evidence = Several(fields.Nested(EvidenceIn), validate=Length(max=50))
     authority = Text(AUTHORITY_LENGTH)
     review_on = Day()
     outcome = fields.String(validate=OneOf(CLOSURE_OUTCOMES))

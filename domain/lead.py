@@ -63,7 +63,6 @@ _NOT_GIVEN = frozenset(
     "originator_id originator_version originator_topic timestamp recorded_at actor request".split()
 )
 
-# The names in a contact: sealed, as it is given and kept; in plain, as it was recorded before.
 # Since when a day is: the end of "2025-01-01 is before … on 2025-03-18."
 _TIPPED = Sentence("the lead was tipped")
 _PLANNED = Sentence("the last plan was made")
@@ -71,6 +70,7 @@ _MOVED = Sentence("its last step, which no suspended lead takes,")
 _SETTLED = Sentence("the last transfer was answered, or the lead reopened")
 _PROPOSED = Sentence("the transfer was proposed")
 _FLAGGED = Sentence("it was last suspended or resumed")
+# The names in a contact: sealed, as it is given and kept; in plain, as it was recorded before.
 _SEALED, _PLAIN = ("subject", "alg", "sealed"), ("name", "phone")
 
 TITLE_LENGTH = 200

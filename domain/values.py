@@ -32,8 +32,8 @@ NEVER = "9999-12-31"
 # list of ranges, not Unicode's categories: what one version of it does not know yet, and what
 # GB18030 keeps for private use, are rare characters of people's names.)
 _UNKEPT = (
-    r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e"
-    r"\u2060\u2066-\u2069\ufdd0-\ufdef\ufeff\ufffe\uffff"
+    r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5"
+    r"\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\u3164\ufdd0-\ufdef\ufeff\uffa0\ufffe\uffff"
 )
 _BREAKS = r"\t\n\r"
 LINE_SHAPE = f"^[^{_UNKEPT}{_BREAKS}]*[^\\s{_UNKEPT}][^{_UNKEPT}{_BREAKS}]*$"

@@ -35,7 +35,10 @@ from service.paper import as_meant, member_of, read_row
 from service.rows import BadRow, Command, Paper
 from service.scope import ALL, Scope
 from service.sheets import BadCell, BadSheet, Row, rows_of, source_of
+from service.written import code
 
+# Of a file that is none of ours every cell may be bad.
+MOST_BAD = 5_000
 # An event on its way into the log: id and version of its lead or member, topic, state.
 Line = tuple[str, int, str, str]
 DISTRICT = "区划代码"
@@ -94,12 +97,7 @@ def import_paper(
     """
     with tempfile.TemporaryFile() as spool:
         batch = _Batch(ledger, spool, scope)
-        try:
-            for row in rows_of(source_of(path), batch.done.extra):
-                batch.add(row)
-                progress(1)
-        except BadSheet as why:
-            batch.bad += why.cells
+        batch.read(path, progress)
         if batch.bad:
             raise BadImport(sorted(batch.bad, key=_in_order))
         if expected is not None:
@@ -156,11 +154,29 @@ class _Batch:
         # Where each row stands that was read so far.
         self._places: dict[UUID, tuple[str | None, int]] = {}
         self._members: dict[UUID, Member] = {}
+        # District → the numbers of its members that were there before, by how a paper tells them.
+        self._known_as: dict[str, dict[str, str]] = {}
+        self._ids: dict[tuple[str, str], UUID] = {}
         # Facts of the members that only the paper knows: a later row may say more of them.
         self._joining: dict[UUID, dict[str, Any]] = {}
         self.new = Newcomers()
         self.bad: list[BadCell] = []
         self.done = Imported()
+
+    def read(self, path: Path, progress: Callable[[int], object]) -> None:
+        """Take in the rows of the file at ``path``, or note what is wrong with it."""
+        try:
+            for row in rows_of(source_of(path), self.done.extra):
+                self.add(row)
+                progress(1)
+                if len(self.bad) >= MOST_BAD:
+                    more = Sentence(
+                        "{count} faults are told, and it was read no further.", count=MOST_BAD
+                    )
+                    self.bad.append(row.bad("row", more))
+                    return
+        except BadSheet as why:
+            self.bad += why.cells
 
     def add(self, row: Row) -> None:
         """Take in one row, or note what is wrong with it."""
@@ -266,7 +282,8 @@ class _Batch:
         named_already = effective(known)[0].members if known else ()
         for named in paper.members:
             number, district = member_of(named, paper.district)
-            member_id = Member.create_id(district, number)
+            member_id = self._ids.get((district, number)) or self._id_of(district, number)
+            self._ids[district, number] = member_id
             if str(member_id) not in named_already:
                 self._check_member(named, district)
             if member_id not in self._members:
@@ -279,6 +296,16 @@ class _Batch:
                 self._members[member_id] = member
             found.append(self._members[member_id])
         return found
+
+    def _id_of(self, district: str, number: str) -> UUID:
+        """The id of the member with that number; or of the one whose number is read so in a paper,
+        of which small letters and spaces tell nothing."""
+        if district not in self._known_as:
+            numbers = self._ledger.reads.member_numbers(district)
+            # Whose number is just that comes before others of which it is told.
+            numbers.sort(key=lambda one: code(one) == one)
+            self._known_as[district] = {code(one): one for one in numbers}
+        return Member.create_id(district, self._known_as[district].get(number, number))
 
     def _check_member(self, named: str, district: str) -> None:
         try:

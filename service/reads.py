@@ -341,6 +341,13 @@ class Reads:
                 raise none_such("member", member_id)
             return _with_results(connection, [row], scope)[0]
 
+    def member_numbers(self, district: str) -> list[str]:
+        """The numbers of all members of a district."""
+        self.position()
+        with self.store.reading() as connection:
+            found = sa.select(members.c.number).where(members.c.district == district)
+            return list(connection.execute(found).scalars())
+
     def member_seen(self, member_id: UUID, scope: Scope) -> int:
         """The version of a member, if ``scope`` sees it; NotFound for any other."""
         self.position()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 import pytest
 
+from api.loading import MOST_TOLD
 from tests.api.office import BODIES, MONEY, NOBODY, Office, a_tip, open_office, settings_in
 
 TODAY_AND_LATER = "2999-12-31"
@@ -404,6 +405,10 @@ UNREADABLE: dict[str, tuple[Callable[[str], bytes], int]] = {
     "a key twice": (_with("note", 'null, "title": "again"'), 400),
     "a key twice further down": (_with("investor", '{"name": "a", "name": "b"}'), 400),
     "a key twice by an escape": (_with("note", r'null, "titl\u0065": "again"'), 400),
+    "one key of 90,000 twice": (
+        _raw(b"{%b}" % b",".join(b'"%x":1' % (n % 89_999) for n in range(90_000))),
+        400,
+    ),
     "lists 100,000 deep": (_raw(b"[" * 100_000 + b"]" * 100_000), 400),
     "lists 100,000 deep, never closed": (_raw(b"[" * 100_000), 400),
     "objects 100,000 deep": (_raw(b'{"a":' * 100_000 + b"1" + b"}" * 100_000), 400),
@@ -455,6 +460,30 @@ def test_a_body_of_another_kind_is_refused(ground: Ground, kind: str | None) -> 
     headers = {} if kind is None else {"Content-Type": kind}
     status, _ = refused(ground, "/v1/leads", orjson.dumps(a_tip(ground.member)), headers)
     assert status == 415
+
+
+def test_a_body_in_another_coding_is_refused(ground: Ground) -> None:
+    data = orjson.dumps(a_tip(ground.member))
+    for headers in (
+        {"Content-Type": "application/json; charset=gbk"},
+        {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+    ):
+        status, _ = refused(ground, "/v1/leads", data, headers)
+        assert status == 415
+
+
+def test_of_a_list_that_is_too_long_nothing_is_looked_at(ground: Ground) -> None:
+    body = a_tip(ground.member, members=["x"] * 100_000)
+    status, problem = refused(ground, "/v1/leads", orjson.dumps(body))
+    assert (status, list(problem["errors"])) == (422, ["members"])
+
+
+def test_of_very_many_faults_the_first_are_told(ground: Ground) -> None:
+    body = a_tip(ground.member) | {f"field{n}": n for n in range(50_000)}
+    status, problem = refused(ground, "/v1/leads", orjson.dumps(body))
+    assert status == 422
+    assert len(problem["errors"]) == MOST_TOLD + 1
+    assert problem["errors"]["body"] == [f"{50_000 - MOST_TOLD} more are wrong."]
 
 
 @pytest.mark.parametrize(

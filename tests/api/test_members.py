@@ -30,6 +30,18 @@ def test_a_member_is_found_under_its_location(officer: Caller) -> None:
     assert found == {**member, "tips": 0, "landed": 0, "credit": "0"}
 
 
+def test_the_etag_of_a_member_names_its_version_and_what_came_of_its_tips(officer: Caller) -> None:
+    path = f"/v1/members/{officer.register()['id']}"
+    first = officer.get(path).headers["ETag"]
+    officer.tip(path.rpartition("/")[2])
+    second = officer.get(path).headers["ETag"]
+    assert first != second and first[:5] == second[:5] == 'W/"1-'
+    body = {"occurred_on": "2026-03-01"}
+    assert officer.post(f"{path}/retirement", body, If_Match=second).status_code == 200
+    stale = officer.post(f"{path}/retirement", body, If_Match=second)
+    problem_of(stale, 412, "stale")
+
+
 def test_a_number_is_taken_in_its_district_only(office: Office) -> None:
     officer = office.officer
     officer.register("QJP-001")

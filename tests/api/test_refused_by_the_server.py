@@ -53,6 +53,16 @@ def test_what_cannot_be_read_at_all_is_answered_with_a_problem(server: Server, w
     assert len(problem["detail"]) < 300
 
 
+@pytest.mark.parametrize("chunk", ["zz\r\n{}\r\n0\r\n\r\n", "2\r\n{}XX0\r\n\r\n", "-1\r\n\r\n"])
+def test_a_body_in_chunks_that_are_none_cannot_be_read(server: Server, chunk: str) -> None:
+    head = f"POST /v1/members HTTP/1.1\r\nAuthorization: Bearer {server.token}\r\n"
+    head += "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer, problem = answer_to(server, head + chunk)
+    assert answer.status == problem["status"] == 400
+    assert problem["type"] == "urn:leadledger:problem:malformed"
+    assert problem["detail"].startswith("The body cannot be read: ")
+
+
 def test_who_does_not_encode_chinese_is_told_how_it_is_done(server: Server) -> None:
     _, problem = answer_to(server, REFUSED["characters that are not percent-encoded"][0])
     assert "percent-encoded" in problem["detail"]

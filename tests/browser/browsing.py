@@ -20,6 +20,7 @@ from playwright.sync_api import (
     Page,
     Playwright,
     Request,
+    ViewportSize,
     expect,
 )
 
@@ -43,7 +44,8 @@ _TELL = """document.addEventListener("securitypolicyviolation", (event) =>
 # Milliseconds that anything may take before a test gives up; nothing comes near it.
 PATIENCE = 60_000
 expect.set_options(timeout=PATIENCE)
-DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 needs_chromium = pytest.mark.skipif(
     not _REQUIRED and CHROMIUM is None,

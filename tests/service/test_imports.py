@@ -19,7 +19,7 @@ from domain.actor import acting, now
 from domain.errors import Forbidden, Refused
 from service.application import Ledger
 from service.columns import HEADINGS
-from service.imports import BadImport, Imported, import_paper
+from service.imports import MOST_BAD, BadImport, Imported, import_paper
 from service.projections.choosing import Selection
 from service.projections.lead_list import Question
 from tests.service.helpers import (
@@ -200,6 +200,36 @@ def test_a_member_that_the_ledger_knows_keeps_its_name(tmp_path: Path, ledger: L
     register(ledger, "QJP-001", "王委员")
     assert take_in(ledger, sheet(tmp_path / "a.csv", [row()])).members == 0
     assert [m["name"] for m in shown(ledger)[0]["members"]] == ["王委员"]
+
+
+@pytest.mark.parametrize("number", ["qjp-abc", "QJP 9", "QJP－7"])
+def test_a_member_is_found_however_a_paper_tells_its_number(
+    tmp_path: Path, ledger: Ledger, number: str
+) -> None:
+    member = register(ledger, number)
+    done = take_in(ledger, sheet(tmp_path / "a.csv", [row(提供委员=number)]))
+    assert (done.leads, done.members) == (1, 0)
+    assert [lead["members"][0]["id"] for lead in shown(ledger)] == [f"{member}"]
+
+
+def test_a_number_that_is_just_so_comes_before_one_that_is_told_so(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    register(ledger, "qjp-abc")
+    member = register(ledger, "QJP-ABC")
+    take_in(ledger, sheet(tmp_path / "a.csv", [row(提供委员="qjp-abc")]))
+    assert [lead["members"][0]["id"] for lead in shown(ledger)] == [f"{member}"]
+
+
+def test_a_file_in_which_everything_is_bad_is_not_read_to_its_end(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    told = refused(
+        ledger, sheet(tmp_path / "a.csv", [row(n, 区划代码="1") for n in range(1, 7_000)])
+    )
+    assert len(told) == MOST_BAD + 1
+    line = MOST_BAD + 1
+    assert f"line {line}, row: {MOST_BAD} faults are told, and it was read no further." in told
 
 
 def test_the_same_number_in_two_districts_is_two_members(tmp_path: Path, ledger: Ledger) -> None:

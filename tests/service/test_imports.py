@@ -206,7 +206,7 @@ def test_a_member_that_the_ledger_knows_keeps_its_name(tmp_path: Path, ledger: L
 def test_a_member_is_found_however_a_paper_tells_its_number(
     tmp_path: Path, ledger: Ledger, number: str
 ) -> None:
-    member = register(ledger, number)
+    member = register(ledger, number).subject
     done = take_in(ledger, sheet(tmp_path / "a.csv", [row(提供委员=number)]))
     assert (done.leads, done.members) == (1, 0)
     assert [lead["members"][0]["id"] for lead in shown(ledger)] == [f"{member}"]
@@ -216,7 +216,7 @@ def test_a_number_that_is_just_so_comes_before_one_that_is_told_so(
     tmp_path: Path, ledger: Ledger
 ) -> None:
     register(ledger, "qjp-abc")
-    member = register(ledger, "QJP-ABC")
+    member = register(ledger, "QJP-ABC").subject
     take_in(ledger, sheet(tmp_path / "a.csv", [row(提供委员="qjp-abc")]))
     assert [lead["members"][0]["id"] for lead in shown(ledger)] == [f"{member}"]
 

@@ -70,7 +70,8 @@ class Counting:
             code = environ.get(OUTCOME)
             code = code if code in CODES else ELSEWHERE
             FIGURES.add(_problem(code))
-            FIGURES.add(_outcome(rule, code))
+            if method == "POST":
+                FIGURES.add(_outcome(rule, code))
         elif method == "POST":
             # A route that tells nothing of it, such as a token's, has done what it was asked.
             FIGURES.add(_outcome(rule, environ.get(OUTCOME, RECORDED)))

@@ -8,11 +8,12 @@ from marshmallow import Schema
 from api.answers import ProblemOut
 
 _PROBLEMS = {
-    400: "malformed: the body is no JSON",
+    400: "malformed: the body cannot be read",
     401: "unauthenticated: no or bad token",
     403: "forbidden: the role may not",
     404: "not-found",
     406: "not-acceptable: only JSON is answered",
+    408: "too-slow: the body did not come in time",
     409: "refused: the stage or a rule does not allow it",
     412: "stale: If-Match is not the present version",
     413: "too-large: the body is over 1 MiB",
@@ -23,7 +24,7 @@ _PROBLEMS = {
     503: "not-ready: try again later",
 }
 _ALL = (401, 403, 406, 422, 429, 503)
-_WITH_BODY = (400, 413, 415)
+_WITH_BODY = (400, 408, 413, 415)
 _COMMAND_HEADERS = [
     {
         "in": "header",
@@ -72,6 +73,18 @@ _WARNING = {
     }
 }
 _CREATED = {"Location": {"description": "Where it is.", "schema": {"type": "string"}}}
+_REPLAY = {
+    "Idempotent-Replay": {
+        "description": "true: the key came before, and this is what was answered then.",
+        "schema": {"type": "string"},
+    }
+}
+_NEXT = {
+    "Link": {"description": "The next page, if there is one.", "schema": {"type": "string"}},
+}
+_WHO = {
+    "WWW-Authenticate": {"description": "How to say who asks.", "schema": {"type": "string"}},
+}
 _LATER = {
     "Retry-After": {
         "description": "In how many seconds to try again.",
@@ -80,11 +93,14 @@ _LATER = {
 }
 
 
+_REFUSAL_HEADERS: Mapping[int, Mapping[str, Any]] = {401: _WHO, 429: _LATER, 503: _LATER}
+
+
 def refused(status: int) -> dict[str, Any]:
     """The description of a refusal."""
     return {
         "description": _PROBLEMS[status],
-        "headers": {**POSITION, **(_LATER if status in (429, 503) else {})},
+        "headers": {**POSITION, **_REFUSAL_HEADERS.get(status, {})},
         "content": {"application/problem+json": {"schema": ProblemOut}},
     }
 
@@ -119,9 +135,11 @@ def operation(
 ) -> dict[str, Any]:
     """The description of one operation, for the blueprint's ``doc``."""
     etag = {"ETag": {"description": "The version.", "schema": {"type": "string"}}}
+    more = _REPLAY if method != "GET" else _NEXT if "next" in answer().fields else {}
+    created = _CREATED if status == 201 else {}
     done = {
         "description": "Recorded." if body else "As asked.",
-        "headers": {**POSITION, **etag, **_WARNING, **(_CREATED if status == 201 else {})},
+        "headers": {**POSITION, **etag, **_WARNING, **created, **more},
         "content": {"application/json": {"schema": answer}},
     }
     responses: dict[str, Any] = {str(status): done}
@@ -173,5 +191,5 @@ def describe_bodies(
         # The same file again changes nothing: it needs no key.
         kept = [p for p in described["parameters"] if p not in _COMMAND_HEADERS]
         described["parameters"] = kept
-        for refusal in (413, 415):
+        for refusal in _WITH_BODY:
             described["responses"][str(refusal)] = refused(refusal)

@@ -26,6 +26,7 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
 
+from domain.errors import NotReady
 from service.locks import FileLock
 from service.log_queue import Events, Taken, WriteQueue
 from service.log_recorder import (
@@ -80,12 +81,16 @@ class SQLiteRecorder(LedgerRecorder, SQLiteApplicationRecorder):
     # Which events of the log, as it is read in order, are given, as SQL.
     given = "TRUE"
 
-    def __init__(self, path: Path, lock_timeout: float, cache: int = CACHE) -> None:
-        """``cache``: in KiB, as `CACHE`."""
+    def __init__(
+        self, path: Path, lock_timeout: float, cache: int = CACHE, moved: Path | None = None
+    ) -> None:
+        """``cache``: in KiB, as `CACHE`. ``moved``: where the note stands that the ledger was moved
+        to a database, if it was: nothing is recorded here after that."""
         super().__init__(SQLiteDatastore(str(path)))
         self.path = path
         self.lock_timeout = lock_timeout
         self._cache = cache
+        self._moved = moved
         self._lock = FileLock(path.with_name(path.name + ".lock"), lock_timeout)
         self._turn, self._turn_beside = Lock(), Lock()
         self._connection: sqlite3.Connection | None = None
@@ -137,6 +142,10 @@ class SQLiteRecorder(LedgerRecorder, SQLiteApplicationRecorder):
             try:
                 connection = self._connection = self._connection or self._connect()
                 connection.execute("BEGIN IMMEDIATE")
+                if self._moved is not None and self._moved.exists():
+                    raise NotReady(
+                        "The ledger was moved and goes on elsewhere; nothing is recorded here."
+                    )
                 yield connection
                 connection.execute("COMMIT")
             except BaseException as why:

@@ -9,7 +9,8 @@ from service.settings import Settings
 def recorder_of(settings: Settings) -> LedgerRecorder:
     """The log of a ledger, where its settings say that it is."""
     if settings.postgres is None:
-        return SQLiteRecorder(settings.database, settings.lock_timeout, settings.cache << 10)
+        cache = settings.cache << 10
+        return SQLiteRecorder(settings.database, settings.lock_timeout, cache, settings.moved)
     # Not before somebody needs it: see there.
     from service.log_postgres import PostgresRecorder  # noqa: PLC0415
     from service.projections.postgres_pool import connections_to  # noqa: PLC0415

@@ -55,6 +55,13 @@ DEFAULTS: Mapping[str, str] = {
 }
 
 
+def _said(query: str) -> list[tuple[str, str]]:
+    """The parameters of an address; ValueError where it is none. To libpq a plus is a plus, unlike
+    in a form."""
+    plain = query.replace("+", "%2B")
+    return parse_qsl(plain, keep_blank_values=True, strict_parsing=bool(query))
+
+
 @dataclass(frozen=True)
 class Postgres:
     """A database: its address without a password, and the password, or the file that has it.
@@ -72,7 +79,7 @@ class Postgres:
         and never a password."""
         try:
             parts = urlsplit(text)
-            given = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+            given = _said(parts.query)
         except ValueError:
             raise ValueError("it is no address like postgresql://USER@HOST:5432/DATABASE") from None
         named = dict(given)
@@ -97,7 +104,7 @@ class Postgres:
         """The same of a database that is only read: of several servers one that is a standby,
         unless the address says otherwise."""
         found = cls.at(text)
-        wanted = dict(parse_qsl(urlsplit(found.url).query)).get("target_session_attrs")
+        wanted = dict(_said(urlsplit(found.url).query)).get("target_session_attrs")
         if wanted in ("read-write", "primary"):
             raise ValueError(f"target_session_attrs={wanted} asks for one that is written")
         joint = "&" if "?" in found.url else "?"
@@ -119,7 +126,7 @@ class Postgres:
 
     def parameters(self) -> dict[str, str]:
         """What libpq is told besides the address; NotReady when the password's file is not read."""
-        said = dict(parse_qsl(urlsplit(self.url).query))
+        said = dict(_said(urlsplit(self.url).query))
         told = {name: value for name, value in DEFAULTS.items() if name not in said}
         password = self.password if self.password_file is None else self._read()
         return told if password is None else {**told, "password": password}
@@ -127,13 +134,25 @@ class Postgres:
     def connect(self, kind: Any = None, **options: Any) -> Any:
         """A new connection (of psycopg's class, or the ``kind`` that is made of it) that commits
         each statement by itself, unless ``options`` (psycopg's) say otherwise;
-        psycopg.OperationalError when there is none to be had."""
+        psycopg.OperationalError when there is none to be had, NotReady where the database cannot
+        keep every text."""
         # psycopg chooses how it waits when it is first imported: after gevent's patches, and
         # gunicorn's first process has none.
         import psycopg  # noqa: PLC0415
 
         made = kind or psycopg.Connection
-        return made.connect(self.url, **{"autocommit": True, **self.parameters(), **options})
+        told = {"autocommit": True, "client_encoding": "UTF8", **self.parameters(), **options}
+        found = made.connect(self.url, **told)
+        encoding = found.info.parameter_status("server_encoding")
+        if encoding != "UTF8":
+            found.close()
+            raise NotReady(
+                "Database {name} keeps texts in {encoding}, which has no room for all of them: "
+                "make one with ENCODING 'UTF8'.",
+                name=self.name,
+                encoding=encoding,
+            )
+        return found
 
     def _read(self) -> str:
         file = self.password_file

@@ -19,7 +19,7 @@ from domain.correction import CORRECTED
 from domain.errors import Invalid, NotFound, NotReady, none_such
 from domain.posting import OCCURRED
 from domain.stage import LANDED
-from service.log import LedgerMapper
+from service.log import LedgerMapper, UnreadableEvent
 from service.log_recorder import LedgerRecorder, Streams, Version
 from service.projections import lead_list
 from service.projections.carried import Carried, Sums
@@ -184,13 +184,17 @@ class Reads:
 
     def behind(self) -> tuple[int, datetime | None]:
         """How many positions of the log the projections have yet to take in, and the moment of the
-        first of these; None without any."""
+        first of these; None without any, or where that cannot be read."""
         seen = min(self.catch_up.status().values())
         missing = (self._recorder.max_notification_id() or 0) - seen
         if missing <= 0:
             return 0, None
         first = self._recorder.select_notifications(seen, 1, inclusive_of_start=False)
-        event: Any = self._mapper.to_domain_event(first[0])
+        try:
+            event: Any = self._mapper.to_domain_event(first[0])
+        except UnreadableEvent:
+            # Why they stopped is told by whoever asks for a number.
+            return missing, None
         return missing, event.timestamp
 
     def position(self) -> int:

@@ -162,6 +162,23 @@ def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
     assert "0ub" not in str(refused.value)
 
 
+def test_a_plus_in_an_address_is_a_plus_as_it_is_to_libpq() -> None:
+    found = Postgres.at("postgresql://u@h/d?sslmode=require&sslrootcert=/a+b.pem&password=x+y%2Fz")
+    assert found.password == "x+y/z"
+    assert psycopg.conninfo.conninfo_to_dict(found.url)["sslrootcert"] == "/a+b.pem"
+
+
+@pytest.mark.parametrize("encoding", ["EUC_CN", "SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_keep_every_text_is_not_used(encoding: str) -> None:
+    name = f"of_{encoding.lower()}"
+    shared().command(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+    try:
+        with pytest.raises(NotReady, match=f"{name} keeps texts in {encoding}"):
+            shared().at(name).connect()
+    finally:
+        shared().drop_database(name)
+
+
 def test_what_gunicorn_reads_before_it_forks_does_not_import_the_driver() -> None:
     """psycopg chooses how it waits at its first import, which gevent's patches must come before."""
     code = "import service.gunicorn_conf, service.worker, sys; assert 'psycopg' not in sys.modules"

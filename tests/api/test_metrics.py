@@ -95,6 +95,13 @@ def test_commands_are_counted_by_what_became_of_them(office: Office) -> None:
     assert since.count('leadledger_problems_total{code="stale"}') == 1
 
 
+def test_a_read_that_is_refused_is_no_command(office: Office) -> None:
+    since = Since(office.officer)
+    problem_of(office.officer.get("/v1/leads?limit=0"), 422, "invalid")
+    assert since.count(command("/v1/leads", "invalid")) == 0
+    assert since.count('leadledger_problems_total{code="invalid"}') == 1
+
+
 def test_nothing_that_a_client_says_is_told(office: Office) -> None:
     officer = office.officer
     lead = officer.tip(officer.register()["id"])["id"]

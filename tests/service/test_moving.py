@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from domain.actor import acting, now
-from domain.errors import Refused
+from domain.errors import NotReady, Refused
 from service.application import Ledger
 from service.cli import main
 from service.moving import Moved, move
@@ -150,6 +150,22 @@ def test_who_serves_the_ledger_is_to_stop_first(files: Settings, target: Postgre
         fcntl.flock(handle, fcntl.LOCK_EX)
         with pytest.raises(Refused, match="stop 'leadledger serve' first"):
             moved(files, target)
+
+
+def test_who_has_the_files_open_records_nothing_there_after_the_move(
+    files: Settings, target: Postgres
+) -> None:
+    """As workers of a service without a keeper, or under another server, have."""
+    with ledger_at(files) as serving:
+        lead = a_lead(serving)
+        moved(files, target)
+        before = whole_log(serving)
+        with pytest.raises(NotReady, match="was moved and goes on elsewhere"):
+            follow(serving, lead)
+        assert whole_log(serving) == before
+    with ledger_at(replace(files, postgres=target)) as there:
+        assert whole_log(there) == before
+        follow(there, lead)
 
 
 def killed_midway(files: Settings, target: Postgres, _notes: Any) -> None:

@@ -1,6 +1,7 @@
 """``leadledger migrate``: from the files into PostgreSQL."""
 
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -47,10 +48,11 @@ def migrate(to: str, password_file: Path | None) -> None:
     click.echo(f"Root {moved.root}: that of both logs, each read again from its beginning.")
     click.echo(f"{moved.rows} rows beside them, of tokens, keys, checkpoints and accesses.")
     click.echo("Now set, and start 'leadledger serve' again:")
-    click.echo(f"  LEDGER_DATABASE={target.url}")
+    click.echo(f"  export LEDGER_DATABASE={quote(target.url)}")
     if password_file is not None:
-        click.echo(f"  {TABLE['password_file'].variable}={password_file.absolute()}")
-    click.echo(f"  {TABLE['database'].variable}={files}")
+        where = quote(f"{password_file.absolute()}")
+        click.echo(f"  export {TABLE['password_file'].variable}={where}")
+    click.echo(f"  export {TABLE['database'].variable}={quote(f'{files}')}")
     click.echo(
         f"On this machine the master key, the keeper's folder and the exports stay where they are; "
         f"{ledger.settings.moved} keeps the files from being served by mistake."

@@ -4,6 +4,7 @@ import fcntl
 import os
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytest
@@ -215,7 +216,7 @@ def test_the_command_says_how_to_switch_and_takes_no_password(
     assert told.exit_code == 2 and "secret" not in told.output
     done = CliRunner().invoke(main, ["migrate", "--to", target.url])
     assert done.exit_code == 0, done.output
-    assert f"LEDGER_DATABASE={target.url}" in done.output
+    assert f"export LEDGER_DATABASE={quote(target.url)}" in done.output
     assert f"LEDGER_FILES={files.database}" in done.output
     again = CliRunner().invoke(main, ["projections", "status"])
     assert again.exit_code == 1 and "was moved to" in again.output

@@ -91,6 +91,11 @@ def test_a_slow_disk_delays_writes_and_nothing_else(disk: Disk) -> None:
         with writing(writers), server.client() as client:
             disk.turns("slow 200")
             lead = writers[0].lead
+            # The slowest ones that began before are over.
+            go_on(writers, 1)
+            began = time.monotonic()
+            go_on(writers, 2)
+            assert time.monotonic() - began > 0.2, "the disk was not slow"
             for _ in range(20):
                 assert client.get(f"/v1/leads/{lead}").status == 200
                 assert client.get("/healthz").status == 200

@@ -1,6 +1,8 @@
 """The machine's clock is set back and forward an hour under load (see `clock.c`)."""
 
+from datetime import datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -37,6 +39,10 @@ def test_a_clock_that_is_set_loses_nothing_and_confuses_no_order(
         assert "Traceback" not in server.complained
     with ledger_in(tmp_path / "ledger") as ledger:
         check_told(ledger, writers)
+        moments = [step["recorded_at"] for step in ledger.reads.history(UUID(writers[0].lead))]
+        apart = datetime.fromisoformat(max(moments)) - datetime.fromisoformat(min(moments))
+        # All of it took minutes.
+        assert apart.total_seconds() > HOUR - 600, "the clock was not set"
 
 
 def check_reads(client: Client, lead: str) -> None:

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.fault
 WRITERS = 4
 # The service's own connections.
 OURS = "application_name = 'leadledger' AND pid <> pg_backend_pid()"
+PIDS = f"SELECT array_agg(pid) FROM pg_stat_activity WHERE {OURS}"
 END = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {OURS}"
 # What is acknowledged is on the disk, whatever becomes of the server.
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
@@ -91,14 +92,21 @@ def test_a_database_whose_process_for_a_connection_is_killed(tmp_path: Path) -> 
 def test_connections_that_the_database_ends(tmp_path: Path) -> None:
     with ground(tmp_path) as found:
         for _ in range(20):
-            servers.rows(found.database.at("office"), END)
+            ((before,),) = servers.rows(found.database.at("office"), PIDS)
+            ((ended,),) = servers.rows(found.database.at("office"), END)
             go_on(found.writers, 1)
+            ((after,),) = servers.rows(found.database.at("office"), PIDS)
+            assert ended > 0 and not {*before} & {*after}, "they were not ended"
 
 
 def test_a_database_that_has_no_connection_left(tmp_path: Path) -> None:
     with ground(tmp_path, max_connections="20", superuser_reserved_connections="0") as found:
         with ExitStack() as stack:
             _take_all(found, stack)
+            with pytest.raises(
+                psycopg.OperationalError, match=r"too many clients|remaining connection"
+            ):
+                found.database.at("office").connect()
             with found.server.client() as client:
                 until(lambda: client.get("/readyz").status in (200, 503), "an answer in time")
         go_on(found.writers)
@@ -124,3 +132,5 @@ def test_a_network_that_is_cut_and_heals(
         time.sleep(seconds)
         found.network.heal()
         go_on(found.writers)
+    longest = max(writer.longest for writer in found.writers)
+    assert longest > seconds * 0.9, "the network was not cut"

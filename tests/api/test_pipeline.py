@@ -11,6 +11,7 @@ from domain.actor import Actor, acting, now
 from service.cli import DEMO
 from service.imports import import_paper
 from tests.api.office import Caller, Office, open_office, problem_of, settings_in
+from tests.service.helpers import check_projections
 
 YEAR = "from=2025-01-01&to=2025-12-29"
 VIEWS = ("", "/movements", "/series", "/times")
@@ -281,3 +282,21 @@ def test_whatever_was_imported_is_as_the_document_says(reader: Caller) -> None:
         assert reader.ok(f"/v1/leads/{lead['id']}/history")["items"]
         for member in lead["members"]:
             assert reader.ok(f"/v1/members/{member['id']}")["tips"] > 0
+
+
+def test_what_happens_after_a_recognition_was_read_is_posted_as_if_all_came_at_once(
+    office: Office,
+) -> None:
+    """Each step is taken in by itself, from what the book kept of the lead."""
+    officer = office.officer
+    lead = officer.tip(officer.register()["id"])
+    for command in ("negotiation", "signing", "recognition", "groundbreaking"):
+        officer.command(lead, command)
+        officer.ok("/v1/pipeline?by=recognised")
+    # The signing's day: what was posted of its recognition moves with it, once.
+    facts = {"version": 3, "facts": {"occurred_on": "2025-06-02"}}
+    officer.command(lead, "corrections", **facts)
+    found = officer.ok(f"/v1/pipeline/movements?{YEAR}&by=recognised")
+    assert counts(found, "in")["signed"] == 1
+    assert officer.ok("/v1/pipeline?by=recognised")["balanced"]
+    check_projections(office.ledger)

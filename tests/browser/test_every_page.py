@@ -23,7 +23,7 @@ from service.application import Ledger
 from service.settings import Settings
 from tests.browser.browsing import DESKTOP, PHONE, Desk, check_accessible, needs_chromium
 from tests.exports.shelf import exported
-from tests.faults.serving import DISTRICT, environment
+from tests.faults.serving import DISTRICT, environment, until
 
 pytestmark = needs_chromium
 _PAPER = "编号,项目名称,提供委员,区划代码,提供日期\n{0},步行项目{0}号,QJP-001,320812,{1}\n"
@@ -160,7 +160,11 @@ def lines(page: Page) -> list[str]:
 def check_fits_a_phone(page: Page) -> None:
     """Fail where one would have to push the page aside to see all of it there."""
     page.set_viewport_size(PHONE)
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], page.url
+    # A picture is drawn anew a moment later.
+    until(
+        lambda: page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"],
+        f"{page.url} to be no wider than a phone",
+    )
     page.set_viewport_size(DESKTOP)
 
 

@@ -1,5 +1,6 @@
 """Leads that may be the same: found at entry and whenever the lead is read, as known then."""
 
+import tracemalloc
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -288,3 +289,25 @@ def test_what_is_like_a_lead_elsewhere_takes_no_place_from_what_is_like_it_withi
 def ids(lead: dict[str, Any]) -> list[str]:
     """What a lead says that it may be the same as."""
     return [one["id"] for one in lead["possible_duplicates"]]
+
+
+def test_what_is_remembered_of_a_lead_takes_little_more_than_it_says(ledger: Ledger) -> None:
+    member = register(ledger).subject
+    bodies = [
+        ledger.reads.lead(tip(ledger, member, title=f"项目{n}").subject).body for n in range(20)
+    ]
+    position = ledger.reads.position()
+    ledger.similar.found(bodies[0], position)
+    tracemalloc.start()
+    try:
+        found = [ledger.similar.found(body, position) for body in bodies]
+        assert len(found) == len(bodies)
+        taken = sum(
+            trace.size
+            for trace in tracemalloc.take_snapshot().traces
+            if trace.traceback[-1].filename.endswith("similar.py")
+        )
+    finally:
+        tracemalloc.stop()
+    said = sum(len(one.said or b"") + len(one.touched_by) for one in found)
+    assert said > 0 and taken < said + 1_000 * len(found)

@@ -156,7 +156,6 @@ class _Batch:
         self._members: dict[UUID, Member] = {}
         # District → the numbers of its members that were there before, by how a paper tells them.
         self._known_as: dict[str, dict[str, str]] = {}
-        self._ids: dict[tuple[str, str], UUID] = {}
         # Facts of the members that only the paper knows: a later row may say more of them.
         self._joining: dict[UUID, dict[str, Any]] = {}
         self.new = Newcomers()
@@ -282,8 +281,7 @@ class _Batch:
         named_already = effective(known)[0].members if known else ()
         for named in paper.members:
             number, district = member_of(named, paper.district)
-            member_id = self._ids.get((district, number)) or self._id_of(district, number)
-            self._ids[district, number] = member_id
+            member_id = self._id_of(district, number)
             if str(member_id) not in named_already:
                 self._check_member(named, district)
             if member_id not in self._members:

@@ -99,14 +99,21 @@ class Caller:
         return self.ok(f"/v1/leads/{lead['id']}/{command}", body)
 
 
+_OF_A_PART = {"file": '"file"; filename="upload"'}
+
+
 def send(caller: Caller, data: bytes, **fields: str) -> TestResponse:
     """Upload a file, with more fields of the form."""
-    parts = {'"file"; filename="upload"': data}
-    parts |= {f'"{name}"': value.encode() for name, value in fields.items()}
+    return send_parts(caller, ("file", data), *((k, v.encode()) for k, v in fields.items()))
+
+
+def send_parts(caller: Caller, *parts: tuple[str, bytes]) -> TestResponse:
+    """Upload a form of these parts, in this order; those of the name "file" are files."""
     head = b"--x\r\nContent-Disposition: form-data; name="
     # Put together here: werkzeug's client keeps large bodies in a file that it leaves open.
     body = b"".join(
-        head + name.encode() + b"\r\n\r\n" + value + b"\r\n" for name, value in parts.items()
+        head + _OF_A_PART.get(name, f'"{name}"').encode() + b"\r\n\r\n" + value + b"\r\n"
+        for name, value in parts
     )
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     return caller.call("POST", "/v1/imports", body + b"--x--\r\n", headers)

@@ -1,18 +1,16 @@
 """Imports over HTTP: a file uploaded, taken in whole or refused cell by cell."""
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
-from werkzeug.test import TestResponse
 
 from api.imports import MOST_BYTES
 from api.printed import XLSX
 from service.columns import HEADINGS
-from tests.api.office import NOBODY, Caller, Office, send
+from tests.api.office import NOBODY, Caller, Office, send, send_parts
 from tests.service.sheets import FULL, row, text
 from tests.service.workbooks import values, workbook
 
@@ -118,23 +116,11 @@ def test_a_wrong_field_is_refused_by_name(
     "twice", [("dry_run", "true", "dry_run", "false"), ("dry_run", "true", "file", "")]
 )
 def test_a_field_that_comes_twice_is_refused(officer: Caller, twice: tuple[str, ...]) -> None:
-    parts = zip(twice[::2], twice[1::2], strict=True)
-    answer = upload(officer, [("file", text([row()])), *parts])
+    parts = zip(twice[::2], map(str.encode, twice[1::2]), strict=True)
+    answer = send_parts(officer, ("file", text([row()]).encode()), *parts)
     assert answer.status_code == 422 and answer.json
     assert list(answer.json["errors"].values()) == [["It is given twice."]]
     assert officer.ok("/v1/leads")["items"] == []
-
-
-def upload(caller: Caller, parts: Sequence[tuple[str, str]]) -> TestResponse:
-    """An upload of these parts, in this order."""
-    told = "".join(
-        f'--x\r\nContent-Disposition: form-data; name="{name}"'
-        + ('; filename="upload"' if name == "file" else "")
-        + f"\r\n\r\n{value}\r\n"
-        for name, value in parts
-    )
-    headers = {"Content-Type": "multipart/form-data; boundary=x"}
-    return caller.call("POST", "/v1/imports", f"{told}--x--\r\n".encode(), headers)
 
 
 def test_without_a_file_or_of_another_kind_nothing_is_read(officer: Caller) -> None:

@@ -66,15 +66,13 @@ class Counting:
             method = rule = ELSEWHERE
             kinds = self._places[rule][method]
         FIGURES.took_at(kinds[first], seconds)
+        # A route that tells nothing of it, such as a token's, has done what it was asked.
+        outcome = environ.get(OUTCOME, RECORDED)
         if first >= "4":
-            code = environ.get(OUTCOME)
-            code = code if code in CODES else ELSEWHERE
-            FIGURES.add(_problem(code))
-            if method == "POST":
-                FIGURES.add(_outcome(rule, code))
-        elif method == "POST":
-            # A route that tells nothing of it, such as a token's, has done what it was asked.
-            FIGURES.add(_outcome(rule, environ.get(OUTCOME, RECORDED)))
+            outcome = outcome if outcome in CODES else ELSEWHERE
+            FIGURES.add(_problem(outcome))
+        if method == "POST":
+            FIGURES.add(_outcome(rule, outcome))
 
 
 def _spread(method: str, rule: str, kind: str) -> Key:
